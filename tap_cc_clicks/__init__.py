@@ -1,0 +1,1 @@
+"""Singer tap for Constant Contact's email click report."""

@@ -1,0 +1,227 @@
+"""The pass over all campaigns: from their listing to the reports worth reading.
+
+Each stage runs ahead of the next, in threads that only fetch::
+
+    listing → activities of new or changed campaigns → counters, ten by ten → reports
+
+Campaigns never read come before those read before, so that a budget or a day's quota
+that ends the run is spent on what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tap_cc_clicks.changes import UNKNOWN, Counters
+from tap_cc_clicks.limits import RunEndedError
+from tap_cc_clicks.readahead import ReadAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_cc_clicks.readahead import Ahead
+    from tap_cc_clicks.run import Run
+
+# «GET an Email Campaign Activity Stats Report» takes so many ids at once.
+IDS_PER_STATS_REQUEST = 10
+
+
+@dataclass
+class Campaign:
+    """A campaign on its way through the pass.
+
+    Attributes:
+        row: Its row of the listing.
+        look_up: Whether its activities have to be asked for.
+        activity_ids: Its activities with reports.
+        known: Whether it was looked up before.
+        summary: Its summary, if summaries are read.
+        cut: Whether the run ended before it was done.
+    """
+
+    row: dict[str, Any]
+    look_up: bool
+    activity_ids: list[str] = field(default_factory=list)
+    known: bool = False
+    summary: dict[str, Any] | None = None
+    cut: bool = False
+
+    @property
+    def campaign_id(self) -> str:
+        """The campaign's id."""
+        return str(self.row["campaign_id"])
+
+    @property
+    def removed(self) -> bool:
+        """Whether it was deleted: the API may answer 404 for it."""
+        return str(self.row.get("current_status")).lower() == "removed"
+
+
+@dataclass
+class Activity:
+    """A campaign activity on its way through the pass.
+
+    Attributes:
+        record: Its record, or None if it has not changed.
+        has_reports: Whether there are reports of it.
+        hot: Whether it is so fresh that its reports are read whatever is counted.
+        counters: What the service counts of it.
+        reads: The reports under way, by stream.
+        gone: Whether the API no longer knows it.
+    """
+
+    campaign: Campaign
+    campaign_activity_id: str
+    has_reports: bool = True
+    hot: bool = False
+    record: dict[str, Any] | None = None
+    counters: Counters = UNKNOWN
+    reads: dict[str, Ahead[Any]] = field(default_factory=dict)
+    gone: bool = False
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The context of its child streams."""
+        return {
+            "campaign_activity_id": self.campaign_activity_id,
+            "campaign_id": self.campaign.campaign_id,
+        }
+
+
+# An activity, or its campaign once all its activities went by.
+Item: TypeAlias = "Activity | Campaign"
+
+
+class ReportReader(Protocol):
+    """A child stream: decides what it wants to read, and reads it in a thread."""
+
+    name: str
+
+    def is_due(self, activity: Activity) -> bool:
+        """Tell whether there is something to read."""
+
+    def read(self, activity: Activity) -> Iterable[Any]:
+        """Fetch it."""
+
+
+class Source(Protocol):
+    """Where the pass asks: each method makes the requests it needs."""
+
+    run: Run
+
+    def campaigns(self) -> Iterable[Campaign]:
+        """Yield the campaigns to go through."""
+
+    def look_up(self, campaign: Campaign) -> Iterator[list[Activity]]:
+        """Yield a campaign's activities as the API has them."""
+
+    def remembered(self, campaign: Campaign) -> list[Activity]:
+        """Return a campaign's activities as state has them."""
+
+    def count(self, activity_ids: list[str]) -> Iterator[dict[str, Counters]]:
+        """Yield the counters of up to ten activities."""
+
+
+class ActivityPass:
+    """One pass over all campaigns, in the order in which they are to be read.
+
+    Args:
+        source: Asks the API, or state.
+        readers: The child streams that are selected.
+        counting: Whether counters are wanted.
+    """
+
+    def __init__(
+        self, source: Source, readers: list[ReportReader], *, counting: bool
+    ) -> None:
+        """Prepare the threads."""
+        self._source = source
+        self._readers = readers
+        self._counting = counting
+        self._run = source.run
+        self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield activities, their reports under way, and each campaign after its own."""
+        try:
+            looked_up = self._ahead.buffered(self._looked_up())
+            counted = self._ahead.buffered(self._counted(self._activities(looked_up)))
+            yield from self._ahead.buffered(self._reading(counted))
+        finally:
+            self._ahead.close()
+
+    def _looked_up(self) -> Iterator[tuple[Campaign, Ahead[list[Activity]] | None]]:
+        for campaign in self._source.campaigns():
+            if self._run.gate.ended:
+                return
+            answer = None
+            if campaign.look_up:
+                answer = self._ahead.submit(self._source.look_up(campaign))
+            yield campaign, answer
+
+    def _activities(
+        self, looked_up: Iterable[tuple[Campaign, Ahead[list[Activity]] | None]]
+    ) -> Iterator[Item]:
+        for campaign, answer in looked_up:
+            if answer is None:
+                yield from self._source.remembered(campaign)
+            elif (activities := self._answer(answer)) is not None:
+                campaign.activity_ids = [
+                    activity.campaign_activity_id
+                    for activity in activities
+                    if activity.has_reports
+                ]
+                yield from activities
+            else:
+                continue
+            yield campaign
+
+    def _counted(
+        self, items: Iterable[Item]
+    ) -> Iterator[tuple[list[Item], Ahead[dict[str, Counters]] | None]]:
+        chunk: list[Item] = []
+        ids: list[str] = []
+        for item in items:
+            chunk.append(item)
+            if isinstance(item, Activity) and self._counting and item.has_reports:
+                ids.append(item.campaign_activity_id)
+            if len(ids) == IDS_PER_STATS_REQUEST or not self._counting:
+                yield chunk, self._count(ids)
+                chunk, ids = [], []
+        yield chunk, self._count(ids)
+
+    def _count(self, ids: list[str]) -> Ahead[dict[str, Counters]] | None:
+        return self._ahead.submit(self._source.count(ids)) if ids else None
+
+    def _reading(
+        self, chunks: Iterable[tuple[list[Item], Ahead[dict[str, Counters]] | None]]
+    ) -> Iterator[Item]:
+        for chunk, answer in chunks:
+            counters = self._answer(answer) if answer else {}
+            for item in chunk:
+                if isinstance(item, Activity):
+                    self._start_reading(item, counters)
+                yield item
+
+    def _start_reading(
+        self, activity: Activity, counters: dict[str, Counters] | None
+    ) -> None:
+        if not activity.has_reports:
+            return
+        if counters is None:
+            activity.campaign.cut = True
+            return
+        activity.counters = counters.get(activity.campaign_activity_id, UNKNOWN)
+        for reader in self._readers:
+            if reader.is_due(activity):
+                read = self._ahead.submit(reader.read(activity))
+                activity.reads[reader.name] = read
+
+    def _answer(self, answer: Ahead[Any]) -> Any:  # noqa: ANN401
+        """Return a job's only item, or None if the run ended before it."""
+        try:
+            return next(iter(answer))
+        except RunEndedError as reason:
+            self._run.tell_end(reason)
+            return None

@@ -1,0 +1,154 @@
+"""Getting, keeping and renewing the access token."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import requests
+from singer_sdk.authenticators import OAuthAuthenticator
+from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.helpers._util import utc_now
+from typing_extensions import override
+
+from tap_cc_clicks.parsing import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_SECONDS = 60
+# Renewed this long before it ends, so that no request leaves with a dying token.
+RENEWAL_MARGIN_SECONDS = 120
+SIGN_IN_AGAIN = (
+    "The refresh token is unknown, spent or expired: sign in again for a new one and "
+    "set refresh_token"
+)
+
+
+class ConstantContactAuthenticator(OAuthAuthenticator):
+    """The one authenticator of a run, shared by all its threads."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Take the credentials from the settings.
+
+        Args:
+            config: ``access_token`` alone, or ``client_id`` and ``refresh_token`` with
+                ``token_url`` and, for confidential clients, ``client_secret``.
+        """
+        super().__init__(
+            auth_endpoint=config["token_url"],
+            client_id=config.get("client_id"),
+            client_secret=config.get("client_secret"),
+        )
+        self.access_token = config.get("access_token")
+        self.refresh_token = config.get("refresh_token")
+        self._renewed_after_rejection = False
+        self._lock = threading.Lock()
+
+    @override
+    def authenticate_request(
+        self, request: requests.PreparedRequest
+    ) -> requests.PreparedRequest:
+        with self._lock:
+            if self.refresh_token and not self.is_token_valid():
+                self.update_access_token()
+            request.headers["Authorization"] = f"Bearer {self.access_token}"
+        return request
+
+    @property
+    @override
+    def oauth_request_body(self) -> dict[str, str]:
+        body = {"grant_type": "refresh_token", "refresh_token": str(self.refresh_token)}
+        # A public client has no secret to prove itself with: it only names itself.
+        return (
+            body if self.client_secret else {**body, "client_id": str(self.client_id)}
+        )
+
+    @override
+    def update_access_token(self) -> None:
+        """Renew the access token, with exactly one request.
+
+        The SDK's own method repeats a POST that may have been answered, which spends a
+        single-use refresh token, and forgets the refresh token that comes back.
+
+        Raises:
+            FatalAPIError: No token came back; the message says what to do.
+        """
+        self.logger.info("Renewing the access token")
+        answer = token_answer(self._request_token())
+        self.access_token = answer["access_token"]
+        self.refresh_token = answer.get("refresh_token") or self.refresh_token
+        lifetime = int(answer.get("expires_in") or 0)
+        self.expires_in = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime // 2) or None
+        self.last_refreshed = utc_now()
+
+    def _request_token(self) -> requests.Response:
+        basic = (
+            (str(self.client_id), self.client_secret) if self.client_secret else None
+        )
+        try:
+            return requests.post(
+                self.auth_endpoint,
+                data=self.oauth_request_body,
+                auth=basic,
+                headers={"Accept": "application/json"},
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            message = (
+                f"No answer from token_url ({type(error).__name__}). The refresh token "
+                "may or may not have been used up: run again, and if it is refused, "
+                "sign in again"
+            )
+            raise FatalAPIError(message) from None
+
+    def rejected(self, token: str | None) -> bool:
+        """Note that the API answered 401, and say whether to try again.
+
+        Args:
+            token: The access token that the refused request carried.
+
+        Returns:
+            True if a newer token is there or can be had: one renewal is tried, and a
+            second refusal in a row is final.
+        """
+        with self._lock:
+            if token != self.access_token:
+                return True
+            if not self.refresh_token or self._renewed_after_rejection:
+                return False
+            self._renewed_after_rejection = True
+            self.last_refreshed = None
+            return True
+
+    def accepted(self) -> None:
+        """Note that the API took the token."""
+        self._renewed_after_rejection = False
+
+
+def token_answer(response: requests.Response) -> dict[str, Any]:
+    """Return the token endpoint's answer.
+
+    Raises:
+        FatalAPIError: The request was refused, or the answer holds no access token.
+    """
+    try:
+        body = decode(response.content)
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    if response.ok and isinstance(body.get("access_token"), str):
+        return body
+    raise FatalAPIError(_refusal(response.status_code, body.get("error")))
+
+
+def _refusal(status: int, error: object) -> str:
+    if error == "invalid_grant":
+        return SIGN_IN_AGAIN
+    if error in {"invalid_client", "unauthorized_client"}:
+        return (
+            "The token endpoint does not know this application: check client_id and "
+            "client_secret (leave client_secret out for a public client)"
+        )
+    return f"The token endpoint answered {status} without a token: check token_url"

@@ -1,0 +1,214 @@
+"""Which activities have new clicks, and when a report was read far enough.
+
+The service counts every click (``em_clicks_all``, «GET an Email Campaign Activity Stats
+Report»), ten activities per request; a report is read only when its count tells of
+something new. Counts and reports need not agree at every moment, nor ever: each may run
+ahead of the other, and a click can come to the report late, below newer ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from tap_cc_clicks.parsing import earlier, moment_or_none, now
+from tap_cc_clicks.state import Bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_cc_clicks.identity import Row
+
+# A search for clicks that are counted but not shown is repeated ever more seldom, up to
+# this many doublings of recheck_hours.
+MOST_DOUBLINGS = 5
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What the service counts of an activity's clicks.
+
+    Attributes:
+        clicks: ``em_clicks_all``; None if it is not known.
+        refreshed: When that was counted; None if it is not known.
+    """
+
+    clicks: int | None = None
+    refreshed: str | None = None
+
+    @classmethod
+    def from_result(cls, result: Mapping[str, Any]) -> Counters:
+        """Read one of the ``results`` of the stats endpoint."""
+        clicks = (result.get("stats") or {}).get("em_clicks_all")
+        refreshed = moment_or_none(result.get("last_refresh_time"))
+        return cls(clicks if isinstance(clicks, int) else None, refreshed)
+
+
+UNKNOWN = Counters()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The settings that say how far a report is read.
+
+    Attributes:
+        start: The moment before which no click is wanted; empty for none.
+        lookback: Hours before a bookmark that are read again.
+        recheck_hours: The first pause between two searches.
+        filtered: Whether the report is read for one link only.
+    """
+
+    start: str = ""
+    lookback: float = 24
+    recheck_hours: float = 24
+    filtered: bool = False
+
+    def floor(self, known: Bookmark | None) -> str:
+        """Return the moment before which no click is expected to be new."""
+        if not known or not known.value:
+            return self.start
+        return max(self.start, earlier(known.value, self.lookback))
+
+    def search_put_off(self, known: Bookmark) -> bool:
+        """Tell whether the last search is too recent for another one."""
+        if not known.futile or not known.searched_at:
+            return False
+        doublings = min(known.futile - 1, MOST_DOUBLINGS)
+        return known.searched_at > earlier(now(), self.recheck_hours * 2**doublings)
+
+
+def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
+    """Tell whether an activity's counters ask for a look at its report."""
+    if known is None:
+        return counters.clicks != 0
+    if counters.clicks is None or counters.clicks != known.clicks:
+        return True
+    return bool(known.missing) and not terms.search_put_off(known)
+
+
+def is_hot(moments: list[str | None], days: float) -> bool:
+    """Tell whether any of these moments lies within the last days."""
+    since = datetime.now(timezone.utc) - timedelta(days=days)
+    return any(text > since.isoformat() for text in moments if text)
+
+
+class Tally:
+    """Counts what is read of a report, and tells when that is enough.
+
+    Attributes:
+        floor: The moment down to which the report is read.
+        enough: Whether reading may stop.
+    """
+
+    def __init__(
+        self, known: Bookmark | None, counters: Counters, terms: Terms
+    ) -> None:
+        """Start from the bookmark, or from nothing."""
+        self.floor = terms.floor(known)
+        self.enough = False
+        self._known = known or Bookmark()
+        self._first = known is None
+        self._counters = counters
+        self._terms = terms
+        self._complete = False
+        self._latest = earlier(now(), -terms.lookback)
+        self._newest = self._known.value
+        self._all = self._newer = self._window = self._uncounted = 0
+
+    def take(self, fresh: list[Row], page: list[Row]) -> list[Row]:
+        """Return the wanted ones of a page's rows, and see whether to read on.
+
+        Args:
+            fresh: The page's rows that were not met before.
+            page: All rows of the page.
+        """
+        oldest = min((row["created_time"] for row in page), default=self.floor)
+        wanted = self._count(
+            [row for row in fresh if row["created_time"] >= self.floor]
+        )
+        if oldest < self.floor and self._must_search():
+            below, self.floor = self.floor, self._terms.start
+            late = [row for row in fresh if self.floor <= row["created_time"] < below]
+            wanted += self._count(late)
+        if oldest < self.floor:
+            self.enough = True
+            self._complete = self.floor == self._terms.start
+        return wanted
+
+    def ended(self) -> None:
+        """Note that the report has no further page."""
+        self._complete = True
+
+    def _count(self, rows: list[Row]) -> list[Row]:
+        times = [row["created_time"] for row in rows]
+        if times and not self._all:
+            self._newest = max(self._newest or "", *times)
+        value, window_floor = self._value or "", self._window_floor
+        refreshed = self._counters.refreshed
+        known = self._known.value or ""
+        self._all += len(times)
+        self._newer += sum(time > known for time in times)
+        self._window += sum(window_floor <= time <= value for time in times)
+        self._uncounted += sum(time > refreshed for time in times) if refreshed else 0
+        return rows
+
+    @property
+    def _value(self) -> str | None:
+        """The newest moment read; none so far to come that it would hide others."""
+        return min(self._newest, self._latest) if self._newest else None
+
+    @property
+    def _window_floor(self) -> str:
+        return earlier(self._value, self._terms.lookback) if self._value else ""
+
+    @property
+    def _counted(self) -> int:
+        """Clicks the service has counted beyond those known."""
+        known = self._known
+        before = known.rows if known.clicks is None else known.clicks - known.missing
+        return (self._counters.clicks or 0) - before - known.ahead
+
+    @property
+    def _found(self) -> int:
+        """Clicks read beyond those known, as far as that can be told."""
+        if self._complete:
+            return max(0, self._all - self._known.rows)
+        comparable = self._known.lookback == self._terms.lookback
+        in_window = self._all - self._newer
+        grown = in_window - self._known.window if comparable else 0
+        return self._newer + max(0, grown)
+
+    def _must_search(self) -> bool:
+        """Tell whether clicks were counted that must lie below what was read."""
+        return (
+            self.floor > self._terms.start
+            and self._counters.clicks is not None
+            and self._counted > self._found
+            and not self._terms.search_put_off(self._known)
+        )
+
+    def bookmark(self) -> Bookmark:
+        """Return how far the activity is read now."""
+        known, clicks = self._known, self._counters.clicks
+        if self._newest and self._newest > self._latest:
+            clicks = None  # Read again until the future has come.
+        found, counted = self._found, self._counted
+        # Clicks before the start date or on other links are counted, but not missing.
+        comparable = clicks is not None and not (
+            self._first and (self._terms.start or self._terms.filtered)
+        )
+        missing = max(0, counted - found) if comparable else 0
+        in_vain = self._complete and missing > 0
+        searched_at = now() if in_vain else known.searched_at
+        return Bookmark(
+            value=self._value,
+            clicks=clicks,
+            rows=self._all if self._complete else known.rows + found,
+            ahead=max(0, min(self._uncounted, found - counted)) if comparable else 0,
+            window=self._window,
+            lookback=self._terms.lookback if self._window else None,
+            missing=missing,
+            futile=known.futile + in_vain if missing else 0,
+            searched_at=searched_at if missing else None,
+        )

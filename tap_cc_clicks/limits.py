@@ -1,0 +1,107 @@
+"""What a run may spend: the API's pace, a budget of requests, and the day's quota."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import requests
+from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import RequestedAbortException
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The API counts arrivals, and two requests may come closer than they were sent: a
+# margin of 4 % keeps a fifth one out of the same second.
+PACE_MARGIN = 1.04
+LIMITER_BUFFER_MS = 1
+
+
+class RunEndedError(RequestedAbortException):
+    """The run is to end in good order, with work left for the next one."""
+
+
+class BudgetSpentError(RunEndedError):
+    """The run has made as many requests as it may."""
+
+
+class QuotaExceededError(RunEndedError):
+    """The API key has no requests left today."""
+
+
+class RequestGate:
+    """Lets requests through at the allowed pace, counts them, and can be shut.
+
+    Args:
+        per_second: Requests a second (``requests_per_second``).
+        max_requests: Requests in this run, or None for as many as it takes.
+    """
+
+    def __init__(self, per_second: float, max_requests: int | None = None) -> None:
+        """Set the pace and the budget."""
+        self._limiter = _limiter(per_second)
+        self._max_requests = max_requests
+        self._turn = threading.Lock()
+        self.requests = 0
+        self.ended: RunEndedError | None = None
+
+    def enter(self) -> None:
+        """Wait for this request's turn and count it.
+
+        Raises:
+            RunEndedError: The budget is spent or the gate was shut.
+        """
+        with self._turn:
+            if self.requests == self._max_requests:
+                self.shut(BudgetSpentError(_spent(self.requests)))
+            if self.ended:
+                raise self.ended
+            self._limiter.try_acquire()
+            self.requests += 1
+
+    def shut(self, reason: RunEndedError) -> None:
+        """Let no further request through; the first reason counts."""
+        self.ended = self.ended or reason
+
+
+class PacedSession(requests.Session):
+    """A session whose every request passes the gate."""
+
+    def __init__(self, gate: RequestGate, connections: int) -> None:
+        """Keep as many connections open as there may be requests under way."""
+        super().__init__()
+        self._gate = gate
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=connections + 1))
+
+    @override
+    def send(
+        self, request: requests.PreparedRequest, **kwargs: Any
+    ) -> requests.Response:
+        # Session.send alone leaves out what the environment says of CA and proxy.
+        settings: Callable[..., dict[str, Any]] = self.merge_environment_settings
+        environment = settings(request.url, {}, None, None, None)
+        self._gate.enter()
+        return super().send(request, **{**environment, **kwargs})
+
+
+def _limiter(per_second: float) -> Limiter:
+    """Return a limiter that spaces requests evenly, since a burst would be refused."""
+    interval = 1000 * PACE_MARGIN / per_second
+    rate = (
+        Rate(1, round(interval))
+        if interval >= 1
+        else Rate(max(1, int(per_second)), 1000)
+    )
+    bucket = SingleBucketFactory(InMemoryBucket([rate]))
+    return Limiter(bucket, buffer_ms=LIMITER_BUFFER_MS)
+
+
+def _spent(requests_made: int) -> str:
+    return (
+        f"The run has made {requests_made} requests, as many as max_requests allows; "
+        "the next run goes on from here"
+    )

@@ -1,0 +1,148 @@
+"""What the streams of reports share: read ahead by activity, written page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from typing_extensions import override
+
+from tap_cc_clicks.clicks import MalformedClickError
+from tap_cc_clicks.client import ConstantContactStream, GoneError
+from tap_cc_clicks.limits import RunEndedError
+from tap_cc_clicks.writer import PageWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_cc_clicks.activities import Activity
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The end of a report: how far it is read now.
+
+    Attributes:
+        context: Whose bookmark moves.
+        to: Where it moves to; each stream has its own kind.
+    """
+
+    context: dict[str, str]
+    to: Any
+
+
+class ReportStream(ConstantContactStream):
+    """A stream with a report per activity, fetched ahead by the parent's pass."""
+
+    state_partitioning_keys = ("campaign_activity_id", "url_id")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Expect nothing yet."""
+        super().__init__(*args, **kwargs)
+        self._activity: Activity | None = None
+
+    def is_due(self, activity: Activity) -> bool:
+        """Tell whether the activity's report is to be read."""
+        raise NotImplementedError
+
+    def has_read(self, campaign_activity_id: str) -> bool:
+        """Tell whether the activity's report was ever read."""
+        raise NotImplementedError
+
+    def read(self, activity: Activity) -> Iterator[list[Record] | Moved]:
+        """Fetch the activity's report: records page by page, and where it ended."""
+        raise NotImplementedError
+
+    def move(self, moved: Moved) -> None:
+        """Move the bookmark: all records before it were written."""
+        raise NotImplementedError
+
+    def skip(self, activity: Activity) -> None:
+        """Note that the activity's report need not be read."""
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether every report is read in full, whatever was read before."""
+        return self.replication_method == REPLICATION_FULL_TABLE
+
+    def expect(self, activity: Activity) -> None:
+        """Take the activity whose report is read next."""
+        self._activity = activity
+
+    def items(self) -> Iterator[list[Record]]:
+        """Yield the pages of the expected report, and move the bookmark after them."""
+        activity, self._activity = self._activity, None
+        if activity is None or self.name not in activity.reads:
+            return
+        try:
+            for item in activity.reads[self.name]:
+                if isinstance(item, Moved):
+                    self.move(item)
+                else:
+                    self._tap.state_writer.records += len(item)
+                    yield item
+                self.run.beat()
+            self.run.progress.activities += 1
+        except RunEndedError as reason:
+            activity.campaign.cut = True
+            self.run.tell_end(reason)
+        except GoneError:
+            self.logger.warning(
+                "Activity %s is gone (404); skipped", activity.campaign_activity_id
+            )
+            activity.gone = True
+        except MalformedClickError as error:
+            activity.campaign.cut = True
+            self.run.tell_failure(error)
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        for page in self.items():
+            yield from page
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
+        """Write pages as they are where the SDK would change nothing in them."""
+        if not write_messages or not self._writes_pages:
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        writer = self._tap.message_writer
+        for page in self.items():
+            records = [self._selected_of(record) for record in page]
+            writer.write_records(self.name, records, self._stream_version)
+            self._record_counter.increment(len(records))
+        self._tap.state_writer.write_state(self.tap_state)
+
+    @cached_property
+    def _writes_pages(self) -> bool:
+        """Whether neither a map nor a limit nor another writer wants each record."""
+        maps = self.stream_maps
+        return (
+            isinstance(self._tap.message_writer, PageWriter)
+            and len(maps) == 1
+            and type(maps[0]) is SameRecordTransform
+            and not maps[0].flattening_enabled
+            and self.ABORT_AT_RECORD_COUNT is None
+            and not self.effective_schema.get("additionalProperties")
+        )
+
+    @cached_property
+    def _deselected(self) -> frozenset[str]:
+        properties = self.effective_schema["properties"]
+        return frozenset(
+            name
+            for name in self.schema["properties"]
+            if name not in properties or not self.mask["properties", name]
+        )
+
+    def _selected_of(self, record: Record) -> Record:
+        for name in self._deselected:
+            record.pop(name, None)
+        return record

@@ -1,0 +1,133 @@
+"""What all streams of one run share."""
+
+from __future__ import annotations
+
+import abc
+import signal
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import Tap, metrics
+from singer_sdk.exceptions import ConfigValidationError
+from typing_extensions import override
+
+from tap_cc_clicks.auth import ConstantContactAuthenticator
+from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
+from tap_cc_clicks.progress import Progress, RunCounter
+from tap_cc_clicks.settings import Settings, problems
+from tap_cc_clicks.state import VERSION, PacedStateWriter, load
+from tap_cc_clicks.writer import PageWriter
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+    from types import FrameType
+
+# A shell's way to tell that a process ended by a signal.
+SIGNAL_EXIT_BASE = 128
+
+
+class InterruptedRunError(Exception):
+    """The process was asked to end (Ctrl-C or SIGTERM)."""
+
+    def __init__(self, signum: int) -> None:
+        """Remember which signal it was."""
+        super().__init__(f"Interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+
+
+class Run:
+    """One limiter, one authenticator and one session for all streams.
+
+    Args:
+        config: The tap's config, found valid.
+        schema: The JSON schema of the settings.
+        logger: Where progress is told.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        schema: Mapping[str, Any],
+        logger: logging.Logger,
+    ) -> None:
+        """Open nothing yet: no request is made before it is wanted."""
+        self.settings = Settings.from_config(config, schema)
+        self.authenticator = ConstantContactAuthenticator(config)
+        self.gate = RequestGate(
+            self.settings.requests_per_second, self.settings.max_requests
+        )
+        self.session = PacedSession(self.gate, self.settings.concurrency)
+        self.progress = Progress(logger, self.gate)
+        self.failures = 0
+        self.request_counter = RunCounter(metrics.Metric.HTTP_REQUEST_COUNT)
+        self.signum: int | None = None
+        self._logger = logger
+        self._end_told = False
+
+    def beat(self) -> None:
+        """Tell progress, and obey a signal: not inside the handler, where a message may
+        be half written.
+
+        Raises:
+            InterruptedRunError: A signal asked the process to end.
+        """
+        if self.signum is not None:
+            raise InterruptedRunError(self.signum)
+        self.progress.beat()
+
+    def tell_end(self, reason: RunEndedError) -> None:
+        """Warn, once, that the run ends with work left."""
+        if not self._end_told:
+            self._logger.warning("%s", reason)
+            self._end_told = True
+
+    def tell_failure(self, error: Exception) -> None:
+        """Report something that could not be read, while the rest goes on."""
+        self._logger.error("%s", error)
+        self.failures += 1
+
+
+class RunTap(Tap, abc.ABC):
+    """A tap whose streams share a run, and whose state is written at a pace."""
+
+    message_writer_class = PageWriter
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Replace the SDK's state writer, which writes whenever it is offered state."""
+        super().__init__(*args, **kwargs)
+        self._state_writer: PacedStateWriter = PacedStateWriter(self.message_writer)
+
+    @cached_property
+    def run(self) -> Run:
+        """What all streams share, made when the first of them wants it."""
+        return Run(self.config, self.config_jsonschema, self.logger)
+
+    @property
+    @override
+    def state_writer(self) -> PacedStateWriter:
+        return self._state_writer
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Validate the settings, in sentences that repeat no value."""
+        errors = problems(self._config, self.config_jsonschema)
+        if errors and raise_errors:
+            summary = "Config validation failed"
+            raise ConfigValidationError(summary, errors=errors)
+        # The SDK's own validation also fills in the defaults.
+        return errors or super()._validate_config(raise_errors=False)
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        checked = load(state, self.streams)
+        super().load_state(checked)
+        self.state["version"] = VERSION
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Ask the run to end; a second signal does not wait for it."""
+        if self.run.signum is not None:
+            sys.exit(SIGNAL_EXIT_BASE + signum)
+        self.run.signum = signum

@@ -1,0 +1,306 @@
+"""State: a bookmark per activity, found at once, written at a measured pace.
+
+This room alone knows how the SDK keeps state. Its format, version 1::
+
+    {"version": 1, "bookmarks": {
+      "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
+      "campaign_activities": {"campaigns": {"<campaign_id>": {
+        "updated_at": "…Z", "activities": ["<campaign_activity_id>"]}}},
+      "email_clicks": {"partitions": [{
+        "context": {"campaign_activity_id": "…"},
+        "replication_key": "created_time", "replication_key_value": "…Z",
+        "clicks": 12, "window": 3}]}}}
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._state import StateWriter
+from singer_sdk.singerlib import StateMessage
+from singer_sdk.streams._state import StreamStateManager
+from typing_extensions import override
+
+from tap_cc_clicks.parsing import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+
+VERSION = 1
+REPLICATION_KEY = "created_time"
+# STATE is written at the earliest after this many seconds and tenth of the run, or
+# after this many records and ten for each activity in it: what a run writes then grows
+# with its records, and little is read again after a crash.
+STATE_SECONDS = 60
+STATE_RECORDS = 10_000
+STATE_RECORDS_PER_PARTITION = 10
+RUN_SHARE = 0.1
+
+
+@dataclass
+class Bookmark:
+    """How far an activity's clicks were read, and what the service counted then.
+
+    Attributes:
+        value: ``created_time`` of the newest click read; None if there was none.
+        clicks: ``em_clicks_all`` when they were read; None if it was not known.
+        rows: Clicks read so far, each counted once.
+        ahead: Those of them that the service had not counted yet.
+        window: Those of them within the ``lookback`` hours before ``value``.
+        lookback: The setting by which ``window`` was counted; None if it was not.
+        missing: Clicks that the service counted, that were not found, and for which
+            the search was put off.
+        futile: How many searches of the whole report in a row did not find them.
+        searched_at: When the last of those searches was.
+    """
+
+    value: str | None = None
+    clicks: int | None = None
+    rows: int = 0
+    ahead: int = 0
+    window: int = 0
+    lookback: float | None = None
+    missing: int = 0
+    futile: int = 0
+    searched_at: str | None = None
+
+    @classmethod
+    def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
+        """Read the SDK's form of a bookmark."""
+        known = {field.name for field in fields(cls)[1:]} & set(partition)
+        value = partition.get("replication_key_value")
+        return cls(
+            value=moment(value) if value else None,
+            **{name: partition[name] for name in known},
+        )
+
+    def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the SDK's form of a bookmark, without what says nothing."""
+        partition: dict[str, Any] = {"context": dict(context)}
+        if self.value:
+            partition["replication_key"] = REPLICATION_KEY
+            partition["replication_key_value"] = self.value
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                partition[field.name] = value
+        return partition
+
+
+class OwnState(StreamStateManager):
+    """A stream's state, moved by the stream itself instead of by each record.
+
+    The SDK moves bookmarks as records pass; here one moves only when everything up to
+    it was read, so all that the SDK would write on the way is left out.
+    """
+
+    def __init__(self, stream_name: str, tap_state: dict[str, Any]) -> None:
+        """Keep the state of one stream within the tap's."""
+        super().__init__(stream_name=stream_name, tap_state=tap_state)
+
+    @override
+    def get_context_state(self, context: Context | None) -> dict[str, Any]:
+        return {} if context else self.stream_state
+
+    @override
+    def write_starting_replication_value(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the state alone."""
+
+    @override
+    def write_replication_key_signpost(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the state alone."""
+
+    @override
+    def increment_state(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the state alone."""
+
+    @override
+    def finalize_state(self, state: dict[str, Any] | None = None) -> None:
+        """Leave the state alone: nothing in it is provisional."""
+
+    @override
+    def finalize_progress_markers(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the state alone: nothing in it is provisional."""
+
+
+class ActivityBookmarks(OwnState):
+    """Bookmarks per activity, looked up by key instead of by a search."""
+
+    def __init__(self, stream_name: str, tap_state: dict[str, Any]) -> None:
+        """Index the partitions there are."""
+        super().__init__(stream_name, tap_state)
+        self._index: dict[tuple[Any, ...], dict[str, Any]] | None = None
+
+    @property
+    def _partitions(self) -> dict[tuple[Any, ...], dict[str, Any]]:
+        if self._index is None:
+            self._index = {}
+            for partition in self.stream_state.get("partitions", []):
+                key = _key(partition["context"])
+                self._index[key] = _older(partition, self._index.get(key, partition))
+            self._write_back()
+        return self._index
+
+    def _write_back(self) -> None:
+        if self._index:
+            self.stream_state["partitions"] = list(self._index.values())
+
+    def __len__(self) -> int:
+        """Return how many bookmarks there are."""
+        return len(self._partitions)
+
+    def find(self, context: Mapping[str, Any]) -> Bookmark | None:
+        """Return the bookmark of a context, or None if it was never read."""
+        partition = self._partitions.get(_key(context))
+        return Bookmark.from_partition(partition) if partition else None
+
+    def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
+        """Set the bookmark of a context."""
+        partition = bookmark.to_partition(context)
+        known = self._partitions.get(_key(context))
+        if known is None:
+            self._partitions[_key(context)] = partition
+            self.stream_state.setdefault("partitions", []).append(partition)
+        else:
+            known.clear()
+            known.update(partition)
+
+
+class CampaignMemory:
+    """Which campaigns were looked up, as they were then, and their activities.
+
+    Args:
+        stream_state: The state of the stream ``campaign_activities``.
+    """
+
+    def __init__(self, stream_state: dict[str, Any]) -> None:
+        """Remember within the state."""
+        self._campaigns: dict[str, dict[str, Any]] = stream_state.setdefault(
+            "campaigns", {}
+        )
+
+    def find(self, campaign_id: str) -> dict[str, Any] | None:
+        """Return what is remembered of a campaign, or None."""
+        return self._campaigns.get(campaign_id)
+
+    def remember(self, campaign_id: str, **values: Any) -> None:
+        """Remember these values of a campaign, besides those known."""
+        known = self._campaigns.setdefault(campaign_id, {})
+        known.update(
+            {name: value for name, value in values.items() if value is not None}
+        )
+
+
+class PacedStateWriter(StateWriter):
+    """Writes STATE now and then instead of whenever the SDK offers it.
+
+    Args:
+        writer: Writes the message.
+    """
+
+    def __init__(self, writer: GenericSingerWriter[Any, Any]) -> None:
+        """Start the clock."""
+        super().__init__(writer)
+        self.records = 0
+        self._records_written = 0
+        self._started = self._written = time.monotonic()
+        self._last = b""
+
+    @override
+    def write_state(self, state: Any) -> None:
+        """Write STATE if it is time for it."""
+        if self._due(state):
+            self.flush(state)
+
+    def flush(self, state: Any) -> None:  # noqa: ANN401
+        """Write STATE now, unless the last one said the same."""
+        encoded = msgspec.json.encode(state)
+        if state and encoded != self._last:
+            self._message_writer.write_message(StateMessage(value=state))
+            self._last = encoded
+        self._written = time.monotonic()
+        self._records_written = self.records
+
+    def _due(self, state: Mapping[str, Any]) -> bool:
+        now = time.monotonic()
+        pause = max(STATE_SECONDS, RUN_SHARE * (now - self._started))
+        partitions = sum(
+            len(bookmark.get("partitions", ()))
+            for bookmark in state.get("bookmarks", {}).values()
+        )
+        records = max(STATE_RECORDS, STATE_RECORDS_PER_PARTITION * partitions)
+        return (
+            now - self._written >= pause
+            or self.records - self._records_written >= records
+        )
+
+
+def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
+    """Check a state that was handed in, and return it.
+
+    Args:
+        state: As an earlier run of this tap wrote it.
+        streams: The names of this tap's streams.
+
+    Raises:
+        ConfigValidationError: It is not a state of this tap; says why.
+    """
+    problem = _problem(state, streams)
+    if problem:
+        summary = f"The state cannot be used: {problem}"
+        raise ConfigValidationError(summary, errors=[summary])
+    return dict(state)
+
+
+def _problem(state: Any, streams: Collection[str]) -> str | None:  # noqa: ANN401
+    if not isinstance(state, dict) or not isinstance(state.get("bookmarks", {}), dict):
+        return "it is not an object with bookmarks"
+    version = state.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        return (
+            f"it was written by a newer version of this tap (state version {version}, "
+            f"known is {VERSION}): upgrade the tap"
+        )
+    foreign = sorted(set(state.get("bookmarks", {})) - set(streams))
+    if foreign:
+        return f"it holds streams of another tap: {', '.join(map(str, foreign))}"
+    for stream, bookmark in state.get("bookmarks", {}).items():
+        if problem := _bookmark_problem(bookmark):
+            return f"its bookmark of {stream} {problem}"
+    return None
+
+
+def _bookmark_problem(bookmark: Any) -> str | None:  # noqa: ANN401
+    if not isinstance(bookmark, dict):
+        return "is not an object"
+    partitions = bookmark.get("partitions", [])
+    if not isinstance(partitions, list):
+        return "has partitions that are not a list"
+    for entry in (bookmark, *partitions):
+        if not isinstance(entry, dict):
+            return "has a partition that is not an object"
+        if entry is not bookmark and not isinstance(entry.get("context"), dict):
+            return "has a partition without context"
+        try:
+            moment(entry.get("replication_key_value") or "1970-01-01T00:00:00.000Z")
+        except (TypeError, ValueError):
+            return "has a replication_key_value that is not a moment"
+    return None
+
+
+def _key(context: Mapping[str, Any]) -> tuple[Any, ...]:
+    return context["campaign_activity_id"], context.get("url_id")
+
+
+def _older(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Of two bookmarks of one activity, return the one that loses nothing."""
+    return min(
+        one, other, key=lambda partition: partition.get("replication_key_value") or ""
+    )

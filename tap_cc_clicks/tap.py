@@ -1,0 +1,191 @@
+"""The tap: its settings and its streams."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from typing_extensions import override
+
+from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRunError, RunTap
+from tap_cc_clicks.streams import (
+    CampaignActivities,
+    Campaigns,
+    EmailClicks,
+    EmailLinks,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk import Stream
+
+API_URL = "https://api.cc.email/v3"
+TOKEN_URL = "https://authz.constantcontact.com/oauth2/default/v1/token"  # noqa: S105
+
+
+class TapCCClicks(RunTap):
+    """Singer tap for Constant Contact's email click report."""
+
+    name = "tap-cc-clicks"
+    package_name = "tap-cc-clicks"
+
+    config_jsonschema = th.PropertiesList(
+        th.Property(
+            "client_id",
+            th.StringType,
+            title="Client ID",
+            description="The API key of your Constant Contact application.",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            secret=True,
+            title="Client secret",
+            description="The application's secret. Leave it out for a public client.",
+        ),
+        th.Property(
+            "refresh_token",
+            th.StringType,
+            secret=True,
+            title="Refresh token",
+            description="Renews the access token; asked for with scope offline_access.",
+        ),
+        th.Property(
+            "access_token",
+            th.StringType,
+            secret=True,
+            title="Access token",
+            description="Enough for a quick try: works until it expires, 24 hours.",
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType,
+            title="Start date",
+            description=(
+                "Clicks before this moment are left out. Campaigns and activities are "
+                "always complete, so that every click finds its campaign."
+            ),
+        ),
+        th.Property(
+            "lookback",
+            th.NumberType(minimum=0),
+            default=24,
+            title="Lookback",
+            description=(
+                "Hours before an activity's bookmark that are read again, for clicks "
+                "that reach the report late."
+            ),
+        ),
+        th.Property(
+            "campaign_ids",
+            th.ArrayType(th.StringType(min_length=1)),
+            title="Campaign IDs",
+            description="Only these campaigns.",
+        ),
+        th.Property(
+            "url_ids",
+            th.ArrayType(th.StringType(min_length=1)),
+            title="URL IDs",
+            description="Only clicks on these links. They keep bookmarks of their own.",
+        ),
+        th.Property(
+            "page_size",
+            th.IntegerType(minimum=1, maximum=500),
+            default=500,
+            title="Page size",
+            description="Rows per page (the API's limit parameter).",
+        ),
+        th.Property(
+            "change_detection",
+            th.StringType(allowed_values=["exact", "fast", "off"]),
+            default="exact",
+            title="Change detection",
+            description=(
+                "How to find activities with new clicks: exact (every activity's "
+                "counters), fast (campaign summaries first) or off (read all)."
+            ),
+        ),
+        th.Property(
+            "hot_days",
+            th.NumberType(minimum=0),
+            default=1,
+            title="Hot days",
+            description=(
+                "Activities of campaigns sent or updated within these days are read "
+                "whatever their counters say."
+            ),
+        ),
+        th.Property(
+            "recheck_hours",
+            th.NumberType(exclusive_minimum=0),
+            default=24,
+            title="Recheck hours",
+            description=(
+                "With fast change detection, counters are asked for again after this "
+                "long, even if the campaign's summary did not change."
+            ),
+        ),
+        th.Property(
+            "concurrency",
+            th.IntegerType(minimum=1, maximum=64),
+            default=8,
+            title="Concurrency",
+            description="Requests under way at once.",
+        ),
+        th.Property(
+            "requests_per_second",
+            th.NumberType(exclusive_minimum=0),
+            default=4,
+            title="Requests per second",
+            description="The API allows 4 a second for each API key.",
+        ),
+        th.Property(
+            "max_requests",
+            th.IntegerType(minimum=1),
+            title="Maximum requests",
+            description=(
+                "End the run in good order after this many requests; the next run "
+                "goes on where it stopped. The API allows 10,000 a day."
+            ),
+        ),
+        th.Property(
+            "api_url",
+            th.URIType,
+            default=API_URL,
+            title="API URL",
+            description="Base URL of the Constant Contact V3 API.",
+        ),
+        th.Property(
+            "token_url",
+            th.URIType,
+            default=TOKEN_URL,
+            title="Token URL",
+            description="OAuth 2 token endpoint.",
+        ),
+        additional_properties=False,
+    ).to_dict()
+
+    @override
+    def discover_streams(self) -> Sequence[Stream]:
+        return [
+            stream(self)
+            for stream in (Campaigns, CampaignActivities, EmailClicks, EmailLinks)
+        ]
+
+    @classmethod
+    @override
+    def invoke(cls, **kwargs: Any) -> None:
+        """Run from the command line; errors end in one sentence and exit code 1."""
+        try:
+            super().invoke(**kwargs)
+        except ConfigValidationError:
+            raise
+        except SingerSDKError as error:
+            cls.logger.error("%s", error)  # noqa: TRY400
+            sys.exit(1)
+        except InterruptedRunError as interruption:
+            cls.logger.warning("%s; state was written", interruption)
+            sys.exit(SIGNAL_EXIT_BASE + interruption.signum)
