@@ -18,7 +18,7 @@ from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.readahead import ReadAhead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tap_cc_clicks.readahead import Ahead
     from tap_cc_clicks.run import Run
@@ -133,7 +133,7 @@ class ActivityPass:
     """
 
     def __init__(
-        self, source: Source, readers: list[ReportReader], *, counting: bool
+        self, source: Source, readers: Sequence[ReportReader], *, counting: bool
     ) -> None:
         """Prepare the threads."""
         self._source = source

@@ -69,7 +69,7 @@ class GoneError(SkippableAPIError):
 class ConstantContactStream(RESTStream[Any]):
     """A stream of the Constant Contact V3 API."""
 
-    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)  # type: ignore[assignment]
+    schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
     records_key: ClassVar[str | None] = None
     """Where an answer holds its records; None where the answer is one object."""
     paged: ClassVar[bool] = True

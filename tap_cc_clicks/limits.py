@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import RequestedAbortException
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # The API counts arrivals, and two requests may come closer than they were sent: a
 # margin of 4 % keeps a fifth one out of the same second.
@@ -82,8 +79,9 @@ class PacedSession(requests.Session):
         self, request: requests.PreparedRequest, **kwargs: Any
     ) -> requests.Response:
         # Session.send alone leaves out what the environment says of CA and proxy.
-        settings: Callable[..., dict[str, Any]] = self.merge_environment_settings
-        environment = settings(request.url, {}, None, None, None)
+        environment = self.merge_environment_settings(
+            request.url or "", {}, None, None, None
+        )
         self._gate.enter()
         return super().send(request, **{**environment, **kwargs})
 

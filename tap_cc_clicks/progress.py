@@ -31,8 +31,8 @@ class Progress:
     def __init__(self, logger: logging.Logger, gate: RequestGate) -> None:
         """Start the clock."""
         self.campaigns = self.campaigns_known = 0
-        self.activities = 0
-        self.clicks = 0
+        self.reports = 0
+        self.records = 0
         self._logger = logger
         self._gate = gate
         self._started = self._said = time.monotonic()
@@ -53,7 +53,7 @@ class Progress:
         rate = requests / max(now - self._started, 0.001)
         return (
             f"{self.campaigns:,} of {self.campaigns_known:,} campaigns, "
-            f"{self.activities:,} activities read, {self.clicks:,} clicks, "
+            f"{self.reports:,} reports read, {self.records:,} records, "
             f"{requests:,} requests ({rate:.1f}/s, "
             f"{100 * requests / DAILY_QUOTA:.1f} % of a day's quota)"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
@@ -85,9 +85,10 @@ class ReportStream(ConstantContactStream):
                     self.move(item)
                 else:
                     self._tap.state_writer.records += len(item)
+                    self.run.progress.records += len(item)
                     yield item
                 self.run.beat()
-            self.run.progress.activities += 1
+            self.run.progress.reports += 1
         except RunEndedError as reason:
             activity.campaign.cut = True
             self.run.tell_end(reason)
@@ -113,7 +114,7 @@ class ReportStream(ConstantContactStream):
         if not write_messages or not self._writes_pages:
             yield from super()._sync_records(context, write_messages=write_messages)
             return
-        writer = self._tap.message_writer
+        writer = cast("PageWriter", self._tap.message_writer)
         for page in self.items():
             records = [self._selected_of(record) for record in page]
             writer.write_records(self.name, records, self._stream_version)

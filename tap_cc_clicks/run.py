@@ -16,7 +16,7 @@ from tap_cc_clicks.auth import ConstantContactAuthenticator
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
 from tap_cc_clicks.settings import Settings, problems
-from tap_cc_clicks.state import VERSION, PacedStateWriter, load
+from tap_cc_clicks.state import PacedStateWriter, load, stamp
 from tap_cc_clicks.writer import PageWriter
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class RunTap(Tap, abc.ABC):
     def load_state(self, state: dict[str, Any]) -> None:
         checked = load(state, self.streams)
         super().load_state(checked)
-        self.state["version"] = VERSION
+        stamp(self.state)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

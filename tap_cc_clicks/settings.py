@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
@@ -73,8 +73,9 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
 
 def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
     if error.validator == "additionalProperties" and not error.path:
-        unknown = sorted(set(error.instance) - set(schema["properties"]))
-        return "; ".join(_unknown(name, schema["properties"]) for name in unknown)
+        known = schema["properties"]
+        unknown = sorted(set(cast("dict[str, Any]", error.instance)) - set(known))
+        return "; ".join(_unknown(name, known) for name in unknown)
     name = ".".join(str(part) for part in error.path)
     rules = {
         "type": "be of type {}",

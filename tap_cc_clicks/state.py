@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
@@ -30,7 +30,7 @@ from tap_cc_clicks.parsing import moment
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, TapState
     from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
 VERSION = 1
@@ -101,7 +101,7 @@ class OwnState(StreamStateManager):
     it was read, so all that the SDK would write on the way is left out.
     """
 
-    def __init__(self, stream_name: str, tap_state: dict[str, Any]) -> None:
+    def __init__(self, stream_name: str, tap_state: TapState) -> None:
         """Keep the state of one stream within the tap's."""
         super().__init__(stream_name=stream_name, tap_state=tap_state)
 
@@ -133,7 +133,7 @@ class OwnState(StreamStateManager):
 class ActivityBookmarks(OwnState):
     """Bookmarks per activity, looked up by key instead of by a search."""
 
-    def __init__(self, stream_name: str, tap_state: dict[str, Any]) -> None:
+    def __init__(self, stream_name: str, tap_state: TapState) -> None:
         """Index the partitions there are."""
         super().__init__(stream_name, tap_state)
         self._index: dict[tuple[Any, ...], dict[str, Any]] | None = None
@@ -257,6 +257,11 @@ def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
         summary = f"The state cannot be used: {problem}"
         raise ConfigValidationError(summary, errors=[summary])
     return dict(state)
+
+
+def stamp(state: TapState) -> None:
+    """Say in a state which version of its format it has."""
+    cast("dict[str, Any]", state)["version"] = VERSION
 
 
 def _problem(state: Any, streams: Collection[str]) -> str | None:  # noqa: ANN401

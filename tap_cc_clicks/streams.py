@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
@@ -178,7 +178,7 @@ class CampaignActivities(ConstantContactStream):
     def _account(self) -> Account:
         tap = self._tap
         endpoints = Endpoints(
-            campaigns=tap.streams["campaigns"],
+            campaigns=cast("Campaigns", tap.streams["campaigns"]),
             activities=self,
             details=ActivityDetails(tap),
             stats=ActivityStats(tap),
@@ -221,7 +221,7 @@ class EmailClicks(ReportStream):
     parent_stream_type = CampaignActivities
 
     @cached_property
-    def state_manager(self) -> ActivityBookmarks:  # type: ignore[override]
+    def state_manager(self) -> ActivityBookmarks:
         """Bookmarks per activity; of their own for each link asked for alone."""
         return ActivityBookmarks(self.name, self._tap_state)
 
@@ -309,7 +309,7 @@ class EmailLinks(ReportStream):
     parent_stream_type = CampaignActivities
     paged = False
     # Never the whole table, so no version of it to activate.
-    emit_activate_version_messages = False  # type: ignore[assignment]
+    emit_activate_version_messages = False
 
     @property
     def _clicks(self) -> dict[str, int | None]:

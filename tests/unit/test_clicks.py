@@ -1,0 +1,193 @@
+"""Reading an activity's report: what is read, in the face of all that can happen."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_cc_clicks.changes import Counters, Terms, is_due
+from tap_cc_clicks.clicks import ClickReport, MalformedClickError
+from tap_cc_clicks.state import Bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
+
+
+def moment(minute: int) -> str:
+    """Return a moment, some minutes after a fixed one."""
+    day, rest = divmod(minute, 24 * 60)
+    return f"2026-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}:00.000Z"
+
+
+def row(minute: int, contact: str = "a", **values: Any) -> dict[str, Any]:
+    """Return a row of the report."""
+    return {
+        "contact_id": contact,
+        "url_id": "1",
+        "created_time": moment(minute),
+        "device_type": None,
+        **values,
+    }
+
+
+@dataclass
+class Service:
+    """A report that is paged by offset, and may grow before any page is given."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    arrivals: list[list[dict[str, Any]]] = field(default_factory=list)
+    page_size: int = 2
+    pages_given: int = 0
+
+    def arrive(self, rows: list[dict[str, Any]]) -> None:
+        """Let clicks come in, each in its place: newest first."""
+        self.rows = sorted(
+            [*rows, *self.rows], key=lambda row: row["created_time"], reverse=True
+        )
+
+    def pages(self, size: int | None) -> Iterator[list[dict[str, Any]]]:
+        """Give the report page by page."""
+        size, start = size or self.page_size, 0
+        while True:
+            if self.arrivals:
+                self.arrive(self.arrivals.pop(0))
+            self.pages_given += 1
+            yield [dict(row) for row in self.rows[start : start + size]]
+            start += size
+            if start >= len(self.rows):
+                return
+
+
+@dataclass
+class Warehouse:
+    """What a loader that upserts holds, and the tap's bookmark."""
+
+    clicks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bookmark: Bookmark | None = None
+
+    def sync(
+        self,
+        service: Service,
+        counters: Counters = Counters(),
+        stop_after: int | None = None,
+        **terms: Any,
+    ) -> None:
+        """Read the report into the warehouse, maybe only some pages of it."""
+        report = ClickReport(ACTIVITY, None, self.bookmark, counters, Terms(**terms))
+        for number, item in enumerate(report.read(service.pages)):
+            if number == stop_after:
+                return
+            if isinstance(item, Bookmark):
+                self.bookmark = item
+            else:
+                self.clicks.update({record["click_id"]: record for record in item})
+
+    def times(self) -> list[str]:
+        """Return the moments of all clicks held, newest first."""
+        times = [record["created_time"] for record in self.clicks.values()]
+        return sorted(times, reverse=True)
+
+
+MINUTES = st.integers(0, 6)
+CLICKS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    first=CLICKS,
+    arrivals=st.lists(st.lists(st.sampled_from("ab"), max_size=3), max_size=8),
+    page_size=st.integers(1, 4),
+)
+def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
+    first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int
+) -> None:
+    """After a second, quiet read the warehouse equals the report, row for row."""
+    coming = [
+        [row(10 + number, contact) for contact in contacts]
+        for number, contacts in enumerate(arrivals)
+    ]
+    service = Service(arrivals=coming, page_size=page_size)
+    service.arrive(first)
+    warehouse = Warehouse()
+    warehouse.sync(service)
+    service.arrivals = []
+    warehouse.sync(service)
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    batches=st.lists(CLICKS, min_size=1, max_size=4),
+    page_size=st.integers(1, 3),
+    stops=st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=4, max_size=4),
+)
+def test_counted_clicks_are_found_however_late_and_whatever_was_interrupted(
+    batches: list[list[dict[str, Any]]], page_size: int, stops: list[int | None]
+) -> None:
+    """With counters and no lookback, the union of all runs equals the truth."""
+    service = Service(page_size=page_size)
+    warehouse = Warehouse()
+    for batch, stop in zip(batches, stops, strict=False):
+        service.arrive(batch)
+        for stop_after in (stop, None):
+            counters = Counters(len(service.rows), moment(9))
+            if is_due(warehouse.bookmark, counters, Terms(lookback=0)):
+                warehouse.sync(service, counters, stop_after, lookback=0)
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
+    """Of 20 pages, a quiet second run asks for one."""
+    rows = [row(minute) for minute in range(100, 0, -1)]
+    service = Service(rows=rows, page_size=5)
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(100))
+    service.pages_given = 0
+    service.arrive([row(200)])
+    warehouse.sync(service, Counters(101), lookback=0)
+    assert service.pages_given == 1
+    assert len(warehouse.clicks) == 101
+
+
+def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
+    """One search in vain, then the next is put off."""
+    rows = [row(minute) for minute in range(100, 0, -1)]
+    service = Service(rows=rows, page_size=5)
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(110))
+    service.pages_given = 0
+    for more in range(5):
+        service.arrive([row(200 + more)])
+        warehouse.sync(service, Counters(111 + 2 * more), lookback=0)
+    assert service.pages_given <= 21 + 4
+    assert len(warehouse.clicks) == 105
+
+
+def test_a_late_click_below_the_lookback_is_searched_for() -> None:
+    """The count rose by more than what is new at the top."""
+    service = Service(rows=[row(minute) for minute in range(5000, 0, -50)])
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(100))
+    service.arrive([row(33), row(6000)])
+    warehouse.sync(service, Counters(102))
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+@pytest.mark.parametrize("name", ["contact_id", "url_id", "created_time"])
+def test_a_row_without_what_makes_it_a_click_is_an_error(name: str) -> None:
+    """It names activity, page and field, and no person."""
+    bad = {key: value for key, value in row(1).items() if key != name}
+    service = Service(rows=[row(3), row(2), {**bad, "email_address": "p@example.com"}])
+    report = ClickReport(ACTIVITY, None, None, Counters(), Terms())
+    with pytest.raises(MalformedClickError) as error:
+        list(report.read(service.pages))
+    assert ACTIVITY in str(error.value)
+    assert f"page 2 of its clicks: a row has no {name}" in str(error.value)
+    assert "example.com" not in str(error.value)
