@@ -59,6 +59,13 @@ QUOTA_EXCEEDED = (
     "The API key has used up its requests of the day (10,000), which ends at "
     "00:00 UTC; the next run after that goes on from here"
 )
+UNANSWERED = (
+    ConnectionResetError,
+    requests.exceptions.Timeout,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
 RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
@@ -244,8 +251,15 @@ class ConstantContactStream(RESTStream[Any]):
 
     @override
     def request_decorator(self, func: RequestFunc) -> RequestFunc:
-        """Retry as the SDK does; when that is in vain, say so in one sentence."""
-        retrying = super().request_decorator(func)
+        """Retry as the SDK does, without the URLs in its log; end in one sentence."""
+        retrying = backoff.on_exception(
+            self.backoff_wait_generator,
+            (RetriableAPIError, *UNANSWERED),
+            max_tries=self.backoff_max_tries,
+            on_backoff=self.backoff_handler,
+            jitter=self.backoff_jitter,
+            logger=None,
+        )(func)
 
         def request(
             prepared: requests.PreparedRequest, context: Context | None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SIGNAL_EXIT_BASE = 128
 
 
-class InterruptedRunError(Exception):
+class InterruptedRun(BaseException):  # noqa: N818 - no error, like KeyboardInterrupt
     """The process was asked to end (Ctrl-C or SIGTERM)."""
 
     def __init__(self, signum: int) -> None:
@@ -71,10 +71,10 @@ class Run:
         be half written.
 
         Raises:
-            InterruptedRunError: A signal asked the process to end.
+            InterruptedRun: A signal asked the process to end.
         """
         if self.signum is not None:
-            raise InterruptedRunError(self.signum)
+            raise InterruptedRun(self.signum)
         self.progress.beat()
 
     def tell_end(self, reason: RunEndedError) -> None:

@@ -19,12 +19,12 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
+from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.parsing import moment
 
 if TYPE_CHECKING:
@@ -250,12 +250,12 @@ def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
         streams: The names of this tap's streams.
 
     Raises:
-        ConfigValidationError: It is not a state of this tap; says why.
+        InputError: It is not a state of this tap; says why.
     """
     problem = _problem(state, streams)
     if problem:
-        summary = f"The state cannot be used: {problem}"
-        raise ConfigValidationError(summary, errors=[summary])
+        message = f"The state cannot be used: {problem}"
+        raise InputError(message)
     return dict(state)
 
 
@@ -291,8 +291,11 @@ def _bookmark_problem(bookmark: Any) -> str | None:  # noqa: ANN401
     for entry in (bookmark, *partitions):
         if not isinstance(entry, dict):
             return "has a partition that is not an object"
-        if entry is not bookmark and not isinstance(entry.get("context"), dict):
-            return "has a partition without context"
+        context = entry.get("context")
+        if entry is not bookmark and not (
+            isinstance(context, dict) and "campaign_activity_id" in context
+        ):
+            return "has a partition whose context names no campaign_activity_id"
         try:
             moment(entry.get("replication_key_value") or "1970-01-01T00:00:00.000Z")
         except (TypeError, ValueError):

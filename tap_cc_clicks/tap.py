@@ -9,7 +9,8 @@ from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
-from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRunError, RunTap
+from tap_cc_clicks.inputs import InputError, check_catalog, check_config_file, checked
+from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRun, RunTap
 from tap_cc_clicks.streams import (
     CampaignActivities,
     Campaigns,
@@ -20,8 +21,10 @@ from tap_cc_clicks.streams import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
     from singer_sdk import Stream
 
+STREAMS = (Campaigns, CampaignActivities, EmailClicks, EmailLinks)
 API_URL = "https://api.cc.email/v3"
 TOKEN_URL = "https://authz.constantcontact.com/oauth2/default/v1/token"  # noqa: S105
 
@@ -168,24 +171,43 @@ class TapCCClicks(RunTap):
         additional_properties=False,
     ).to_dict()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse a catalog of another tap."""
+        check_catalog(kwargs.get("catalog"), [stream.name for stream in STREAMS])
+        super().__init__(*args, **kwargs)
+
     @override
     def discover_streams(self) -> Sequence[Stream]:
-        return [
-            stream(self)
-            for stream in (Campaigns, CampaignActivities, EmailClicks, EmailLinks)
-        ]
+        return [stream(self) for stream in STREAMS]
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> Any:
+        """Refuse a config file that cannot be read."""
+        try:
+            for path in value:
+                if path != "ENV":
+                    check_config_file(path)
+        except InputError as error:
+            cls.logger.error("%s", error)  # noqa: TRY400
+            ctx.exit(1)
+        return super().cb_config(ctx, param, value)
 
     @classmethod
     @override
     def invoke(cls, **kwargs: Any) -> None:
         """Run from the command line; errors end in one sentence and exit code 1."""
         try:
+            for kind in ("state", "catalog"):
+                kwargs[kind] = checked(kind, kwargs.get(kind))
             super().invoke(**kwargs)
         except ConfigValidationError:
             raise
         except SingerSDKError as error:
             cls.logger.error("%s", error)  # noqa: TRY400
             sys.exit(1)
-        except InterruptedRunError as interruption:
+        except InterruptedRun as interruption:
             cls.logger.warning("%s; state was written", interruption)
             sys.exit(SIGNAL_EXIT_BASE + interruption.signum)

@@ -1,0 +1,91 @@
+"""Files handed in on the command line: config, state and catalog."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+
+from singer_sdk.exceptions import SingerSDKError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class InputError(SingerSDKError):
+    """A file that was handed in cannot be used; the message says why."""
+
+
+def checked(kind: str, file: TextIO | None) -> TextIO | None:
+    """Return a file, read and found to hold a JSON object.
+
+    Args:
+        kind: What the file is: state or catalog.
+        file: The file, or None.
+
+    Raises:
+        InputError: It holds something else.
+    """
+    return None if file is None else io.StringIO(_object(kind, file.read()))
+
+
+def check_config_file(path: str) -> None:
+    """See that a config file can be read and holds a JSON object.
+
+    Raises:
+        InputError: It cannot, or holds something else.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a mere name
+            _object("config", file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        message = f"The config file {path} cannot be read: {reason}"
+        raise InputError(message) from None
+
+
+def _object(kind: str, text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        # The parser's own message shows none of the text.
+        message = f"The {kind} file is not JSON: {error}"
+        raise InputError(message) from None
+    if not isinstance(value, dict):
+        message = f"The {kind} file does not hold a JSON object"
+        raise InputError(message)
+    return text
+
+
+def check_catalog(catalog: Any, streams: Collection[str]) -> None:  # noqa: ANN401
+    """See that a catalog is one of this tap's.
+
+    Args:
+        catalog: The catalog as JSON, or None.
+        streams: The names of this tap's streams.
+
+    Raises:
+        InputError: It is not; says why.
+    """
+    if not isinstance(catalog, dict):
+        return
+    entries = catalog.get("streams")
+    known = isinstance(entries, list) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("tap_stream_id"), str)
+        and isinstance(entry.get("schema"), dict)
+        for entry in entries
+    )
+    if not known or not isinstance(entries, list):
+        message = (
+            "The catalog is not a list of streams, each with tap_stream_id and schema: "
+            "start from what --discover prints"
+        )
+        raise InputError(message)
+    foreign = sorted({entry["tap_stream_id"] for entry in entries} - set(streams))
+    if foreign:
+        message = (
+            f"The catalog holds unknown streams: {', '.join(foreign)}. This tap has "
+            f"{', '.join(sorted(streams))}"
+        )
+        raise InputError(message)

@@ -1,0 +1,17 @@
+"""A simulated Constant Contact account behind a real HTTP server.
+
+For the demo, the tests and the benchmarks; made from the vendor's documentation, not
+from the service. It imports nothing of the tap. Needs the extra ``[sandbox]``::
+
+    with Sandbox(generate(seed=7)) as sandbox:
+        requests.get(sandbox.api_url + "/emails", headers=sandbox.headers)
+"""
+
+from __future__ import annotations
+
+from tap_cc_clicks.sandbox.account import Account
+from tap_cc_clicks.sandbox.faults import Fault
+from tap_cc_clicks.sandbox.generate import generate
+from tap_cc_clicks.sandbox.runner import Sandbox
+
+__all__ = ["Account", "Fault", "Sandbox", "generate"]

@@ -1,0 +1,267 @@
+"""The endpoints of the API, as answers made from the account."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_cc_clicks.sandbox.account import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_cc_clicks.sandbox.account import Account, Activity
+
+MOST_ROWS = 500
+USUAL_ROWS = 50
+MOST_STATS = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+def answer(body: Any, status: int = 200) -> Answer:  # noqa: ANN401
+    """Return a body as JSON."""
+    return Answer(status, msgspec.json.encode(body))
+
+
+def error(status: int, key: str) -> Answer:
+    """Return an error as the API words most: a list."""
+    return answer([{"error_key": key, "error_message": f"Sandbox: {key}"}], status)
+
+
+NOT_FOUND = error(404, "resource.not.found")
+BAD_QUERY = error(400, "query.param.invalid")
+
+
+class Api:
+    """Answers requests about one account.
+
+    Args:
+        account: The account.
+        keyset: Whether a cursor remembers a row instead of a place, so that no row
+            repeats when clicks come in.
+    """
+
+    def __init__(self, account: Account, *, keyset: bool = False) -> None:
+        """List the endpoints."""
+        self.account = account
+        self.keyset = keyset
+        activity = r"/reports/email_reports/([^/]+)"
+        self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
+            (r"/emails", "campaigns", self._campaigns),
+            (r"/emails/activities/([^/]+)", "activity", self._activity),
+            (r"/emails/([^/]+)", "campaign", self._campaign),
+            (rf"{activity}/tracking/clicks", "clicks", self._clicks),
+            (rf"{activity}/links", "links", self._links),
+            (r"/reports/stats/email_campaign_activities/([^/]+)", "stats", self._stats),
+            (
+                r"/reports/summary_reports/email_campaign_summaries",
+                "summaries",
+                self._summaries,
+            ),
+            (r"/account/summary", "account", self._account),
+        ]
+
+    def endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, str]], Answer]]:
+        """Return the name of a path's endpoint, and what answers it."""
+        for pattern, name, handler in self._routes:
+            if match := re.fullmatch(pattern, path):
+                return name, lambda query: handler(query, *match.groups())
+        return "unknown", lambda _: NOT_FOUND
+
+    def _page(
+        self, query: Mapping[str, str], path: str, key: str, rows: list[bytes]
+    ) -> Answer:
+        """Return a page of encoded rows, with a link to the next one."""
+        limit = query.get("limit", str(USUAL_ROWS))
+        if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
+            return BAD_QUERY
+        start = self._start(query.get("cursor"), rows)
+        if start is None:
+            return BAD_QUERY
+        end = start + int(limit)
+        body = b'{"' + key.encode() + b'":[' + b",".join(rows[start:end]) + b"]"
+        if end < len(rows):
+            kept = {name: query[name] for name in ("url_id",) if name in query}
+            extra = "".join(f"&{name}={value}" for name, value in kept.items())
+            href = f"/v3{path}?limit={limit}{extra}&cursor={self._cursor(end, rows)}"
+            body += b',"_links":' + msgspec.json.encode({"next": {"href": href}})
+        return Answer(200, body + b"}")
+
+    def _cursor(self, place: int, rows: list[bytes]) -> str:
+        # From the end: rows that come in at the front do not move what is behind them.
+        text = f"-{len(rows) - place}" if self.keyset else str(place)
+        return base64.urlsafe_b64encode(text.encode()).decode()
+
+    def _start(self, cursor: str | None, rows: list[bytes]) -> int | None:
+        if cursor is None:
+            return 0
+        try:
+            place = int(base64.urlsafe_b64decode(cursor))
+        except ValueError:
+            return None
+        return place if place >= 0 else max(0, len(rows) + place)
+
+    def _campaigns(self, query: Mapping[str, str]) -> Answer:
+        rows = [campaign.row() for campaign in self.account.campaigns.values()]
+        rows = [
+            row
+            for row in rows
+            if query.get("after_date", "") <= row["updated_at"]
+            and row["updated_at"] <= query.get("before_date", "9")
+        ]
+        rows.sort(key=lambda row: row["updated_at"], reverse=True)
+        encoded = [msgspec.json.encode(row) for row in rows]
+        return self._page(query, "/emails", "campaigns", encoded)
+
+    def _campaign(self, _: Mapping[str, str], campaign_id: str) -> Answer:
+        campaign = self.account.campaigns.get(campaign_id)
+        if campaign is None or campaign.current_status == "Removed":
+            return NOT_FOUND
+        activities = [
+            {
+                "campaign_activity_id": activity.campaign_activity_id,
+                "role": activity.role,
+            }
+            for activity in campaign.activities
+        ]
+        return answer({**campaign.row(), "campaign_activities": activities})
+
+    def _activity(self, _: Mapping[str, str], activity_id: str) -> Answer:
+        activity = self._found(activity_id)
+        if activity is None:
+            return NOT_FOUND
+        ids = {
+            "campaign_activity_id": activity_id,
+            "campaign_id": activity.campaign_id,
+            "role": activity.role,
+        }
+        return answer({**ids, **activity.details})
+
+    def _found(self, activity_id: str) -> Activity | None:
+        activity = self.account.activities.get(activity_id)
+        if activity is None:
+            return None
+        campaign = self.account.campaigns[activity.campaign_id]
+        return None if campaign.current_status == "Removed" else activity
+
+    def _clicks(self, query: Mapping[str, str], activity_id: str) -> Answer:
+        activity = self.account.activities.get(activity_id)
+        if activity is None or not activity.has_reports:
+            return NOT_FOUND
+        clicks = activity.clicks
+        if url_id := query.get("url_id"):
+            clicks = [click for click in clicks if click.row["url_id"] == url_id]
+        path = f"/reports/email_reports/{activity_id}/tracking/clicks"
+        rows = [click.encoded for click in clicks]
+        return self._page(query, path, "tracking_activities", rows)
+
+    def _links(self, _: Mapping[str, str], activity_id: str) -> Answer:
+        activity = self.account.activities.get(activity_id)
+        if activity is None or not activity.has_reports:
+            return NOT_FOUND
+        counts = [
+            {**link, "unique_clicks": len(self._people(activity, link["url_id"]))}
+            for link in activity.links
+        ]
+        return answer({"link_click_counts": counts})
+
+    @staticmethod
+    def _people(activity: Activity, url_id: str) -> set[str]:
+        return {
+            click.row["contact_id"]
+            for click in activity.clicks
+            if click.row["url_id"] == url_id
+        }
+
+    def _stats(self, _: Mapping[str, str], ids: str) -> Answer:
+        asked = ids.split(",")
+        if len(asked) > MOST_STATS:
+            return BAD_QUERY
+        if not all(_is_uuid(activity_id) for activity_id in asked):
+            return NOT_FOUND
+        found = [self.account.activities.get(activity_id) for activity_id in asked]
+        errors = [
+            {
+                "error_key": "stats.not_found",
+                "error_message": f"No stats for {asked[n]}",
+            }
+            for n, activity in enumerate(found)
+            if activity is None or not activity.has_reports
+        ]
+        results = [self._result(item) for item in found if item and item.has_reports]
+        return answer({"results": results, "errors": errors})
+
+    def _result(self, activity: Activity) -> dict[str, Any]:
+        counted = self.account.counted(activity)
+        sends = 10 * len(activity.people) + 10
+        stats = {
+            "em_sends": sends,
+            "em_opens": 3 * len(activity.people),
+            "em_opens_all": 4 * len(activity.people),
+            "em_clicks": len(activity.people),
+            "em_clicks_all": counted,
+            "em_bounces": 1,
+            "em_forwards": 0,
+            "em_optouts": 0,
+            "em_abuse": 0,
+            "em_not_opened": sends - 3 * len(activity.people),
+        }
+        return {
+            "campaign_id": activity.campaign_id,
+            "campaign_activity_id": activity.campaign_activity_id,
+            "last_refresh_time": moment(self.account.now - self.account.stats_lag),
+            "stats": stats,
+        }
+
+    def _summaries(self, query: Mapping[str, str]) -> Answer:
+        sent = [item for item in self.account.campaigns.values() if item.last_sent_date]
+        sent.sort(key=lambda item: str(item.last_sent_date), reverse=True)
+        rows = []
+        for campaign in sent:
+            people = [len(activity.people) for activity in campaign.activities]
+            counts = {"sends": 10 * sum(people), "opens": 3 * sum(people)}
+            rest = dict.fromkeys(("forwards", "optouts", "abuse", "bounces"), 0)
+            row = {
+                "campaign_id": campaign.campaign_id,
+                "campaign_type": campaign.type,
+                "last_sent_date": moment(campaign.last_sent_date or self.account.now),
+                "unique_counts": {
+                    **counts,
+                    **rest,
+                    "clicks": sum(people),
+                    "not_opened": 7 * sum(people),
+                },
+            }
+            rows.append(msgspec.json.encode(row))
+        path = "/reports/summary_reports/email_campaign_summaries"
+        return self._page(query, path, "bulk_email_campaign_summaries", rows)
+
+    def _account(self, _: Mapping[str, str]) -> Answer:
+        return answer(
+            {
+                "organization_name": "Example Shop",
+                "contact_email": "owner@example.com",
+                "time_zone_id": "Europe/Vienna",
+                "country_code": "AT",
+            }
+        )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

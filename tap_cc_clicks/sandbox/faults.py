@@ -1,0 +1,81 @@
+"""Faults to be injected: what a network, a gateway or a broken server may do."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = frozenset(
+    {
+        "status",
+        "reset",
+        "truncate",
+        "slow",
+        "not_json",
+        "wrong_shape",
+        "bad_row",
+        "redirect",
+        "foreign_next",
+        "endless_next",
+        "lost_answer",
+    }
+)
+
+
+@dataclass
+class Fault:
+    """One fault, and when it strikes.
+
+    Attributes:
+        kind: One of ``KINDS``.
+        match: A regular expression that the path must contain.
+        times: How often it strikes; None for as often as there is occasion.
+        probability: How likely it is at each occasion.
+        status: For kind ``status``: the status.
+        body: For kind ``status``: the body, JSON if not a string.
+        seconds: For kind ``slow``: for how long.
+        field: For kind ``bad_row``: what the last row of the page lacks.
+    """
+
+    kind: str
+    match: str = ""
+    times: int | None = None
+    probability: float = 1.0
+    status: int = 503
+    body: Any = ""
+    seconds: float = 0.2
+    field: str = "contact_id"
+
+    def __post_init__(self) -> None:
+        """Refuse a kind there is not."""
+        if self.kind not in KINDS:
+            message = f"There is no fault {self.kind}: one of {sorted(KINDS)}"
+            raise ValueError(message)
+
+
+@dataclass
+class Faults:
+    """The faults in force."""
+
+    seed: int = 7
+    rules: list[Fault] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Prepare the dice."""
+        self._random = random.Random(self.seed)  # noqa: S311 - made-up trouble
+        self._lock = threading.Lock()
+
+    def strike(self, path: str) -> Fault | None:
+        """Return the fault that befalls a request, if any."""
+        with self._lock:
+            for fault in self.rules:
+                if fault.times == 0 or not re.search(fault.match, path):
+                    continue
+                if self._random.random() < fault.probability:
+                    if fault.times is not None:
+                        fault.times -= 1
+                    return fault
+        return None

@@ -1,0 +1,78 @@
+"""Making up an account in which everything occurs that the API allows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tap_cc_clicks.sandbox.account import START, Account, Activity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# One campaign of so many is a draft, and so on; the rest were sent.
+STATUSES = {7: "Draft", 11: "Scheduled", 13: "Removed", 17: "Error"}
+AB_TEST = 57
+NEVER_CLICKED = 5
+RESENT = 6
+HOURS_OF_CLICKS = 96
+
+
+def generate(
+    seed: int = 7, campaigns: int = 40, clicks: int = 3000, now: datetime = START
+) -> Account:
+    """Return an account with drafts, resends, removed campaigns, ties and look-alikes.
+
+    Args:
+        seed: The same seed gives the same account.
+        campaigns: How many campaigns there are, the newest a day old.
+        clicks: How many clicks there are in all.
+        now: The account's present.
+    """
+    account = Account(seed, now)
+    for number in range(campaigns):
+        status = next(
+            (name for each, name in STATUSES.items() if number % each == each - 1),
+            "Done",
+        )
+        sent = now - timedelta(days=1 + (campaigns - number) * 0.9)
+        kind = AB_TEST if number % NEVER_CLICKED == 1 else 10
+        campaign = account.add_campaign(status, sent=sent, type_code=kind)
+        if status == "Done" and number % RESENT == 0:
+            account.add_activity(campaign, "resend")
+    _click(account, clicks)
+    return account
+
+
+def _click(account: Account, clicks: int) -> None:
+    """Spread clicks over activities and hours, most of them early and on a few."""
+    activities = [
+        activity
+        for number, activity in enumerate(account.clickable())
+        if number % NEVER_CLICKED
+    ]
+    weights = [1 / (1 + place) for place in range(len(activities))]
+    shares = account.random.choices(range(len(activities)), weights, k=clicks)
+    counts = [shares.count(place) for place in range(len(activities))]
+    for activity, count in zip(activities, counts, strict=True):
+        _click_in(account, activity, count)
+    for contact in account.random.sample(
+        account._contacts, len(account._contacts) // 20
+    ):
+        account.delete_contact(contact["contact_id"])
+
+
+def _click_in(account: Account, activity: Activity, count: int) -> None:
+    sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
+    clicks = []
+    for number in range(count):
+        # Whole minutes for some: ties; now and then the very same click again.
+        hours = min(account.random.expovariate(1 / 8), HOURS_OF_CLICKS)
+        when = min(sent + timedelta(hours=hours), account.now)
+        if number % 4 == 0:
+            when = when.replace(second=0, microsecond=0)
+        click = account.make_click(activity, when)
+        clicks.append(click)
+        if number % 50 == 1 and len(clicks) < count:
+            clicks.append(type(click)(dict(click.row)))
+    activity.extend(clicks[:count])

@@ -1,0 +1,35 @@
+"""The API's two limits: requests a second, and requests a day."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Limits:
+    """What a client may ask; switched off by None.
+
+    Attributes:
+        per_second: Arrivals in any one second.
+        per_day: Requests in all, as a test's day is one run.
+    """
+
+    per_second: int | None = None
+    per_day: int | None = None
+    used: int = 0
+    arrivals: deque[float] = field(default_factory=deque)
+
+    def refusal(self) -> str | None:
+        """Count an arrival, and return the ``error_key`` if it is one too many."""
+        now = time.monotonic()
+        while self.arrivals and now - self.arrivals[0] >= 1:
+            self.arrivals.popleft()
+        if self.per_second and len(self.arrivals) >= self.per_second:
+            return "throttled"
+        if self.per_day is not None and self.used >= self.per_day:
+            return "quota_exceeded"
+        self.arrivals.append(now)
+        self.used += 1
+        return None

@@ -1,0 +1,103 @@
+"""Running the server in a thread, for as long as a ``with`` block lasts."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from tap_cc_clicks.sandbox.generate import generate
+from tap_cc_clicks.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
+from tap_cc_clicks.sandbox.server import Server
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from starlette.types import Receive, Scope, Send
+    from typing_extensions import Self
+
+    from tap_cc_clicks.sandbox.account import Account
+
+START_SECONDS = 10
+
+
+class Sandbox(Server):
+    """A server on a free loopback port.
+
+    Args:
+        account: The account; a made-up one if none is given.
+        port: The port, or 0 for a free one.
+        options: See :class:`Server`.
+    """
+
+    def __init__(
+        self, account: Account | None = None, *, port: int = 0, **options: Any
+    ) -> None:
+        """Bind the port, so that the addresses are known at once."""
+        super().__init__(account or generate(), **options)
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.api_url = f"{self.url}/v3"
+        self.token_url = f"{self.url}/oauth2/default/v1/token"
+        config = uvicorn.Config(
+            self._asgi,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._app = self.app()
+        self._thread = threading.Thread(target=self.serve, daemon=True)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Return settings with which the tap reads this account, as fast as it can."""
+        return {
+            "api_url": self.api_url,
+            "token_url": self.token_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": self.tokens.refresh_token,
+            "requests_per_second": 100_000,
+        }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return headers that authorize a request."""
+        return {"Authorization": f"Bearer {self.tokens.issue()}"}
+
+    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # ASGI has no way to drop a connection; uvicorn's request cycle holds it.
+        cycle: Any = getattr(receive, "__self__", None)
+        scope["hang_up"] = cycle.transport.abort
+        await self._app(scope, receive, send)
+
+    def serve(self) -> None:
+        """Serve until told to end."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self._server.run(sockets=[self.socket])
+
+    def __enter__(self) -> Self:
+        """Start serving in a thread."""
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop serving."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(START_SECONDS)
+        self.socket.close()

@@ -1,0 +1,172 @@
+"""The HTTP server: limits, faults, tokens and the log of requests around the API."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
+from tap_cc_clicks.sandbox.faults import Fault, Faults
+from tap_cc_clicks.sandbox.limits import Limits
+from tap_cc_clicks.sandbox.oauth import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from tap_cc_clicks.sandbox.account import Account
+
+UNAUTHORIZED = answer(
+    {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
+)
+FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
+
+
+@dataclass
+class Log:
+    """Every request that was answered, as endpoint and status."""
+
+    entries: list[tuple[str, int]] = field(default_factory=list)
+
+    def counts(self) -> Counter[str]:
+        """Return how often each endpoint was asked."""
+        return Counter(endpoint for endpoint, _ in self.entries)
+
+    def statuses(self) -> Counter[int]:
+        """Return how often each status was answered."""
+        return Counter(status for _, status in self.entries)
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self.entries.clear()
+
+
+@dataclass
+class Server:
+    """An account with its API, its tokens and its troubles.
+
+    Attributes:
+        latency: Seconds that every answer takes, or the least and the most.
+        on_request: Called before each answer with the endpoint's name; tests let
+            clicks come in there.
+    """
+
+    account: Account
+    keyset: bool = False
+    latency: float | tuple[float, float] = 0.0
+    limits: Limits = field(default_factory=Limits)
+    faults: Faults = field(default_factory=Faults)
+    tokens: Tokens = field(default_factory=Tokens)
+    log: Log = field(default_factory=Log)
+    on_request: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Set up the API."""
+        self.api = Api(self.account, keyset=self.keyset)
+        self._random = random.Random(7)  # noqa: S311 - made-up latency
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        # Here: control imports this module.
+        from tap_cc_clicks.sandbox.control import routes  # noqa: PLC0415
+
+        return Starlette(
+            routes=[
+                Route("/v3/{path:path}", self._serve),
+                Route("/oauth2/default/v1/token", self._token, methods=["POST"]),
+                *routes(self),
+            ]
+        )
+
+    async def _serve(self, request: Request) -> Response:
+        path = request.url.path.removeprefix("/v3")
+        name, handler = self.api.endpoint(path)
+        if self.on_request:
+            self.on_request(name)
+        refused = self._refusal(request)
+        await self._wait()
+        reply = refused or handler(request.query_params)
+        fault = None if refused else self.faults.strike(path)
+        self.log.entries.append((name, fault.status if fault else reply.status))
+        if fault:
+            return await self._faulty(fault, reply, request)
+        return Response(reply.body, reply.status, media_type="application/json")
+
+    def _refusal(self, request: Request) -> Answer | None:
+        if key := self.limits.refusal():
+            return answer({"error_key": key, "error_message": "Sandbox limit"}, 429)
+        if not self.tokens.is_good(request.headers.get("authorization", "")):
+            return UNAUTHORIZED
+        if "campaign_data" not in self.tokens.scope.split():
+            return error(403, "forbidden")
+        return None
+
+    async def _wait(self) -> None:
+        latency = self.latency
+        if isinstance(latency, tuple):
+            latency = self._random.uniform(*latency)
+        if latency:
+            await asyncio.sleep(latency)
+
+    async def _token(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        fault = self.faults.strike("/token")
+        if fault and fault.kind != "lost_answer":
+            return await self._faulty(fault, answer({}), request)
+        status, body = self.tokens.grant(form, request.headers.get("authorization", ""))
+        if fault:
+            return _hang_up(request)
+        return JSONResponse(body, status)
+
+    async def _faulty(self, fault: Fault, reply: Answer, request: Request) -> Response:
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+            return Response(reply.body, reply.status, media_type="application/json")
+        if fault.kind == "reset":
+            return _hang_up(request)
+        if fault.kind == "truncate":
+            half = reply.body[: len(reply.body) // 2]
+            return Response(half, headers={"content-length": str(len(reply.body))})
+        if fault.kind == "redirect":
+            return Response(status_code=302, headers={"location": FOREIGN})
+        if fault.kind == "not_json":
+            return Response("<html>Bad gateway</html>", media_type="text/html")
+        if fault.kind == "status":
+            return _status(fault)
+        return Response(_distorted(fault, reply.body, str(request.url.path)))
+
+
+def _hang_up(request: Request) -> Response:
+    """Reset the connection; what is returned reaches nobody."""
+    request.scope["hang_up"]()
+    return Response()
+
+
+def _status(fault: Fault) -> Response:
+    if isinstance(fault.body, str):
+        return Response(fault.body, fault.status, media_type="text/html")
+    return JSONResponse(fault.body, fault.status)
+
+
+def _distorted(fault: Fault, content: bytes, path: str) -> bytes:
+    body: Any = msgspec.json.decode(content)
+    if fault.kind == "wrong_shape":
+        return msgspec.json.encode([body])
+    if fault.kind == "foreign_next":
+        body["_links"] = {"next": {"href": FOREIGN}}
+    if fault.kind == "endless_next":
+        body["_links"] = {"next": {"href": f"{path}?limit=500&cursor=MA=="}}
+    if fault.kind == "bad_row":
+        rows = next(value for value in body.values() if isinstance(value, list))
+        rows[-1].pop(fault.field, None)
+    return msgspec.json.encode(body)
