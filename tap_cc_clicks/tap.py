@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.helpers.capabilities import TapCapabilities
 from typing_extensions import override
 
 from tap_cc_clicks.inputs import InputError, check_catalog, check_config_file, checked
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import click
     from singer_sdk import Stream
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 STREAMS = (Campaigns, CampaignActivities, EmailClicks, EmailLinks)
 API_URL = "https://api.cc.email/v3"
@@ -34,6 +36,12 @@ class TapCCClicks(RunTap):
 
     name = "tap-cc-clicks"
     package_name = "tap-cc-clicks"
+    # Not ACTIVATE_VERSION: an incremental tap never writes a table anew.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        capability
+        for capability in RunTap.capabilities
+        if capability is not TapCapabilities.ACTIVATE_VERSION
+    ]
 
     config_jsonschema = th.PropertiesList(
         th.Property(
@@ -127,8 +135,9 @@ class TapCCClicks(RunTap):
             default=24,
             title="Recheck hours",
             description=(
-                "With fast change detection, counters are asked for again after this "
-                "long, even if the campaign's summary did not change."
+                "How long counters go unasked with fast change detection while a "
+                "campaign's summary stays the same; also the first pause between "
+                "searches for clicks that are counted but not shown."
             ),
         ),
         th.Property(

@@ -259,19 +259,21 @@ class Account:
             self._contacts.append({**contact, **(names if number % 3 else {})})
         return self.random.choice(self._contacts)
 
-    def add_clicks(self, number: int) -> None:
-        """Let people click in the emails that were sent, within the last hour."""
+    def add_clicks(self, number: int, emails: int = 5) -> None:
+        """Let people click within the last hour, in the emails sent last."""
         activities = self.clickable()
+        activities.sort(key=lambda one: self.campaigns[one.campaign_id].updated_at)
         for n in range(number):
             minutes = timedelta(minutes=60 * (1 - (n + 1) / number))
-            self.add_click(self.random.choice(activities), self.now - minutes)
+            activity = self.random.choice(activities[-emails:])
+            self.add_click(activity, self.now - minutes)
 
     def clickable(self) -> list[Activity]:
-        """Return the activities that people can click in."""
+        """Return the activities that people can click in, and that can be found."""
         return [
             activity
             for campaign in self.campaigns.values()
-            if campaign.current_status in SENT
+            if campaign.current_status in SENT - {"Removed"}
             for activity in campaign.activities
             if activity.has_reports
         ]

@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Both make what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/dev/bin
+MELTANO := $(VENV)/meltano/bin/meltano
+CHECK_TAP := $(VENV)/singer-tools/bin/singer-check-tap
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help test lint unit demo bench settings catalogs clean
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+test: lint unit ## Run every check and every test
+
+lint: $(VENV)/dev/.done ## Run the linters and type checkers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/ty check
+	$(BIN)/deptry .
+	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
+
+unit: $(VENV)/dev/.done $(VENV)/meltano/.done $(VENV)/singer-tools/.done
+	MELTANO=$(abspath $(MELTANO)) CHECK_TAP=$(abspath $(CHECK_TAP)) \
+		$(BIN)/python -m pytest
+
+demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into PostgreSQL
+	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo.run
+
+settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
+	$(BIN)/python tools/sync_settings.py
+
+catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
+	$(BIN)/python tools/write_catalogs.py
+
+clean: ## Remove environments, caches and the demo's data
+	rm -rf $(VENV) .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis demo/data
+
+$(VENV)/dev/.done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)/dev
+	$(BIN)/python $(PIP) 'pip>=25.1'
+	$(BIN)/python $(PIP) -c constraints.txt --group dev -e '.[sandbox]'
+	touch $@
+
+$(VENV)/meltano/.done: constraints-meltano.txt
+	$(PYTHON) -m venv $(VENV)/meltano
+	$(VENV)/meltano/bin/python $(PIP) -r constraints-meltano.txt
+	touch $@
+
+$(VENV)/singer-tools/.done:
+	$(PYTHON) -m venv $(VENV)/singer-tools
+	$(VENV)/singer-tools/bin/python $(PIP) 'singer-tools==0.4.1'
+	touch $@

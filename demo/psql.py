@@ -1,0 +1,19 @@
+"""``python -m demo.psql "select …"``: look again at what the demo loaded."""
+
+from __future__ import annotations
+
+import sys
+
+from demo.run import DATA, query
+from demo.stack import Postgres
+
+
+def main() -> None:
+    """Print a query's rows, tab by tab."""
+    with Postgres(DATA / "postgres") as postgres:
+        for row in query(postgres, sys.argv[1]):
+            sys.stdout.write("\t".join(map(str, row)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

