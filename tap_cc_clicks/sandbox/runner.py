@@ -39,7 +39,12 @@ class Sandbox(Server):
     ) -> None:
         """Bind the port, so that the addresses are known at once."""
         super().__init__(account or generate(), **options)
-        self.socket = socket.create_server(("127.0.0.1", port))
+        # Named TCP, so that asyncio turns off the delay of small packets.
+        self.socket = socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.api_url = f"{self.url}/v3"
         self.token_url = f"{self.url}/oauth2/default/v1/token"

@@ -1,0 +1,36 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import backoff
+import pytest
+
+from tap_cc_clicks.client import ConstantContactStream
+from tap_cc_clicks.sandbox import Sandbox, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Simulator and tap share this process: they should not wait long for each other.
+sys.setswitchinterval(0.0005)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Return a made-up account behind a server of its own."""
+    with Sandbox(generate(campaigns=20, clicks=400)) as running:
+        yield running
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries follow at once."""
+    monkeypatch.setattr(
+        ConstantContactStream,
+        "backoff_wait_generator",
+        lambda _: backoff.constant(interval=0),
+    )
+    monkeypatch.setattr(ConstantContactStream, "backoff_jitter", lambda _, value: value)

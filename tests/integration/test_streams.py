@@ -1,0 +1,223 @@
+"""What the streams hold, and what a run asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Account, Sandbox
+from tap_cc_clicks.sandbox.account import moment
+from tests.support import clicks, rows, run_tap, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DETAIL_FREE = ["campaign_activity_id", "campaign_id", "role", "campaign_name"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
+def test_a_first_run_equals_the_truth(
+    sandbox: Sandbox, detection: str, concurrency: int
+) -> None:
+    """Row for row, with one id per row."""
+    output = run_tap(sandbox, change_detection=detection, concurrency=concurrency)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+    assert len(clicks(output)) == len(sandbox.account.rows())
+
+
+def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
+    """All campaigns; the activities of those sent, with their details."""
+    output = run_tap(sandbox)
+    campaigns = sandbox.account.campaigns.values()
+    assert len(output.records("campaigns")) == len(campaigns)
+    sent = {
+        activity.campaign_activity_id: activity
+        for campaign in campaigns
+        if campaign.current_status in {"Done", "Error"}
+        for activity in campaign.activities
+    }
+    records = output.records("campaign_activities")
+    assert {record["campaign_activity_id"] for record in records} == set(sent)
+    for record in records:
+        activity = sent[record["campaign_activity_id"]]
+        campaign = sandbox.account.campaigns[activity.campaign_id]
+        assert record["role"] == activity.role
+        assert record["campaign_name"] == campaign.name
+        assert record["subject"] == activity.details["subject"]
+        assert record["segment_ids"] == [str(activity.details["segment_ids"][0])]
+
+
+def test_links_are_complete(sandbox: Sandbox) -> None:
+    """A record for each link of each activity with reports."""
+    output = run_tap(sandbox)
+    links = {
+        (activity.campaign_activity_id, link["url_id"])
+        for activity in sandbox.account.clickable()
+        for link in activity.links
+    }
+    found = output.records("email_links")
+    assert {(one["campaign_activity_id"], one["url_id"]) for one in found} == links
+
+
+def test_a_second_run_without_changes_reads_no_report(sandbox: Sandbox) -> None:
+    """The listing and the counters, ten by ten, are all it asks for."""
+    first = run_tap(sandbox)
+    sandbox.log.clear()
+    second = run_tap(sandbox, first.state)
+    activities = len(sandbox.account.clickable())
+    assert sandbox.log.counts() == {"campaigns": 1, "stats": -(-activities // 10)}
+    assert not second.records("email_clicks")
+    assert second.counts()["STATE", None] == 1
+
+
+@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
+def test_new_late_and_repeated_clicks_are_found(
+    sandbox: Sandbox, detection: str
+) -> None:
+    """And resends, and new campaigns; the union of both runs is the truth."""
+    first = run_tap(sandbox, change_detection=detection)
+    account = sandbox.account
+    account.advance(hours=30)
+    account.add_clicks(20)
+    campaign = next(iter(account.campaigns.values()))
+    again = account.resend(campaign)
+    account.add_click(again, account.now - timedelta(hours=1))
+    account.add_click(account.add_campaign().activities[0])
+    late = account.clickable()[2]
+    if detection != "off":
+        account.add_click(late, account.now - timedelta(days=40), contact_id="late")
+    second = run_tap(sandbox, first.state, change_detection=detection)
+    union = {**clicks(first), **clicks(second)}
+    if detection == "fast":
+        sandbox.log.clear()
+    assert rows(union.values()) == rows(account.rows())
+
+
+def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
+    """In the SDK's form, with the newest click's moment, under 400 bytes in all."""
+    import json
+
+    state = run_tap(sandbox).state
+    partitions = state["bookmarks"]["email_clicks"]["partitions"]
+    bookmarks = {
+        one["context"]["campaign_activity_id"]: one.get("replication_key_value")
+        for one in partitions
+    }
+    newest = {
+        activity.campaign_activity_id: activity.clicks[0].created_time
+        if activity.clicks
+        else None
+        for activity in sandbox.account.clickable()
+    }
+    assert bookmarks == newest
+    assert state["version"] == 1
+    assert len(json.dumps(state, separators=(",", ":"))) < 400 * len(partitions)
+
+
+def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
+    """Clicks alone need the listing, the campaigns, the counters and the reports."""
+    output = run_tap(sandbox, catalog=select("email_clicks"))
+    assert set(sandbox.log.counts()) == {"campaigns", "campaign", "stats", "clicks"}
+    assert set(output.counts()) == {
+        ("SCHEMA", "email_clicks"),
+        ("RECORD", "email_clicks"),
+        ("STATE", None),
+    }
+
+
+def test_details_are_asked_for_only_if_one_of_them_is_selected(
+    sandbox: Sandbox,
+) -> None:
+    """A request for each activity is worth avoiding."""
+    catalog = select("campaign_activities", campaign_activities=DETAIL_FREE)
+    output = run_tap(sandbox, catalog=catalog)
+    assert set(sandbox.log.counts()) == {"campaigns", "campaign"}
+    record = output.records("campaign_activities")[0]
+    assert set(record) == {*DETAIL_FREE, "campaign_updated_at"}
+
+
+def test_campaigns_alone_ask_for_their_listing(sandbox: Sandbox) -> None:
+    """And a second run has only the newest to say again."""
+    first = run_tap(sandbox, catalog=select("campaigns"), page_size=7)
+    assert sandbox.log.counts() == {"campaigns": 3}
+    second = run_tap(sandbox, first.state, catalog=select("campaigns"))
+    assert len(second.records("campaigns")) == 1
+
+
+def test_full_table_reads_all_again(sandbox: Sandbox) -> None:
+    """And leaves the bookmarks as they are."""
+    first = run_tap(sandbox)
+    catalog = select("email_clicks")
+    for stream in catalog["streams"]:
+        if stream["tap_stream_id"] == "email_clicks":
+            stream["replication_method"] = "FULL_TABLE"
+    second = run_tap(sandbox, first.state, catalog)
+    assert rows(second.records("email_clicks")) == rows(sandbox.account.rows())
+    assert second.state == first.state
+
+
+def test_the_start_date_bounds_the_first_sync(sandbox: Sandbox) -> None:
+    """No older click, every younger one."""
+    start = sandbox.account.now - timedelta(days=6)
+    output = run_tap(sandbox, start_date=start.isoformat())
+    wanted = [
+        row for row in sandbox.account.rows() if row["created_time"] >= moment(start)
+    ]
+    assert 0 < len(wanted) < len(sandbox.account.rows())
+    assert rows(output.records("email_clicks")) == rows(wanted)
+
+
+def test_clicks_of_some_links_keep_bookmarks_of_their_own(sandbox: Sandbox) -> None:
+    """Taking the filter away loses nothing."""
+    row = sandbox.account.rows()[0]
+    filtered = run_tap(sandbox, url_ids=[row["url_id"]])
+    wanted = [one for one in sandbox.account.rows() if one["url_id"] == row["url_id"]]
+    assert rows(filtered.records("email_clicks")) == rows(wanted)
+    unfiltered = run_tap(sandbox, filtered.state)
+    assert rows(unfiltered.records("email_clicks")) == rows(sandbox.account.rows())
+    assert set(clicks(filtered)) <= set(clicks(unfiltered))
+
+
+def test_only_the_campaigns_asked_for(sandbox: Sandbox) -> None:
+    """And the others are not hidden by a bookmark afterwards."""
+    activity = sandbox.account.clickable()[-1]
+    filtered = run_tap(sandbox, campaign_ids=[activity.campaign_id])
+    assert {one["campaign_id"] for one in filtered.records("email_clicks")} == {
+        activity.campaign_id
+    }
+    unfiltered = run_tap(sandbox, filtered.state)
+    assert len(unfiltered.records("campaigns")) == len(sandbox.account.campaigns)
+
+
+@pytest.fixture
+def strange() -> Iterator[Sandbox]:
+    """Return an account with one email, clicked in strange ways."""
+    account = Account()
+    activity = account.add_campaign().activities[0]
+    account.add_click(activity, created_time="2026-10-31T23:00:00+02:00")
+    account.add_click(activity, link_url="https://example.com/\x00nul", new_field=[1])
+    account.add_click(activity, device_type=None, email_address=None, first_name=None)
+    account.add_click(activity, deleted_at="2026-10-30")
+    click = account.add_click(activity, link_url="LONE")
+    click.encoded = click.encoded.replace(b"LONE", b"\\ud83d")
+    with Sandbox(account) as running:
+        yield running
+
+
+def test_strange_values_arrive_as_every_loader_can_store_them(strange: Sandbox) -> None:
+    """UTC with Z, no NUL, no lone surrogate, null where nothing is known."""
+    records: list[dict[str, Any]] = run_tap(strange).records("email_clicks")
+    assert len(records) == 5
+    assert "2026-10-31T21:00:00.000Z" in [one["created_time"] for one in records]
+    links = [one["link_url"] for one in records]
+    assert "https://example.com/\ufffdnul" in links
+    assert "\ufffd" in links
+    assert any(
+        one["device_type"] is one["email_address"] is one["first_name"] is None
+        for one in records
+    )
+    assert "2026-10-30T00:00:00.000Z" in [one["deleted_at"] for one in records]
+    assert all("new_field" not in one for one in records)
