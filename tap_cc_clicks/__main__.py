@@ -1,0 +1,8 @@
+"""``python -m tap_cc_clicks`` runs the tap."""
+
+from __future__ import annotations
+
+from tap_cc_clicks.tap import TapCCClicks
+
+if __name__ == "__main__":
+    TapCCClicks.cli()

@@ -1,0 +1,225 @@
+"""What each error of the API leads to."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from tap_cc_clicks.client import GoneError
+from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.tap import TapCCClicks
+from tests.support import Output, captured, clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+CLICKS = "tracking/clicks"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", times=3, status=500, body={"error_key": "oops"}),
+        Fault("status", times=3, status=503, body="<html>"),
+        Fault("status", times=3, status=429, body={"error_key": "throttled"}),
+        Fault("reset", times=3),
+        Fault("truncate", times=3),
+        Fault("not_json", times=3),
+        Fault("wrong_shape", times=3),
+        Fault("slow", times=3, seconds=0.1),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+@pytest.mark.parametrize("match", ["/emails$", "stats", CLICKS, "links"])
+def test_passing_faults_are_retried(sandbox: Sandbox, fault: Fault, match: str) -> None:
+    """Nothing is lost, and nothing is said to be wrong at the end."""
+    fault.match, fault.times = match, 3
+    sandbox.faults.rules.append(fault)
+    output = run_tap(sandbox)
+    assert fault.times < 3
+    assert rows(clicks(output).values()) == rows(sandbox.account.rows())
+
+
+def failing(sandbox: Sandbox, *faults: Fault, **config: Any) -> tuple[str, Output]:
+    """Return the error that a run ends with, and what it had written."""
+    sandbox.faults.rules[:] = faults
+    with captured() as output, pytest.raises(FatalSyncError) as error:
+        _sync(sandbox, config)
+    sandbox.faults.rules.clear()
+    return str(error.value), output
+
+
+def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    TapCCClicks(config={**sandbox.config, **config}).sync_all()
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault("status", status=503), "Gave up on /v3/emails after 8 tries; the last: 503"),
+        (Fault("reset"), "Gave up on /v3/emails after 8 tries; the last: no answer"),
+        (Fault("not_json"), "the last: The answer of /v3/emails is not JSON"),
+        (Fault("wrong_shape"), "the last: The answer of /v3/emails has no campaigns"),
+        (Fault("redirect"), "302 (Found) for /v3/emails: redirects are not followed"),
+        (
+            Fault("status", status=403, body=[{"error_key": "forbidden"}]),
+            "403 (forbidden) for /v3/emails: the token may not read reports: the "
+            "application needs the scope campaign_data, and the user the privilege "
+            "ui:campaign:metrics",
+        ),
+        (Fault("status", status=400, body={"error_key": "bad"}), "400 (bad) for /v3/em"),
+        (Fault("foreign_next"), "The next link of /v3/emails leads to another server"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else "",
+)
+def test_lasting_faults_end_in_a_sentence(
+    sandbox: Sandbox, fault: Fault, sentence: str
+) -> None:
+    """It names the path and the last status, and says what to do."""
+    fault.match = "/emails$"
+    message, _ = failing(sandbox, fault)
+    assert sentence in message
+
+
+def test_a_listing_that_is_not_there_is_fatal(sandbox: Sandbox) -> None:
+    """Unlike a single campaign's 404: the address must be wrong."""
+    sandbox.faults.rules.append(Fault("status", match="/emails$", status=404))
+    with pytest.raises(GoneError, match="nothing there: check api_url"):
+        run_tap(sandbox)
+
+
+def test_an_expired_token_is_renewed_once(sandbox: Sandbox) -> None:
+    """In the middle of a run, for all threads together."""
+
+    def expire(endpoint: str) -> None:
+        if endpoint == "stats" and sandbox.tokens.renewals == 1:
+            sandbox.tokens.expire_all()
+
+    sandbox.on_request = expire
+    output = run_tap(sandbox)
+    assert sandbox.tokens.renewals == 2
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+
+
+def test_a_token_is_renewed_before_it_expires(sandbox: Sandbox) -> None:
+    """No request leaves with a token that is about to end."""
+    sandbox.tokens.expires_in = 1
+    run_tap(sandbox)
+    assert sandbox.log.statuses()[401] == 0
+
+
+def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
+    """Renewing for ever would help nobody."""
+    refused = {"error_key": "unauthorized"}
+    fault = Fault("status", match="/emails", status=401, body=refused)
+    message, _ = failing(sandbox, fault)
+    assert "401 (unauthorized)" in message
+    assert "the access token is not accepted" in message
+    assert sandbox.tokens.renewals == 2
+
+
+def test_an_access_token_alone_works_until_it_expires(sandbox: Sandbox) -> None:
+    """And then says what is needed."""
+    quick = {"refresh_token": None, "client_id": None}
+    token = sandbox.tokens.issue()
+    output = run_tap(sandbox, access_token=token, **quick)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+    sandbox.tokens.expire_all()
+    message, _ = failing(sandbox, access_token=token, **quick)
+    assert "set refresh_token" in message
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"refresh_token": "an-old-one"}, "sign in again"),
+        ({"client_secret": "not-it"}, "check client_id and client_secret"),
+        ({"client_id": "nobody", "client_secret": None}, "check client_id"),
+    ],
+)
+def test_refused_credentials_are_explained(
+    sandbox: Sandbox, config: dict[str, Any], sentence: str
+) -> None:
+    """Without showing them."""
+    message, _ = failing(sandbox, **config)
+    assert sentence in message
+    assert not any(str(value) in message for value in config.values() if value)
+
+
+def test_a_public_client_has_no_secret(sandbox: Sandbox) -> None:
+    """It names itself in the form."""
+    output = run_tap(sandbox, client_secret=None)
+    assert output.records("email_clicks")
+
+
+def test_a_lost_answer_of_the_token_endpoint_is_not_repeated(sandbox: Sandbox) -> None:
+    """It may have spent the refresh token; the message says so."""
+    message, _ = failing(sandbox, Fault("lost_answer", match="/token"))
+    assert "may or may not have been used up" in message
+    assert sandbox.tokens.renewals == 1
+
+
+def test_one_campaign_or_activity_that_is_gone_is_skipped(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning, and the others go on."""
+    gone, lost = sandbox.account.clickable()[0], sandbox.account.clickable()[-1]
+    sandbox.faults.rules += [
+        Fault("status", match=f"/emails/{gone.campaign_id}", status=404),
+        Fault("status", match=f"{lost.campaign_activity_id}/tracking", status=404),
+    ]
+    output = run_tap(sandbox)
+    left = {gone.campaign_id, lost.campaign_id}
+    truth = [
+        row
+        for activity in sandbox.account.clickable()
+        if activity.campaign_id not in left
+        for row in (click.row for click in activity.clicks)
+    ]
+    found = [
+        one for one in output.records("email_clicks") if one["campaign_id"] not in left
+    ]
+    assert rows(found) == rows(truth)
+    assert f"Campaign {gone.campaign_id} is gone (404)" in caplog.text
+    assert f"Activity {lost.campaign_activity_id} is gone (404)" in caplog.text
+
+
+def test_a_spent_quota_ends_the_run_in_good_order(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """State is written, the message says when the day turns, the next run goes on."""
+    sandbox.limits.per_day = 40
+    first = run_tap(sandbox)
+    assert "00:00 UTC" in caplog.text
+    assert sandbox.log.counts().total() <= 40 + 9
+    sandbox.limits.per_day = None
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_malformed_row_stops_its_activity_and_fails_the_run(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error names activity, page and field; all other activities are read."""
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    fault = Fault("bad_row", match=f"{activity.campaign_activity_id}/tracking")
+    message, output = failing(sandbox, fault)
+    assert "1 activities could not be read" in message
+    errors = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    assert any(activity.campaign_activity_id in error for error in errors)
+    assert any("page 1 of its clicks: a row has no contact_id" in one for one in errors)
+    assert "@example.com" not in caplog.text
+    union = {**clicks(output), **clicks(run_tap(sandbox, output.state))}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_link_that_leads_in_a_circle_ends_the_pages(sandbox: Sandbox) -> None:
+    """No click is doubled by it."""
+    sandbox.faults.rules.append(Fault("endless_next", match=CLICKS))
+    output = run_tap(sandbox)
+    assert len(output.records("email_clicks")) == len(sandbox.account.rows())

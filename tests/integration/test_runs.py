@@ -1,0 +1,270 @@
+"""Runs that end early, run side by side with changes, or must not cost too much."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_cc_clicks.sandbox import Account, Sandbox, generate
+from tests.support import Output, clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_cc_clicks.sandbox.account import Activity
+
+TAP = [sys.executable, "-m", "tap_cc_clicks"]
+
+
+def test_a_budget_is_kept_and_the_next_runs_go_on(sandbox: Sandbox) -> None:
+    """Runs of 25 requests load the account, and look up each campaign once."""
+    state: dict[str, Any] | None = None
+    union: dict[str, dict[str, Any]] = {}
+    look_ups = 0
+    for _ in range(30):
+        sandbox.log.clear()
+        output = run_tap(sandbox, state, max_requests=25)
+        assert sandbox.log.counts().total() <= 25
+        look_ups += sandbox.log.counts()["campaign"]
+        union.update(clicks(output))
+        state = output.state
+        if sandbox.log.counts().total() < 25:
+            break
+    assert rows(union.values()) == rows(sandbox.account.rows())
+    sent = {activity.campaign_id for activity in sandbox.account.clickable()}
+    removed = [
+        one
+        for one in sandbox.account.campaigns.values()
+        if one.current_status == "Removed"
+    ]
+    assert look_ups == len(sent) + len(removed)
+
+
+def test_a_spent_budget_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, as a warning."""
+    run_tap(sandbox, max_requests=10)
+    warnings = [one.message for one in caplog.records if one.levelname == "WARNING"]
+    assert sum("as many as max_requests allows" in one for one in warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("detection", "most"),
+    [("exact", 1 + 1 + 21 + 5), ("fast", 1 + 1 + 1 + 1 + 5)],
+)
+def test_a_second_run_costs_what_changed(detection: str, most: int) -> None:
+    """Of 200 campaigns, five have a new click by someone new."""
+    account = generate(campaigns=200, clicks=2000)
+    with Sandbox(account) as sandbox:
+        first = run_tap(sandbox, change_detection=detection)
+        sandbox.log.clear()
+        account.advance(hours=1)
+        for activity in account.clickable()[:100:20]:
+            account.add_click(activity, contact_id=account.uuid())
+        catalog = None
+        second = run_tap(sandbox, first.state, catalog, change_detection=detection)
+        counts = sandbox.log.counts()
+        assert len(second.records("email_clicks")) >= 5
+        assert counts.total() - counts["links"] <= most
+        union = {**clicks(first), **clicks(second)}
+        assert rows(union.values()) == rows(account.rows())
+
+
+def test_activities_without_clicks_cost_no_clicks_request() -> None:
+    """Nor do permalinks, drafts and scheduled campaigns cost a report."""
+    account = Account()
+    for status in ("Done", "Draft", "Scheduled"):
+        account.add_campaign(status)
+    clicked = account.add_campaign().activities[0]
+    account.add_click(clicked)
+    with Sandbox(account) as sandbox:
+        run_tap(sandbox)
+        counts = sandbox.log.counts()
+        assert counts["clicks"] == 1
+        assert counts["campaign"] == 2
+        assert counts["links"] == 2
+
+
+def test_fast_detection_finds_a_repeat_click_after_recheck_hours(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary counts people: a repeat click does not change it."""
+    first = run_tap(sandbox, change_detection="fast")
+    activity = sandbox.account.clickable()[1]
+    contact = activity.clicks[0].row["contact_id"]
+    sandbox.account.add_click(activity, contact_id=contact)
+    second = run_tap(sandbox, first.state, change_detection="fast")
+    assert not second.records("email_clicks")
+    later = time.time() + 25 * 3600
+    monkeypatch.setattr("tap_cc_clicks.summaries.time.time", lambda: later)
+    third = run_tap(sandbox, second.state, change_detection="fast")
+    union = {**clicks(first), **clicks(third)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_clicks_not_counted_yet_are_read_when_they_are(sandbox: Sandbox) -> None:
+    """A counter that lags behind delays, and loses nothing."""
+    account = sandbox.account
+    account.stats_lag = timedelta(hours=5)
+    first = run_tap(sandbox)
+    account.advance(hours=1)
+    account.add_clicks(10)
+    second = run_tap(sandbox, first.state)
+    account.advance(hours=6)
+    third = run_tap(sandbox, second.state)
+    union = {**clicks(first), **clicks(second), **clicks(third)}
+    assert rows(union.values()) == rows(account.rows())
+
+
+def test_state_is_written_at_the_end_and_schemas_once(sandbox: Sandbox) -> None:
+    """However many activities there are."""
+    counts = run_tap(sandbox).counts()
+    assert counts["STATE", None] <= 2
+    streams = ("campaigns", "campaign_activities", "email_clicks", "email_links")
+    assert [counts["SCHEMA", name] for name in streams] == [1, 1, 1, 1]
+
+
+def test_a_state_with_an_activity_twice_goes_on_from_the_older(
+    sandbox: Sandbox,
+) -> None:
+    """Merged partial states may hold it twice."""
+    first = run_tap(sandbox)
+    state = first.state
+    partitions = state["bookmarks"]["email_clicks"]["partitions"]
+    newest = next(one for one in partitions if one.get("replication_key_value"))
+    older = {**newest, "replication_key_value": "2020-01-01T00:00:00.000Z", "clicks": 0}
+    partitions.append(older)
+    second = run_tap(sandbox, state)
+    ids = {one["campaign_activity_id"] for one in second.records("email_clicks")}
+    assert ids == {newest["context"]["campaign_activity_id"]}
+    assert len(second.state["bookmarks"]["email_clicks"]["partitions"]) == (
+        len(partitions) - 1
+    )
+
+
+def test_a_bare_bookmark_of_the_sdk_is_taken(sandbox: Sandbox) -> None:
+    """A state written by hand or by a simpler tap loses nothing."""
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    partition = {
+        "context": {"campaign_activity_id": activity.campaign_activity_id},
+        "replication_key": "created_time",
+        "replication_key_value": activity.clicks[0].created_time,
+    }
+    state = {"bookmarks": {"email_clicks": {"partitions": [partition]}}}
+    output = run_tap(sandbox, state)
+    others = [
+        row
+        for row in sandbox.account.rows()
+        if row["campaign_activity_id"] != activity.campaign_activity_id
+    ]
+    assert set(rows(others)) <= set(rows(output.records("email_clicks")))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_at_once_with_state_written(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    """And the next run brings what is missing."""
+    account = generate(campaigns=60, clicks=600)
+    with Sandbox(account, latency=0.05) as sandbox:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({**sandbox.config, "concurrency": 2}))
+        process = subprocess.Popen(
+            [*TAP, "--config", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        while sandbox.log.counts()["clicks"] < 8:
+            time.sleep(0.01)
+        process.send_signal(signum)
+        began = time.monotonic()
+        written, said = process.communicate(timeout=20)
+        assert time.monotonic() - began < 3
+        assert process.returncode == 128 + signum
+        assert b"Traceback" not in said
+        first = Output([json.loads(line) for line in written.splitlines()])
+        assert first.messages[-1]["type"] == "STATE"
+        sandbox.latency = 0
+        second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert len(first.records("email_clicks")) < len(account.rows())
+    assert rows(union.values()) == rows(account.rows())
+
+
+CLICK = st.tuples(
+    st.integers(0, 3),  # activity
+    st.integers(0, 300),  # hours ago
+    st.sampled_from(["a", "b"]),  # contact
+)
+
+
+def _click(account: Account, activities: list[Activity], click: Any) -> None:
+    place, hours, contact = click
+    activity = activities[place % len(activities)]
+    fields = {"contact_id": contact, "url_id": "1", "device_type": "mobile"}
+    account.add_click(activity, account.now - timedelta(hours=hours), **fields)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+@given(
+    between=st.lists(st.lists(CLICK, max_size=12), min_size=2, max_size=3),
+    during=st.lists(st.lists(CLICK, max_size=3), max_size=10),
+    page_size=st.integers(1, 5),
+    budgets=st.lists(st.integers(5, 60), min_size=3, max_size=3),
+    keyset=st.booleans(),
+)
+def test_the_union_of_all_runs_is_the_truth(  # noqa: PLR0913
+    detection: str,
+    concurrency: int,
+    between: list[list[Any]],
+    during: list[list[Any]],
+    page_size: int,
+    budgets: list[int],
+    keyset: bool,  # noqa: FBT001
+) -> None:
+    """For any clicks between and during runs, ties, page sizes and interruptions."""
+    account = Account()
+    activities = [account.add_campaign().activities[0] for _ in range(4)]
+    union: dict[str, dict[str, Any]] = {}
+    state: dict[str, Any] | None = None
+    # Without counters nothing tells of clicks below the lookback; a summary tells of
+    # people only, so that every counter is asked for here.
+    config: dict[str, Any] = {
+        "change_detection": detection,
+        "concurrency": concurrency,
+        "page_size": page_size,
+        "lookback": 400 if detection == "off" else 24,
+        "recheck_hours": 0.0001,
+    }
+    with Sandbox(account, keyset=keyset) as sandbox:
+
+        def arrive(endpoint: str) -> None:
+            if endpoint == "clicks" and during:
+                for click in during.pop():
+                    _click(account, activities, click)
+
+        sandbox.on_request = arrive
+        for batch, budget in zip(between, budgets, strict=False):
+            for click in batch:
+                _click(account, activities, click)
+            output = run_tap(sandbox, state, max_requests=budget, **config)
+            union.update(clicks(output))
+            state = output.state
+        sandbox.on_request = None
+        union.update(clicks(run_tap(sandbox, state, **config)))
+    assert rows(union.values()) == rows(account.rows())
