@@ -10,6 +10,7 @@ from singer_sdk.exceptions import FatalAPIError
 from tap_cc_clicks.activities import Activity, Campaign
 from tap_cc_clicks.changes import Counters, is_hot
 from tap_cc_clicks.client import GoneError
+from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.parsing import moment_or_none
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ class Account:
     def _campaign(self, row: dict[str, Any]) -> Campaign | None:
         known = self._memory.find(row["campaign_id"])
         never_sent = str(row["current_status"]).lower() in NEVER_SENT
-        if never_sent and known is None:
+        if never_sent and "activities" not in known:
             return None
-        changed = known is None or known.get("updated_at") != row["updated_at"]
+        changed = known.get("updated_at") != row["updated_at"]
         return Campaign(
             row=row,
             look_up=(changed or self._all_anew) and not never_sent,
-            activity_ids=list((known or {}).get("activities", ())),
-            known=known is not None,
+            activity_ids=list(known.get("activities", ())),
+            known="activities" in known,
         )
 
     def _was_read(self, campaign: Campaign) -> bool:
@@ -122,6 +123,7 @@ class Account:
         None, where its summary says that there is nothing new.
         """
         if self._was_read(campaign) and self._unchanged(campaign):
+            campaign.checked = False
             return []
         return [
             Activity(campaign, activity_id, hot=self._is_hot(campaign))
@@ -129,7 +131,7 @@ class Account:
         ]
 
     def _unchanged(self, campaign: Campaign) -> bool:
-        remembered = self._memory.find(campaign.campaign_id) or {}
+        remembered = self._memory.find(campaign.campaign_id)
         return not self._is_hot(campaign) and self._endpoints.summaries.unchanged(
             remembered.get("check"), campaign.summary
         )
@@ -142,16 +144,25 @@ class Account:
     def look_up(self, campaign: Campaign) -> Iterator[list[Activity]]:
         """Yield a campaign's activities, as the API has them now."""
         try:
-            answer = self._endpoints.activities.fetch(
-                {"campaign_id": campaign.campaign_id}
-            )
+            rows = self._rows(campaign)
         except GoneError:
             if not campaign.removed:
                 self._warn("Campaign %s is gone (404); skipped", campaign.campaign_id)
             yield self.remembered(campaign)
             return
-        rows = answer["campaign_activities"] or []
-        yield [self._activity(campaign, row) for row in rows]
+        try:
+            yield [self._activity(campaign, row) for row in rows]
+        except RunEndedError:
+            campaign.unfinished = rows
+            raise
+
+    def _rows(self, campaign: Campaign) -> list[dict[str, Any]]:
+        """Return the rows of a campaign's activities, from a cut look-up if one knows."""
+        unfinished = self._memory.find(campaign.campaign_id).get("unfinished") or {}
+        if unfinished and unfinished["updated_at"] == campaign.row["updated_at"]:
+            return list(unfinished["activities"])
+        answer = self._endpoints.activities.fetch({"campaign_id": campaign.campaign_id})
+        return answer["campaign_activities"] or []
 
     def _activity(self, campaign: Campaign, row: dict[str, Any]) -> Activity:
         activity_id = row.get("campaign_activity_id")
@@ -224,17 +235,18 @@ class Account:
         }
 
     def remember(self, campaign: Campaign) -> None:
-        """Remember a campaign whose activities all went by."""
-        looked_up: dict[str, Any] = {}
-        if campaign.look_up:
-            looked_up = {
-                "updated_at": campaign.row["updated_at"],
-                "activities": campaign.activity_ids,
-            }
-        check = None
-        if not campaign.cut:
-            check = self._endpoints.summaries.check(campaign.summary)
-        self._memory.remember(campaign.campaign_id, **looked_up, check=check)
+        """Remember a campaign whose activities all went by, or how far they did."""
+        updated_at = campaign.row["updated_at"]
+        values: dict[str, Any] = {}
+        if campaign.unfinished is not None:
+            rows = campaign.unfinished
+            values["unfinished"] = {"updated_at": updated_at, "activities": rows}
+        elif campaign.look_up:
+            values = {"updated_at": updated_at, "activities": campaign.activity_ids}
+            values["unfinished"] = None
+        if campaign.checked and not campaign.cut:
+            values["check"] = self._endpoints.summaries.check(campaign.summary)
+        self._memory.remember(campaign.campaign_id, **values)
 
     def forget(self, activity: Activity) -> None:
         """Ask no more for an activity that is gone."""

@@ -37,6 +37,9 @@ class Campaign:
         activity_ids: Its activities with reports.
         known: Whether it was looked up before.
         summary: Its summary, if summaries are read.
+        unfinished: The rows of its activities, if the run ended before their details
+            were read.
+        checked: Whether its activities' counters are asked for in this run.
         cut: Whether the run ended before it was done.
     """
 
@@ -45,6 +48,8 @@ class Campaign:
     activity_ids: list[str] = field(default_factory=list)
     known: bool = False
     summary: dict[str, Any] | None = None
+    unfinished: list[dict[str, Any]] | None = None
+    checked: bool = True
     cut: bool = False
 
     @property
@@ -152,13 +157,16 @@ class ActivityPass:
             self._ahead.close()
 
     def _looked_up(self) -> Iterator[tuple[Campaign, Ahead[list[Activity]] | None]]:
-        for campaign in self._source.campaigns():
-            if self._run.gate.ended:
-                return
-            answer = None
-            if campaign.look_up:
-                answer = self._ahead.submit(self._source.look_up(campaign))
-            yield campaign, answer
+        try:
+            for campaign in self._source.campaigns():
+                if self._run.gate.ended:
+                    return
+                answer = None
+                if campaign.look_up:
+                    answer = self._ahead.submit(self._source.look_up(campaign))
+                yield campaign, answer
+        except RunEndedError as reason:
+            self._run.tell_end(reason)
 
     def _activities(
         self, looked_up: Iterable[tuple[Campaign, Ahead[list[Activity]] | None]]
@@ -173,7 +181,7 @@ class ActivityPass:
                     if activity.has_reports
                 ]
                 yield from activities
-            else:
+            elif campaign.unfinished is None:
                 continue
             yield campaign
 
@@ -218,7 +226,7 @@ class ActivityPass:
                 read = self._ahead.submit(reader.read(activity))
                 activity.reads[reader.name] = read
 
-    def _answer(self, answer: Ahead[Any]) -> Any:  # noqa: ANN401
+    def _answer(self, answer: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""
         try:
             return next(iter(answer))

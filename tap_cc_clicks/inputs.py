@@ -57,7 +57,7 @@ def _object(kind: str, text: str) -> str:
     return text
 
 
-def check_catalog(catalog: Any, streams: Collection[str]) -> None:  # noqa: ANN401
+def check_catalog(catalog: Any, streams: Collection[str]) -> None:
     """See that a catalog is one of this tap's.
 
     Args:

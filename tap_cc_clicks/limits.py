@@ -55,7 +55,8 @@ class RequestGate:
             if self.requests == self._max_requests:
                 self.shut(BudgetSpentError(_spent(self.requests)))
             if self.ended:
-                raise self.ended
+                # Anew for each thread: a traceback grows with every raise.
+                raise type(self.ended)(*self.ended.args)
             self._limiter.try_acquire()
             self.requests += 1
 

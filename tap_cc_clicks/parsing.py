@@ -22,7 +22,7 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 
 
-def decode(content: bytes) -> Any:  # noqa: ANN401
+def decode(content: bytes) -> Any:
     """Decode a JSON body into dicts and lists, with all text storable.
 
     Raises:
@@ -37,7 +37,7 @@ def decode(content: bytes) -> Any:  # noqa: ANN401
     return _storable(json.loads(content))
 
 
-def body_of(response: requests.Response) -> Any:  # noqa: ANN401
+def body_of(response: requests.Response) -> Any:
     """Decode a response's body, once however often it is asked for.
 
     Raises:
@@ -49,7 +49,7 @@ def body_of(response: requests.Response) -> Any:  # noqa: ANN401
     return known["decoded_body"]
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return UNSTORABLE.sub(REPLACEMENT, value)
     if isinstance(value, list):

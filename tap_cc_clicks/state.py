@@ -186,16 +186,16 @@ class CampaignMemory:
             "campaigns", {}
         )
 
-    def find(self, campaign_id: str) -> dict[str, Any] | None:
-        """Return what is remembered of a campaign, or None."""
-        return self._campaigns.get(campaign_id)
+    def find(self, campaign_id: str) -> dict[str, Any]:
+        """Return what is remembered of a campaign."""
+        return self._campaigns.get(campaign_id, {})
 
     def remember(self, campaign_id: str, **values: Any) -> None:
-        """Remember these values of a campaign, besides those known."""
-        known = self._campaigns.setdefault(campaign_id, {})
-        known.update(
-            {name: value for name, value in values.items() if value is not None}
-        )
+        """Remember these values of a campaign, besides those known; forget Nones."""
+        known = {**self.find(campaign_id), **values}
+        self._campaigns[campaign_id] = {
+            name: value for name, value in known.items() if value is not None
+        }
 
 
 class PacedStateWriter(StateWriter):
@@ -219,7 +219,7 @@ class PacedStateWriter(StateWriter):
         if self._due(state):
             self.flush(state)
 
-    def flush(self, state: Any) -> None:  # noqa: ANN401
+    def flush(self, state: Any) -> None:
         """Write STATE now, unless the last one said the same."""
         encoded = msgspec.json.encode(state)
         if state and encoded != self._last:
@@ -264,7 +264,7 @@ def stamp(state: TapState) -> None:
     cast("dict[str, Any]", state)["version"] = VERSION
 
 
-def _problem(state: Any, streams: Collection[str]) -> str | None:  # noqa: ANN401
+def _problem(state: Any, streams: Collection[str]) -> str | None:
     if not isinstance(state, dict) or not isinstance(state.get("bookmarks", {}), dict):
         return "it is not an object with bookmarks"
     version = state.get("version", VERSION)
@@ -282,7 +282,7 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:  # noqa: ANN40
     return None
 
 
-def _bookmark_problem(bookmark: Any) -> str | None:  # noqa: ANN401
+def _bookmark_problem(bookmark: Any) -> str | None:
     if not isinstance(bookmark, dict):
         return "is not an object"
     partitions = bookmark.get("partitions", [])

@@ -30,7 +30,7 @@ class Answer:
     body: bytes
 
 
-def answer(body: Any, status: int = 200) -> Answer:  # noqa: ANN401
+def answer(body: Any, status: int = 200) -> Answer:
     """Return a body as JSON."""
     return Answer(status, msgspec.json.encode(body))
 

@@ -105,10 +105,14 @@ def test_fast_detection_finds_a_repeat_click_after_recheck_hours(
     sandbox.account.add_click(activity, contact_id=contact)
     second = run_tap(sandbox, first.state, change_detection="fast")
     assert not second.records("email_clicks")
-    later = time.time() + 25 * 3600
-    monkeypatch.setattr("tap_cc_clicks.summaries.time.time", lambda: later)
-    third = run_tap(sandbox, second.state, change_detection="fast")
-    union = {**clicks(first), **clicks(third)}
+    # Runs in between do not put the check off.
+    began, state = time.time(), second.state
+    for hours in (10, 20, 25):
+        at = began + hours * 3600
+        monkeypatch.setattr("tap_cc_clicks.summaries.time.time", lambda at=at: at)
+        later = run_tap(sandbox, state, change_detection="fast")
+        state = later.state
+    union = {**clicks(first), **clicks(later)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
