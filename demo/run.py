@@ -71,9 +71,13 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
     console.print("Installing tap-cc-clicks and target-postgres …")
     meltano("install", "extractor", "tap-cc-clicks")
     meltano("install", "loader", "target-postgres")
-    runs = Table("Run", "Requests", "of which", "Clicks in PostgreSQL", "in the account")
+    runs = Table(
+        "Run", "Requests", "of which", "Clicks in PostgreSQL", "in the account"
+    )
     for name in ("first", "second"):
-        console.print(f"{name.title()} run: meltano run tap-cc-clicks target-postgres …")
+        console.print(
+            f"{name.title()} run: meltano run tap-cc-clicks target-postgres …"
+        )
         sandbox.log.clear()
         meltano("run", "tap-cc-clicks", "target-postgres")
         counts = sandbox.log.counts()

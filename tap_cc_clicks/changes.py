@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # A search for clicks that are counted but not shown is repeated ever more seldom, up to
 # this many doublings of recheck_hours.
 MOST_DOUBLINGS = 5
+# A count that rises again is believed, and searched for at once, until so many of these
+# searches in a row were in vain.
+BELIEVED = 2
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,16 @@ class Terms:
             return self.start
         return max(self.start, earlier(known.value, self.lookback))
 
-    def search_put_off(self, known: Bookmark) -> bool:
-        """Tell whether the last search is too recent for another one."""
-        if not known.futile or not known.searched_at:
+    def search_put_off(self, known: Bookmark, times: int) -> bool:
+        """Tell whether the last search is too recent for another one.
+
+        Args:
+            known: When the last search was.
+            times: How many searches in a row were in vain.
+        """
+        if times <= 0 or not known.searched_at:
             return False
-        doublings = min(known.futile - 1, MOST_DOUBLINGS)
+        doublings = min(times - 1, MOST_DOUBLINGS)
         return known.searched_at > earlier(now(), self.recheck_hours * 2**doublings)
 
 
@@ -84,7 +92,7 @@ def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
         return counters.clicks != 0
     if counters.clicks is None or counters.clicks != known.clicks:
         return True
-    return bool(known.missing) and not terms.search_put_off(known)
+    return bool(known.missing) and not terms.search_put_off(known, known.futile)
 
 
 def is_hot(moments: list[str | None], days: float) -> bool:
@@ -154,6 +162,11 @@ class Tally:
         return rows
 
     @property
+    def _sees_all(self) -> bool:
+        """Whether all that the service counts is wanted."""
+        return not self._terms.start and not self._terms.filtered
+
+    @property
     def _value(self) -> str | None:
         """The newest moment read; none so far to come that it would hide others."""
         return min(self._newest, self._latest) if self._newest else None
@@ -185,8 +198,18 @@ class Tally:
             self.floor > self._terms.start
             and self._counters.clicks is not None
             and self._counted > self._found
-            and not self._terms.search_put_off(self._known)
+            and not self._search_put_off()
         )
+
+    @property
+    def _rose_unseen(self) -> bool:
+        """Whether the count rose since the bookmark by more clicks than were found."""
+        return self._counted - self._known.missing > self._found
+
+    def _search_put_off(self) -> bool:
+        known = self._known
+        times = known.disbelief - BELIEVED + 1 if self._rose_unseen else known.futile
+        return self._terms.search_put_off(known, times)
 
     def bookmark(self) -> Bookmark:
         """Return how far the activity is read now."""
@@ -195,11 +218,12 @@ class Tally:
             clicks = None  # Read again until the future has come.
         found, counted = self._found, self._counted
         # Clicks before the start date or on other links are counted, but not missing.
-        comparable = clicks is not None and not (
-            self._first and (self._terms.start or self._terms.filtered)
-        )
+        comparable = clicks is not None and not (self._first and not self._sees_all)
         missing = max(0, counted - found) if comparable else 0
+        if self._complete and self._sees_all:
+            missing = max(0, (clicks or 0) - self._all)
         in_vain = self._complete and missing > 0
+        disbelief = known.disbelief + in_vain if self._rose_unseen else 0
         searched_at = now() if in_vain else known.searched_at
         return Bookmark(
             value=self._value,
@@ -210,5 +234,6 @@ class Tally:
             lookback=self._terms.lookback if self._window else None,
             missing=missing,
             futile=known.futile + in_vain if missing else 0,
+            disbelief=disbelief if missing else 0,
             searched_at=searched_at if missing else None,
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SIGNAL_EXIT_BASE = 128
 
 
-class InterruptedRun(BaseException):  # noqa: N818 - no error, like KeyboardInterrupt
+class InterruptedRun(BaseException):
     """The process was asked to end (Ctrl-C or SIGTERM)."""
 
     def __init__(self, signum: int) -> None:

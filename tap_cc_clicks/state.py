@@ -58,6 +58,7 @@ class Bookmark:
         missing: Clicks that the service counted, that were not found, and for which
             the search was put off.
         futile: How many searches of the whole report in a row did not find them.
+        disbelief: How many of them in a row were for a count that had risen again.
         searched_at: When the last of those searches was.
     """
 
@@ -69,6 +70,7 @@ class Bookmark:
     lookback: float | None = None
     missing: int = 0
     futile: int = 0
+    disbelief: int = 0
     searched_at: str | None = None
 
     @classmethod

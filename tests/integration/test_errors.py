@@ -60,7 +60,10 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Fault("status", status=503), "Gave up on /v3/emails after 8 tries; the last: 503"),
+        (
+            Fault("status", status=503),
+            "Gave up on /v3/emails after 8 tries; the last: 503",
+        ),
         (Fault("reset"), "Gave up on /v3/emails after 8 tries; the last: no answer"),
         (Fault("not_json"), "the last: The answer of /v3/emails is not JSON"),
         (Fault("wrong_shape"), "the last: The answer of /v3/emails has no campaigns"),
@@ -71,7 +74,10 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
             "application needs the scope campaign_data, and the user the privilege "
             "ui:campaign:metrics",
         ),
-        (Fault("status", status=400, body={"error_key": "bad"}), "400 (bad) for /v3/em"),
+        (
+            Fault("status", status=400, body={"error_key": "bad"}),
+            "400 (bad) for /v3/em",
+        ),
         (Fault("foreign_next"), "The next link of /v3/emails leads to another server"),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",

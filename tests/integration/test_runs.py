@@ -223,7 +223,10 @@ def _click(account: Account, activities: list[Activity], click: Any) -> None:
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("detection", ["exact", "fast", "off"])
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 @given(
     between=st.lists(st.lists(CLICK, max_size=12), min_size=2, max_size=3),
@@ -253,7 +256,7 @@ def test_the_union_of_all_runs_is_the_truth(  # noqa: PLR0913
         "concurrency": concurrency,
         "page_size": page_size,
         "lookback": 400 if detection == "off" else 24,
-        "recheck_hours": 0.0001,
+        "recheck_hours": 1e-9,
     }
     with Sandbox(account, keyset=keyset) as sandbox:
 
