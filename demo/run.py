@@ -1,4 +1,4 @@
-"""``make demo``: a simulated account, loaded twice into a real PostgreSQL by Meltano."""
+"""``make demo``: Meltano loads a simulated account twice into a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from tap_cc_clicks.sandbox import Sandbox, generate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LOOK_AGAIN = (
+    "  .venv/dev/bin/python -m demo.psql 'select * from cc_clicks.email_clicks'"
+)
 DATA = Path(__file__).parent / "data"
 BAR_WIDTH = 40
 NEW_CLICKS = 250
@@ -51,8 +54,7 @@ def main() -> None:
         console.print(error.output, markup=False)
         sys.exit(1)
     console.print(
-        f"\nThe data stay in {DATA / 'postgres'}. To look again:\n"
-        "  .venv/dev/bin/python -m demo.psql 'select * from cc_clicks.email_clicks'",
+        f"\nThe data stay in {DATA / 'postgres'}. To look again:\n{LOOK_AGAIN}",
         markup=False,
         soft_wrap=True,
     )

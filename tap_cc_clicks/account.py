@@ -157,7 +157,7 @@ class Account:
             raise
 
     def _rows(self, campaign: Campaign) -> list[dict[str, Any]]:
-        """Return the rows of a campaign's activities, from a cut look-up if one knows."""
+        """Return the rows of a campaign's activities, if need be by a request."""
         unfinished = self._memory.find(campaign.campaign_id).get("unfinished") or {}
         if unfinished and unfinished["updated_at"] == campaign.row["updated_at"]:
             return list(unfinished["activities"])

@@ -148,7 +148,7 @@ class ActivityPass:
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield activities, their reports under way, and each campaign after its own."""
+        """Yield activities, their reports under way, each campaign after its own."""
         try:
             looked_up = self._ahead.buffered(self._looked_up())
             counted = self._ahead.buffered(self._counted(self._activities(looked_up)))

@@ -204,7 +204,8 @@ class Tally:
     @property
     def _rose_unseen(self) -> bool:
         """Whether the count rose since the bookmark by more clicks than were found."""
-        return self._counted - self._known.missing > self._found
+        rise = self._counted - self._known.missing
+        return not self._first and rise > self._found
 
     def _search_put_off(self) -> bool:
         known = self._known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import requests
@@ -39,7 +40,10 @@ class RequestGate:
 
     def __init__(self, per_second: float, max_requests: int | None = None) -> None:
         """Set the pace and the budget."""
-        self._limiter = _limiter(per_second)
+        self._bucket = InMemoryBucket([_rate(per_second)])
+        # Not leaking by a thread of its own, which would outlive the run.
+        factory = SingleBucketFactory(self._bucket, schedule_leak=False)
+        self._limiter = Limiter(factory, buffer_ms=LIMITER_BUFFER_MS)
         self._max_requests = max_requests
         self._turn = threading.Lock()
         self.requests = 0
@@ -57,6 +61,7 @@ class RequestGate:
             if self.ended:
                 # Anew for each thread: a traceback grows with every raise.
                 raise type(self.ended)(*self.ended.args)
+            self._bucket.leak(time.monotonic_ns() // 1_000_000)
             self._limiter.try_acquire()
             self.requests += 1
 
@@ -87,16 +92,12 @@ class PacedSession(requests.Session):
         return super().send(request, **{**environment, **kwargs})
 
 
-def _limiter(per_second: float) -> Limiter:
-    """Return a limiter that spaces requests evenly, since a burst would be refused."""
+def _rate(per_second: float) -> Rate:
+    """Return a rate that spaces requests evenly, since a burst would be refused."""
     interval = 1000 * PACE_MARGIN / per_second
-    rate = (
-        Rate(1, round(interval))
-        if interval >= 1
-        else Rate(max(1, int(per_second)), 1000)
-    )
-    bucket = SingleBucketFactory(InMemoryBucket([rate]))
-    return Limiter(bucket, buffer_ms=LIMITER_BUFFER_MS)
+    if interval < 1:
+        return Rate(max(1, int(per_second)), 1000)
+    return Rate(1, round(interval))
 
 
 def _spent(requests_made: int) -> str:

@@ -82,7 +82,7 @@ def next_href(body: object) -> str | None:
     except msgspec.ValidationError as error:
         message = "The API's answer holds a next link that cannot be understood"
         raise FatalAPIError(message) from error
-    link = envelope.links and envelope.links.next
+    link = envelope.links.next if envelope.links else None
     return link.href if link else None
 
 

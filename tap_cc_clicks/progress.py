@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from singer_sdk import metrics
-from typing_extensions import override
+from typing_extensions import Self, override
 
 if TYPE_CHECKING:
     import logging
+    from types import TracebackType
 
     from singer_sdk.helpers.types import Context
 
@@ -73,11 +74,16 @@ class RunCounter(metrics.Counter):
     """
 
     @override
-    def __enter__(self) -> RunCounter:
+    def __enter__(self) -> Self:
         return self
 
     @override
-    def __exit__(self, *args: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
         """Go on counting."""
 
     @override
@@ -89,5 +95,10 @@ class SilentTimer(metrics.Timer):
     """A timer for one of many activities, of which no one wants a line."""
 
     @override
-    def __exit__(self, *args: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
         """Say nothing."""

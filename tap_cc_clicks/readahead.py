@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,14 +92,14 @@ class ReadAhead:
         self.closed = False
         self._unstarted = threads
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Ahead[object]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Ahead[Any]] = queue.SimpleQueue()
         self._heartbeat = heartbeat
         self._reader = threading.current_thread()
 
     def submit(self, items: Iterable[T]) -> Ahead[T]:
         """Let one of the threads make these items, when one is free."""
         ahead = Ahead(self, items, ITEMS_AHEAD)
-        self._jobs.put(ahead)  # type: ignore[arg-type]
+        self._jobs.put(ahead)
         with self._lock:
             if self._unstarted:
                 self._unstarted -= 1

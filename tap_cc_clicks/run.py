@@ -67,8 +67,9 @@ class Run:
         self._end_told = False
 
     def beat(self) -> None:
-        """Tell progress, and obey a signal: not inside the handler, where a message may
-        be half written.
+        """Tell progress, and obey a signal.
+
+        Not inside the signal's handler, where a message may be half written.
 
         Raises:
             InterruptedRun: A signal asked the process to end.
@@ -97,7 +98,7 @@ class RunTap(Tap, abc.ABC):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Replace the SDK's state writer, which writes whenever it is offered state."""
         super().__init__(*args, **kwargs)
-        self._state_writer: PacedStateWriter = PacedStateWriter(self.message_writer)
+        self._state_writer = self._paced_state_writer
 
     @cached_property
     def run(self) -> Run:
@@ -107,7 +108,11 @@ class RunTap(Tap, abc.ABC):
     @property
     @override
     def state_writer(self) -> PacedStateWriter:
-        return self._state_writer
+        return self._paced_state_writer
+
+    @cached_property
+    def _paced_state_writer(self) -> PacedStateWriter:
+        return PacedStateWriter(self.message_writer)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

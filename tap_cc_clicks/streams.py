@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.streams._state import StreamStateManager
 
     from tap_cc_clicks.activities import Activity
 
@@ -159,7 +160,7 @@ class CampaignActivities(ConstantContactStream):
     def generate_child_contexts(
         self, record: Record, context: Context | None
     ) -> Iterable[Context | None]:
-        """Yield none: children follow activities, and only changed ones have records."""
+        """Yield none: children follow activities; only changed ones have records."""
         return ()
 
     @property
@@ -221,9 +222,14 @@ class EmailClicks(ReportStream):
     parent_stream_type = CampaignActivities
 
     @cached_property
-    def state_manager(self) -> ActivityBookmarks:
+    def bookmarks(self) -> ActivityBookmarks:
         """Bookmarks per activity; of their own for each link asked for alone."""
         return ActivityBookmarks(self.name, self._tap_state)
+
+    @cached_property
+    @override
+    def state_manager(self) -> StreamStateManager:
+        return self.bookmarks
 
     @cached_property
     def terms(self) -> Terms:
@@ -249,14 +255,14 @@ class EmailClicks(ReportStream):
         if self.reads_all or activity.hot or self.settings.change_detection == "off":
             return True
         return any(
-            is_due(self.state_manager.find(context), activity.counters, self.terms)
+            is_due(self.bookmarks.find(context), activity.counters, self.terms)
             for context in self._contexts(activity.campaign_activity_id)
         )
 
     @override
     def has_read(self, campaign_activity_id: str) -> bool:
         return self.reads_all or all(
-            self.state_manager.find(context) is not None
+            self.bookmarks.find(context) is not None
             for context in self._contexts(campaign_activity_id)
         )
 
@@ -264,8 +270,8 @@ class EmailClicks(ReportStream):
     def skip(self, activity: Activity) -> None:
         """Note an activity that nobody has clicked yet."""
         for context in self._contexts(activity.campaign_activity_id):
-            if activity.counters.clicks == 0 and not self.state_manager.find(context):
-                self.state_manager.move(context, Bookmark(clicks=0))
+            if activity.counters.clicks == 0 and not self.bookmarks.find(context):
+                self.bookmarks.move(context, Bookmark(clicks=0))
 
     @override
     def read(self, activity: Activity) -> Iterator[list[Record] | Moved]:
@@ -273,7 +279,7 @@ class EmailClicks(ReportStream):
             report = ClickReport(
                 campaign_activity_id=activity.campaign_activity_id,
                 campaign_id=activity.campaign.campaign_id,
-                known=None if self.reads_all else self.state_manager.find(context),
+                known=None if self.reads_all else self.bookmarks.find(context),
                 counters=activity.counters,
                 terms=self.terms,
             )
@@ -296,7 +302,7 @@ class EmailClicks(ReportStream):
     @override
     def move(self, moved: Moved) -> None:
         if not self.reads_all:
-            self.state_manager.move(moved.context, moved.to)
+            self.bookmarks.move(moved.context, moved.to)
 
 
 class EmailLinks(ReportStream):

@@ -37,7 +37,7 @@ class Summaries(ConstantContactStream):
         """Return what to remember of a campaign whose counters were just checked."""
         if self.settings.change_detection != "fast":
             return None
-        return f"{fingerprint(summary)}@{_hour()}"
+        return f"{fingerprint(summary)}@{this_hour()}"
 
     def unchanged(self, check: str | None, summary: dict[str, Any] | None) -> bool:
         """Tell whether a campaign's counters need no check now.
@@ -49,7 +49,7 @@ class Summaries(ConstantContactStream):
         if self.settings.change_detection != "fast" or not check:
             return False
         known, _, hour = check.partition("@")
-        recent = _hour() - int(hour) < self.settings.recheck_hours
+        recent = this_hour() - int(hour) < self.settings.recheck_hours
         return recent and known == fingerprint(summary)
 
 
@@ -59,5 +59,6 @@ def fingerprint(summary: dict[str, Any] | None) -> str:
     return hashlib.sha256(told).hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def _hour() -> int:
+def this_hour() -> int:
+    """Return the hours since 1970."""
     return int(time.time() // SECONDS_PER_HOUR)

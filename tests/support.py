@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tap_cc_clicks.tap import TapCCClicks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from tap_cc_clicks.sandbox import Sandbox
 
@@ -60,7 +60,7 @@ class Output:
 
 
 @contextmanager
-def captured() -> Iterator[Output]:
+def captured() -> Generator[Output]:
     """Catch what is written to stdout, whatever becomes of the writer."""
     output, stdout = Output(), sys.stdout
     buffer = io.BytesIO()

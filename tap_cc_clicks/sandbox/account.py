@@ -149,7 +149,7 @@ class Account:
         self.stats_lag = stats_lag
         self.campaigns: dict[str, Campaign] = {}
         self.activities: dict[str, Activity] = {}
-        self._contacts: list[dict[str, Any]] = []
+        self.contacts: list[dict[str, Any]] = []
 
     def uuid(self) -> str:
         """Make up an id."""
@@ -247,17 +247,17 @@ class Account:
 
     def _contact(self) -> dict[str, Any]:
         """Return one of the contacts, or a new one."""
-        if not self._contacts or self.random.random() < 1 / (
-            1 + len(self._contacts) / 50
+        if not self.contacts or self.random.random() < 1 / (
+            1 + len(self.contacts) / 50
         ):
-            number = len(self._contacts)
+            number = len(self.contacts)
             names = {"first_name": f"Zoë {number}", "last_name": "Müller-العربية"}
             contact = {
                 "contact_id": self.uuid(),
                 "email_address": f"person{number}@example.com",
             }
-            self._contacts.append({**contact, **(names if number % 3 else {})})
-        return self.random.choice(self._contacts)
+            self.contacts.append({**contact, **(names if number % 3 else {})})
+        return self.random.choice(self.contacts)
 
     def add_clicks(self, number: int, emails: int = 5) -> None:
         """Let people click within the last hour, in the emails sent last."""

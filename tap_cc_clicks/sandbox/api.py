@@ -6,6 +6,7 @@ import base64
 import re
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,7 +78,7 @@ class Api:
         """Return the name of a path's endpoint, and what answers it."""
         for pattern, name, handler in self._routes:
             if match := re.fullmatch(pattern, path):
-                return name, lambda query: handler(query, *match.groups())
+                return name, partial(_call, handler, match.groups())
         return "unknown", lambda _: NOT_FOUND
 
     def _page(
@@ -257,6 +258,12 @@ class Api:
                 "country_code": "AT",
             }
         )
+
+
+def _call(
+    handler: Callable[..., Answer], ids: tuple[str, ...], query: Mapping[str, str]
+) -> Answer:
+    return handler(query, *ids)
 
 
 def _is_uuid(text: str) -> bool:

@@ -56,9 +56,7 @@ def _click(account: Account, clicks: int) -> None:
     counts = [shares.count(place) for place in range(len(activities))]
     for activity, count in zip(activities, counts, strict=True):
         _click_in(account, activity, count)
-    for contact in account.random.sample(
-        account._contacts, len(account._contacts) // 20
-    ):
+    for contact in account.random.sample(account.contacts, len(account.contacts) // 20):
         account.delete_contact(contact["contact_id"])
 
 

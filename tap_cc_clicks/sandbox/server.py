@@ -137,19 +137,23 @@ class Server:
         if fault.kind == "truncate":
             half = reply.body[: len(reply.body) // 2]
             return Response(half, headers={"content-length": str(len(reply.body))})
-        if fault.kind == "redirect":
-            return Response(status_code=302, headers={"location": FOREIGN})
-        if fault.kind == "not_json":
-            return Response("<html>Bad gateway</html>", media_type="text/html")
-        if fault.kind == "status":
-            return _status(fault)
-        return Response(_distorted(fault, reply.body, str(request.url.path)))
+        return _replaced(fault, reply, str(request.url.path))
 
 
 def _hang_up(request: Request) -> Response:
     """Reset the connection; what is returned reaches nobody."""
     request.scope["hang_up"]()
     return Response()
+
+
+def _replaced(fault: Fault, reply: Answer, path: str) -> Response:
+    if fault.kind == "redirect":
+        return Response(status_code=302, headers={"location": FOREIGN})
+    if fault.kind == "not_json":
+        return Response("<html>Bad gateway</html>", media_type="text/html")
+    if fault.kind == "status":
+        return _status(fault)
+    return Response(_distorted(fault, reply.body, path))
 
 
 def _status(fault: Fault) -> Response:

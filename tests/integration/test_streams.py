@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +99,6 @@ def test_new_late_and_repeated_clicks_are_found(
 
 def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
     """In the SDK's form, with the newest click's moment, under 400 bytes in all."""
-    import json
-
     state = run_tap(sandbox).state
     partitions = state["bookmarks"]["email_clicks"]["partitions"]
     bookmarks = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_cc_clicks.changes import Counters, Terms, is_due
+from tap_cc_clicks.changes import UNKNOWN, Counters, Terms, is_due
 from tap_cc_clicks.clicks import ClickReport, MalformedClickError
 from tap_cc_clicks.state import Bookmark
 
@@ -74,7 +74,7 @@ class Warehouse:
     def sync(
         self,
         service: Service,
-        counters: Counters = Counters(),
+        counters: Counters = UNKNOWN,
         stop_after: int | None = None,
         **terms: Any,
     ) -> None:
@@ -156,17 +156,34 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
 
 
 def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
-    """One search in vain, then the next is put off."""
+    """After two searches in vain, the next is put off."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
     warehouse.sync(service, Counters(110))
     service.pages_given = 0
-    for more in range(5):
+    for more in range(20):
         service.arrive([row(200 + more)])
         warehouse.sync(service, Counters(111 + 2 * more), lookback=0)
-    assert service.pages_given <= 21 + 4
-    assert len(warehouse.clicks) == 105
+    assert service.pages_given <= 2 * 21 + 18 * 1 + 2
+    assert len(warehouse.clicks) == 120
+
+
+def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
+    """What counts is by how much it rises."""
+    rows = [row(minute) for minute in range(100, 0, -1)]
+    service = Service(rows=rows, page_size=5)
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(110))
+    for late in range(1, 6):
+        service.arrive([row(late)])
+        service.pages_given = 0
+        warehouse.sync(service, Counters(110 + late), lookback=0)
+        assert warehouse.times() == [row["created_time"] for row in service.rows]
+    service.arrive([row(200)])
+    service.pages_given = 0
+    warehouse.sync(service, Counters(116), lookback=0)
+    assert service.pages_given == 1
 
 
 def test_a_late_click_below_the_lookback_is_searched_for() -> None:
