@@ -29,13 +29,15 @@ class Tokens:
         rotating: Whether a refresh token is good for one use only.
         expires_in: How long access tokens live, in seconds.
         scope: What new access tokens may do.
-        renewals: How many access tokens were given out.
+        renewals: How many access tokens the token endpoint gave out.
+        issued: How many there are in all.
     """
 
     rotating: bool = False
     expires_in: int = 86400
     scope: str = SCOPES
     renewals: int = 0
+    issued: int = 0
     refresh_token: str = "sandbox-refresh-0"  # noqa: S105 - opens nothing
     access: dict[str, float] = field(default_factory=dict)
 
@@ -75,8 +77,9 @@ class Tokens:
 
     def issue(self) -> str:
         """Make an access token, in the form of a JWT."""
+        self.issued += 1
         ends = time.time() + self.expires_in
-        claims = {"scp": self.scope.split(), "exp": int(ends), "n": len(self.access)}
+        claims = {"scp": self.scope.split(), "exp": int(ends), "n": self.issued}
         parts = [{"alg": "none", "typ": "JWT"}, claims]
         encoded = [
             base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
