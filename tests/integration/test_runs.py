@@ -229,8 +229,11 @@ CLICK = st.tuples(
 def _click(account: Account, activities: list[Activity], click: Any) -> None:
     place, hours, contact = click
     activity = activities[place % len(activities)]
-    fields = {"contact_id": contact, "url_id": "1", "device_type": "mobile"}
-    account.add_click(activity, account.now - timedelta(hours=hours), **fields)
+    fields = {"url_id": "1", "link_url": "https://example.com", "device_type": "mobile"}
+    person = {"contact_id": contact, "email_address": f"{contact}@example.com"}
+    names = {"first_name": None, "last_name": None}
+    when = account.now - timedelta(hours=hours)
+    account.add_click(activity, when, **fields, **person, **names)
 
 
 @pytest.mark.slow
