@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import requests
 
 # The form the API documents, which needs no rewriting: 2019-05-16T21:14:00.000Z
-CANONICAL_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+CANONICAL_MOMENT = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z",
+    re.ASCII,
+)
 CANONICAL_LENGTH = 24
 # NUL and lone surrogates, as JSON escapes them: no database takes either.
 UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")

@@ -269,6 +269,8 @@ def stamp(state: TapState) -> None:
 def _problem(state: Any, streams: Collection[str]) -> str | None:
     if not isinstance(state, dict) or not isinstance(state.get("bookmarks", {}), dict):
         return "it is not an object with bookmarks"
+    if set(state) - {"version"} and "bookmarks" not in state:
+        return "it has no bookmarks"
     version = state.get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         return (

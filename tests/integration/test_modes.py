@@ -1,0 +1,103 @@
+"""Stream maps, flattening, BATCH and selection of properties."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+
+from tap_cc_clicks.reports import ReportStream
+from tests.support import Output, clicks, rows, run_tap, select
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+
+def without_times(output: Output) -> list[dict[str, Any]]:
+    """Return the messages without the moments of extraction."""
+    return [
+        {key: value for key, value in message.items() if key != "time_extracted"}
+        for message in output.messages
+    ]
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        None,
+        select("email_clicks"),
+        select("email_clicks", email_clicks=["device_type", "email_address"]),
+        select("email_links", "email_clicks", email_links=["unique_clicks"]),
+    ],
+    ids=["all", "clicks", "two properties", "links"],
+)
+def test_the_fast_road_writes_what_the_sdk_would(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, catalog: dict[str, Any] | None
+) -> None:
+    """Message for message, whatever is selected."""
+    fast = run_tap(sandbox, catalog=catalog)
+    monkeypatch.setattr(ReportStream, "_writes_pages", False)
+    plain = run_tap(sandbox, catalog=catalog)
+    assert without_times(fast) == without_times(plain)
+
+
+def test_a_stream_map_changes_records(sandbox: Sandbox) -> None:
+    """An address is hashed, another is dropped, rows are filtered."""
+    maps = {
+        "email_clicks": {
+            "email_hash": "md5(email_address)",
+            "email_address": "__NULL__",
+            "__filter__": "device_type == 'mobile'",
+        }
+    }
+    output = run_tap(sandbox, stream_maps=maps)
+    records = output.records("email_clicks")
+    mobile = [
+        row for row in sandbox.account.rows() if row.get("device_type") == "mobile"
+    ]
+    assert len(records) == len(mobile) > 0
+    assert all(len(record["email_hash"]) == 32 for record in records)
+    assert all("email_address" not in record for record in records)
+
+
+def test_a_stream_map_can_rename_the_stream(sandbox: Sandbox) -> None:
+    """And bookmarks stay where they were."""
+    output = run_tap(sandbox, stream_maps={"email_clicks": {"__alias__": "clicked"}})
+    assert len(output.records("clicked")) == len(sandbox.account.rows())
+    assert "email_clicks" in output.state["bookmarks"]
+
+
+def test_flattening_is_possible(sandbox: Sandbox) -> None:
+    """Lists of ids become text, as the SDK does it."""
+    output = run_tap(sandbox, flattening_enabled=True, flattening_max_depth=1)
+    record = output.records("campaign_activities")[0]
+    assert isinstance(record["contact_list_ids"], str)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+
+
+def test_batches_hold_every_record(sandbox: Sandbox, tmp_path: Path) -> None:
+    """And state is not ahead of them: a second run brings nothing."""
+    batch = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": tmp_path.as_uri(), "prefix": "t-"},
+    }
+    output = run_tap(sandbox, batch_config=batch)
+    written = Output()
+    for message in output.messages:
+        for uri in message.get("manifest", []):
+            with gzip.open(url2pathname(urlsplit(uri).path), "rt") as lines:
+                written.messages += [
+                    {"type": "RECORD", "stream": message["stream"], "record": record}
+                    for record in map(json.loads, lines)
+                ]
+    assert not output.records("email_clicks")
+    assert rows(clicks(written).values()) == rows(sandbox.account.rows())
+    assert len(written.records("campaigns")) == len(sandbox.account.campaigns)
+    second = run_tap(sandbox, output.state)
+    assert not second.records("email_clicks")
+    assert output.messages[-1]["type"] == "STATE"

@@ -1,0 +1,80 @@
+"""Files that say the same thing in several places go on doing so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tap_cc_clicks.tap import TapCCClicks
+from tools import sync_settings, write_catalogs
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("meltano.yml", sync_settings.meltano_yml),
+        ("README.md", sync_settings.readme),
+        (".env.example", lambda _: sync_settings.env_example()),
+    ],
+)
+def test_settings_stand_everywhere_as_the_tap_has_them(name: str, written: Any) -> None:
+    """If not: ``make settings``."""
+    text = (ROOT / name).read_text("utf-8")
+    assert written(text) == text
+
+
+@pytest.mark.parametrize("name", ["default", "clicks-only", "no-pii"])
+def test_catalogs_are_what_discovery_prints(name: str) -> None:
+    """If not: ``make catalogs``."""
+    text = (ROOT / "catalog" / f"{name}.json").read_text("utf-8")
+    assert text == write_catalogs.as_text(write_catalogs.catalogs()[name])
+
+
+def test_a_catalog_without_personal_data_leaves_all_of_it_out() -> None:
+    """Every property that says it is personal."""
+    catalog = json.loads((ROOT / "catalog" / "no-pii.json").read_text("utf-8"))
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            name = (entry["breadcrumb"] or [""])[-1]
+            if name in {"email_address", "first_name", "last_name"}:
+                assert entry["metadata"]["selected"] is False
+
+
+def test_every_property_is_typed_and_described() -> None:
+    """And nullable, but for keys and what makes a row what it is."""
+    for stream in TapCCClicks(validate_config=False).catalog_dict["streams"]:
+        assert stream["key_properties"]
+        for name, schema in stream["schema"]["properties"].items():
+            assert schema["description"].endswith("."), name
+            assert schema["type"], name
+
+
+def test_meltano_knows_every_setting_and_secret() -> None:
+    """With label, kind and description."""
+    project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text("utf-8"))
+    (extractor,) = project["plugins"]["extractors"]
+    secrets = {one["name"] for one in extractor["settings"] if one.get("sensitive")}
+    assert secrets == {"client_secret", "refresh_token", "access_token"}
+    assert all(one["label"] and one["description"] for one in extractor["settings"])
+    assert {one["name"] for one in project["environments"]} == {"dev", "prod", "demo"}
+    assert {one["name"] for one in project["plugins"]["loaders"]} == {
+        "target-postgres",
+        "target-snowflake",
+        "target-jsonl",
+    }
+    assert [one["interval"] for one in project["schedules"]] == ["@daily"]
+
+
+def test_an_activity_property_is_either_the_campaigns_or_a_detail() -> None:
+    """Details cost a request each: none is forgotten, none asked for in vain."""
+    from tap_cc_clicks.account import DETAILS  # noqa: PLC0415
+
+    tap = TapCCClicks(validate_config=False)
+    properties = set(tap.streams["campaign_activities"].schema["properties"])
+    assert set(DETAILS) <= properties

@@ -1,0 +1,27 @@
+"""The SDK's own tests of a tap, against the simulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from singer_sdk.testing import get_tap_test_class
+
+from tap_cc_clicks.sandbox import Sandbox, generate
+from tap_cc_clicks.tap import TapCCClicks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SANDBOX = Sandbox(generate(campaigns=10, clicks=120))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running() -> Iterator[None]:
+    with SANDBOX:
+        yield
+
+
+TestTapCCClicks = get_tap_test_class(
+    TapCCClicks, config=SANDBOX.config, parse_env_config=False
+)

@@ -1,0 +1,32 @@
+"""click_id: stable, and the UUID version 5 that it says it is."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cc_clicks.identity import CLICK_NAMESPACE, click_id
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXT, TEXT, TEXT, TEXT, st.one_of(st.none(), TEXT), st.integers(0, 2**31))
+def test_a_click_id_is_a_uuid5_of_its_parts(  # noqa: PLR0913, PLR0917
+    activity: str, contact: str, url: str, at: str, device: str | None, number: int
+) -> None:
+    """As the standard library would make it."""
+    parts = (activity, contact, url, at, device, number)
+    name = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    made = click_id(activity, (contact, url, at, device), number)
+    expected = uuid.uuid5(CLICK_NAMESPACE, name)
+    assert made == str(expected)
+
+
+def test_the_click_id_of_a_known_click_never_changes() -> None:
+    """Warehouses hold it: another value would double every click."""
+    like = ("contact", "1234567890", "2026-01-31T08:00:00.000Z", "mobile")
+    made = click_id("activity", like, 0)
+    assert made == "17122782-d1c1-5760-ac67-34de47732888"

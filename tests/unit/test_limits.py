@@ -1,0 +1,90 @@
+"""The gate that every request passes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tap_cc_clicks.limits import (
+    BudgetSpentError,
+    PacedSession,
+    QuotaExceededError,
+    RequestGate,
+)
+
+
+def test_requests_are_spaced_evenly_however_many_threads_ask() -> None:
+    """Never more than the rate in any second, not even at the start."""
+    gate = RequestGate(50)
+    passed = []
+
+    def ask(_: int) -> None:
+        gate.enter()
+        passed.append(time.monotonic())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(20)))
+    passed.sort()
+    # A twentieth of a second holds two or three of them, never the whole burst.
+    pairs = zip(passed, passed[3:], strict=False)
+    assert all(later - sooner > 0.05 for sooner, later in pairs)
+    assert gate.requests == 20
+
+
+def test_the_budget_counts_and_is_spent_for_all() -> None:
+    """The request after the last raises, in every thread."""
+    gate = RequestGate(100_000, max_requests=5)
+    errors = []
+
+    def ask() -> None:
+        try:
+            gate.enter()
+        except BudgetSpentError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gate.requests == 5
+    assert len({id(error) for error in errors}) == 3
+
+
+def test_a_gate_that_was_shut_says_why() -> None:
+    """The first reason counts."""
+    gate = RequestGate(100_000)
+    gate.shut(QuotaExceededError("quota"))
+    gate.shut(BudgetSpentError("budget"))
+    with pytest.raises(QuotaExceededError, match="quota"):
+        gate.enter()
+    assert gate.requests == 0
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.5, 4, 999, 100_000])
+def test_any_rate_is_possible(rate: float) -> None:
+    """From one request in a quarter of an hour to as many as can be."""
+    RequestGate(rate).enter()
+
+
+def test_ca_and_proxy_of_the_environment_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which requests leaves out for prepared requests."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    session = PacedSession(RequestGate(100_000), 1)
+    given: dict[str, object] = {}
+
+    def send(_: object, __: object, **kwargs: object) -> None:
+        given.update(kwargs)
+
+    monkeypatch.setattr("requests.Session.send", send)
+    session.send(requests.Request("GET", "https://example.com").prepare())
+    assert given["verify"] == "/ca.pem"
+    assert given["proxies"] == {"https": "http://127.0.0.1:9"}

@@ -1,0 +1,106 @@
+"""Settings: what is refused, and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.tap import TapCCClicks
+
+GOOD = {"client_id": "id", "refresh_token": "token"}
+
+
+def problems(**config: Any) -> str:
+    """Return what the tap says about a config."""
+    with pytest.raises(ConfigValidationError) as error:
+        TapCCClicks(config={**GOOD, **config})
+    return "; ".join(error.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"page_siz": 5}, "There is no setting page_siz: did you mean page_size?"),
+        ({"xyz": 5}, "There is no setting xyz: see --about for those there are"),
+        ({"page_size": 501}, "Setting page_size must be at most 500"),
+        ({"page_size": "5"}, "Setting page_size must be of type integer"),
+        ({"lookback": -1}, "Setting lookback must be at least 0"),
+        (
+            {"requests_per_second": 0},
+            "Setting requests_per_second must be greater than 0",
+        ),
+        (
+            {"change_detection": "none"},
+            "Setting change_detection must be one of exact, fast, off",
+        ),
+        ({"campaign_ids": [""]}, "Setting campaign_ids.0 must not be empty"),
+        (
+            {"api_url": "http://example.com/v3"},
+            "Setting api_url must be an https URL (http is for loopback only)",
+        ),
+        (
+            {"token_url": "ftp://example.com"},
+            "Setting token_url must be an https URL (http is for loopback only)",
+        ),
+        (
+            {"start_date": "yesterday"},
+            "Setting start_date must be an ISO 8601 date, such as 2026-01-31",
+        ),
+        (
+            {"refresh_token": None},
+            "Credentials are missing: set client_id and refresh_token (or, for a quick "
+            "try, access_token)",
+        ),
+        (
+            {"client_id": None},
+            "Setting client_id is missing: a refresh_token needs it",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_is_one_clear_sentence(
+    config: dict[str, Any], sentence: str
+) -> None:
+    """It names the setting and what it may be."""
+    assert problems(**config) == sentence
+
+
+@pytest.mark.parametrize("name", ["refresh_token", "client_secret", "access_token"])
+def test_no_sentence_repeats_a_value(name: str) -> None:
+    """It may be a secret."""
+    assert "hush" not in problems(**{name: ["hush"]})
+    assert "hush" not in problems(**{f"{name}s": "hush"})
+
+
+@pytest.mark.parametrize(
+    "api_url",
+    ["http://127.0.0.1:8080/v3", "http://[::1]:80", "http://localhost", "https://a.b/v3"],
+)
+def test_loopback_needs_no_https(api_url: str) -> None:
+    """The simulator has no certificate."""
+    TapCCClicks(config={**GOOD, "api_url": api_url})
+
+
+def test_settings_have_their_defaults_filled_in() -> None:
+    """And a date becomes a moment as the API writes it."""
+    tap = TapCCClicks(config={**GOOD, "start_date": "2026-01-31"})
+    settings = Settings.from_config(tap.config, tap.config_jsonschema)
+    assert settings.page_size == 500
+    assert settings.change_detection == "exact"
+    assert settings.start_date == "2026-01-31T00:00:00.000Z"
+    assert settings.url_ids == ()
+
+
+def test_every_setting_is_explained_and_secrets_are_marked() -> None:
+    """As --about shows them."""
+    properties = TapCCClicks.config_jsonschema["properties"]
+    own = [name for name in properties if name in Settings.__annotations__]
+    assert own
+    for name in own:
+        assert properties[name]["title"]
+        assert properties[name]["description"]
+    secrets = {name for name, one in properties.items() if one.get("secret")}
+    assert secrets == {"client_secret", "refresh_token", "access_token"}

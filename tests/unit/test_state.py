@@ -1,0 +1,183 @@
+"""State: what comes in, what is kept, and when it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks.inputs import InputError
+from tap_cc_clicks.state import (
+    STATE_RECORDS,
+    STATE_SECONDS,
+    ActivityBookmarks,
+    Bookmark,
+    CampaignMemory,
+    PacedStateWriter,
+    load,
+)
+
+STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
+MOMENT = "2026-01-31T08:00:00.000Z"
+VERSION_1: dict[str, Any] = {
+    "version": 1,
+    "bookmarks": {
+        "campaigns": {
+            "replication_key": "updated_at",
+            "replication_key_value": MOMENT,
+        },
+        "campaign_activities": {
+            "campaigns": {"c": {"updated_at": MOMENT, "activities": ["a"]}}
+        },
+        "email_links": {"clicks": {"a": 3}},
+        "email_clicks": {
+            "partitions": [
+                {
+                    "context": {"campaign_activity_id": "a"},
+                    "replication_key": "created_time",
+                    "replication_key_value": MOMENT,
+                    "clicks": 3,
+                    "rows": 3,
+                    "window": 2,
+                    "lookback": 24,
+                },
+                {"context": {"campaign_activity_id": "b"}, "clicks": 0},
+            ]
+        },
+    },
+}
+
+
+def test_a_state_of_version_1_is_understood() -> None:
+    """Later versions must go on understanding it: never change this one."""
+    state = load(VERSION_1, STREAMS)
+    bookmarks = ActivityBookmarks("email_clicks", state)  # type: ignore[arg-type]
+    assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
+        value=MOMENT, clicks=3, rows=3, window=2, lookback=24
+    )
+    assert bookmarks.find({"campaign_activity_id": "b"}) == Bookmark(clicks=0)
+    assert bookmarks.find({"campaign_activity_id": "c"}) is None
+    memory = CampaignMemory(state["bookmarks"]["campaign_activities"])
+    assert memory.find("c") == {"updated_at": MOMENT, "activities": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ([], "it is not an object with bookmarks"),
+        ({"bookmarks": []}, "it is not an object with bookmarks"),
+        ({"cursor": "abc"}, "it has no bookmarks"),
+        ({"version": 2}, "written by a newer version of this tap"),
+        ({"version": "x"}, "written by a newer version of this tap"),
+        ({"bookmarks": {"orders": {}}}, "it holds streams of another tap: orders"),
+        ({"bookmarks": {"campaigns": 1}}, "its bookmark of campaigns is not an object"),
+        (
+            {"bookmarks": {"email_clicks": {"partitions": {}}}},
+            "email_clicks has partitions that are not a list",
+        ),
+        (
+            {"bookmarks": {"email_clicks": {"partitions": [1]}}},
+            "has a partition that is not an object",
+        ),
+        (
+            {"bookmarks": {"email_clicks": {"partitions": [{"context": {}}]}}},
+            "whose context names no campaign_activity_id",
+        ),
+        (
+            {"bookmarks": {"campaigns": {"replication_key_value": "new"}}},
+            "has a replication_key_value that is not a moment",
+        ),
+    ],
+)
+def test_a_state_that_cannot_be_used_is_refused(state: Any, reason: str) -> None:
+    """In one sentence; to start over instead would load everything again."""
+    with pytest.raises(InputError) as error:
+        load(state, STREAMS)
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("state", [{}, {"bookmarks": {}}, {"version": 1}])
+def test_an_empty_state_is_a_first_run(state: dict[str, Any]) -> None:
+    """As Meltano may hand it in."""
+    assert load(state, STREAMS) == state
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:  # noqa: FBT001
+    """Whichever comes first."""
+    both = [
+        {"context": {"campaign_activity_id": "a"}, "replication_key_value": moment}
+        for moment in (MOMENT, "2026-01-30T00:00:00.000Z")
+    ]
+    state = {"bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}}
+    bookmarks = ActivityBookmarks("email_clicks", state)  # type: ignore[arg-type]
+    found = bookmarks.find({"campaign_activity_id": "a"})
+    assert found is not None
+    assert found.value == "2026-01-30T00:00:00.000Z"
+    assert len(bookmarks) == len(state["bookmarks"]["email_clicks"]["partitions"]) == 1
+
+
+def test_moving_a_bookmark_changes_the_state_in_place() -> None:
+    """One partition for each activity and link."""
+    state: Any = {}
+    bookmarks = ActivityBookmarks("email_clicks", state)
+    context = {"campaign_activity_id": "a"}
+    bookmarks.move(context, Bookmark(value=MOMENT, clicks=1))
+    bookmarks.move({**context, "url_id": "1"}, Bookmark(value=MOMENT))
+    bookmarks.move(context, Bookmark(value=MOMENT, clicks=2, rows=2))
+    assert state["bookmarks"]["email_clicks"]["partitions"] == [
+        {
+            "context": {"campaign_activity_id": "a"},
+            "replication_key": "created_time",
+            "replication_key_value": MOMENT,
+            "clicks": 2,
+            "rows": 2,
+        },
+        {
+            "context": {"campaign_activity_id": "a", "url_id": "1"},
+            "replication_key": "created_time",
+            "replication_key_value": MOMENT,
+        },
+    ]
+
+
+class Written:
+    """Stands in for a message writer."""
+
+    def __init__(self) -> None:
+        """Have nothing written."""
+        self.values: list[Any] = []
+
+    def write_message(self, message: Any) -> None:
+        """Keep the state."""
+        self.values.append(dict(message.value))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return a clock of one number, set by hand."""
+    now = [0.0]
+    monkeypatch.setattr("tap_cc_clicks.state.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
+    """And not whenever it is offered."""
+    written = Written()
+    writer = PacedStateWriter(written)  # type: ignore[arg-type]
+    for step in range(2 * STATE_SECONDS + 1):
+        clock[0] += 1
+        writer.write_state({"bookmarks": {}, "step": step})
+    assert len(written.values) == 2
+    writer.records += STATE_RECORDS
+    writer.write_state({"bookmarks": {}, "step": -1})
+    assert written.values[-1]["step"] == -1
+
+
+def test_the_same_state_is_written_once() -> None:
+    """However often the end of the run is said."""
+    written = Written()
+    writer = PacedStateWriter(written)  # type: ignore[arg-type]
+    for _ in range(3):
+        writer.flush({"bookmarks": {}})
+    assert written.values == [{"bookmarks": {}}]
