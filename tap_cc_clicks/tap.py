@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 STREAMS = (Campaigns, CampaignActivities, EmailClicks, EmailLinks)
+PIPE_CLOSED = (
+    "The target closed the pipe: its own messages say why. Nothing is lost: the next "
+    "run goes on from the last state that the target confirmed"
+)
 API_URL = "https://api.cc.email/v3"
 TOKEN_URL = "https://authz.constantcontact.com/oauth2/default/v1/token"  # noqa: S105
 
@@ -216,6 +221,11 @@ class TapCCClicks(RunTap):
             raise
         except SingerSDKError as error:
             cls.logger.error("%s", error)  # noqa: TRY400
+            sys.exit(1)
+        except BrokenPipeError:
+            # Nor can what is left in the buffer be written at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            cls.logger.error(PIPE_CLOSED)  # noqa: TRY400
             sys.exit(1)
         except InterruptedRun as interruption:
             cls.logger.warning("%s; state was written", interruption)

@@ -1,6 +1,6 @@
 """The Singer output of a first and a second run, to the letter.
 
-After a change that is meant: ``GOLDEN=write python -m pytest tests/integration/test_golden.py``.
+After a change that is meant, run this file with ``GOLDEN=write`` in the environment.
 """
 
 from __future__ import annotations

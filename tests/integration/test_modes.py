@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -15,6 +14,8 @@ from tap_cc_clicks.reports import ReportStream
 from tests.support import Output, clicks, rows, run_tap, select
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tap_cc_clicks.sandbox import Sandbox
 
 

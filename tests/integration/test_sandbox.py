@@ -38,11 +38,13 @@ def test_the_vendors_client_reads_campaigns(
     client: ApiClient, sandbox: Sandbox, activity: Activity
 ) -> None:
     """The listing, a campaign, and an activity's own endpoint."""
-    api = EmailCampaignsApi(client)
+    api: Any = EmailCampaignsApi(client)
     listed = api.get_all_email_campaigns(limit=500).campaigns
     assert {one.campaign_id for one in listed} == set(sandbox.account.campaigns)
     since = sandbox.account.now - timedelta(days=3)
-    assert 0 < len(api.get_all_email_campaigns(after_date=since).campaigns) < len(listed)
+    assert (
+        0 < len(api.get_all_email_campaigns(after_date=since).campaigns) < len(listed)
+    )
     campaign = api.get_email_campaign_by_id(activity.campaign_id)
     ids = [one.campaign_activity_id for one in campaign.campaign_activities]
     assert activity.campaign_activity_id in ids
@@ -52,10 +54,10 @@ def test_the_vendors_client_reads_campaigns(
 
 
 def test_the_vendors_client_reads_reports(
-    client: ApiClient, sandbox: Sandbox, activity: Activity
+    client: ApiClient, activity: Activity
 ) -> None:
     """Clicks page by page, links, counters and summaries."""
-    api = EmailReportingApi(client)
+    api: Any = EmailReportingApi(client)
     activity_id = activity.campaign_activity_id
     page = api.get_clicks_report(activity_id, limit="20")
     times = [one.created_time for one in page.tracking_activities]
@@ -73,8 +75,8 @@ def test_the_vendors_client_reads_reports(
     assert activity.campaign_id in {
         one.campaign_id for one in summaries.bulk_email_campaign_summaries
     }
-    account = AccountServicesApi(client).get_account_details()
-    assert account.organization_name == "Example Shop"
+    accounts: Any = AccountServicesApi(client)
+    assert accounts.get_account_details().organization_name == "Example Shop"
 
 
 def test_the_same_seed_makes_the_same_account() -> None:

@@ -14,7 +14,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(TEXT, TEXT, TEXT, TEXT, st.one_of(st.none(), TEXT), st.integers(0, 2**31))
-def test_a_click_id_is_a_uuid5_of_its_parts(  # noqa: PLR0913, PLR0917
+def test_a_click_id_is_a_uuid5_of_its_parts(
     activity: str, contact: str, url: str, at: str, device: str | None, number: int
 ) -> None:
     """As the standard library would make it."""

@@ -12,6 +12,7 @@ from singer_sdk.exceptions import FatalAPIError
 from tap_cc_clicks.pagination import NextLinkPaginator
 
 API = "https://api.example.com/v3"
+EMPTY: dict[str, Any] = {}
 
 
 def answer(href: Any, url: str = f"{API}/emails?limit=2") -> requests.Response:
@@ -48,8 +49,14 @@ def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"_links": {}}, {"_links": None}, {"_links": {"next": None}}]
-    + [{"_links": {"next": {}}}, {"_links": {"next": {"href": None}}}],
+    [
+        {},
+        {"_links": EMPTY},
+        {"_links": None},
+        {"_links": {"next": None}},
+        {"_links": {"next": EMPTY}},
+        {"_links": {"next": {"href": None}}},
+    ],
     ids=str,
 )
 def test_without_a_link_the_pages_end(body: dict[str, Any]) -> None:

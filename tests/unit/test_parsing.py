@@ -46,9 +46,7 @@ def test_decoded_text_can_be_stored_by_any_loader(text: str) -> None:
     decoded.encode("utf-8")
     assert "\x00" not in decoded
     assert len(decoded) == len(text)
-    assert all(
-        new in (old, "\ufffd") for old, new in zip(text, decoded, strict=True)
-    )
+    assert all(new in (old, "\ufffd") for old, new in zip(text, decoded, strict=True))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"a": "\\ud83d"', b"\xff"])

@@ -79,7 +79,7 @@ def test_the_state_manager_shares_the_taps_state() -> None:
 
 
 RECORDS: list[dict[str, Any]] = [
-    {"a": None, "b": "é\u2028\"\\", "c": 1.5, "d": [1, {"x": True}]},
+    {"a": None, "b": 'é\u2028"\\', "c": 1.5, "d": [1, {"x": True}]},
     {},
 ]
 

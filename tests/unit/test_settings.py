@@ -10,6 +10,10 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.tap import TapCCClicks
 
+MISSING = (
+    "Credentials are missing: set client_id and refresh_token (or, for a quick try, "
+    "access_token)"
+)
 GOOD = {"client_id": "id", "refresh_token": "token"}
 
 
@@ -51,8 +55,7 @@ def problems(**config: Any) -> str:
         ),
         (
             {"refresh_token": None},
-            "Credentials are missing: set client_id and refresh_token (or, for a quick "
-            "try, access_token)",
+            MISSING,
         ),
         (
             {"client_id": None},
@@ -77,7 +80,12 @@ def test_no_sentence_repeats_a_value(name: str) -> None:
 
 @pytest.mark.parametrize(
     "api_url",
-    ["http://127.0.0.1:8080/v3", "http://[::1]:80", "http://localhost", "https://a.b/v3"],
+    [
+        "http://127.0.0.1:8080/v3",
+        "http://[::1]:80",
+        "http://localhost",
+        "https://a.b/v3",
+    ],
 )
 def test_loopback_needs_no_https(api_url: str) -> None:
     """The simulator has no certificate."""

@@ -50,8 +50,8 @@ VERSION_1: dict[str, Any] = {
 
 def test_a_state_of_version_1_is_understood() -> None:
     """Later versions must go on understanding it: never change this one."""
-    state = load(VERSION_1, STREAMS)
-    bookmarks = ActivityBookmarks("email_clicks", state)  # type: ignore[arg-type]
+    state: Any = load(VERSION_1, STREAMS)
+    bookmarks = ActivityBookmarks("email_clicks", state)
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
         value=MOMENT, clicks=3, rows=3, window=2, lookback=24
     )
@@ -109,8 +109,10 @@ def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:
         {"context": {"campaign_activity_id": "a"}, "replication_key_value": moment}
         for moment in (MOMENT, "2026-01-30T00:00:00.000Z")
     ]
-    state = {"bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}}
-    bookmarks = ActivityBookmarks("email_clicks", state)  # type: ignore[arg-type]
+    state: Any = {
+        "bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}
+    }
+    bookmarks = ActivityBookmarks("email_clicks", state)
     found = bookmarks.find({"campaign_activity_id": "a"})
     assert found is not None
     assert found.value == "2026-01-30T00:00:00.000Z"
@@ -163,8 +165,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
     """And not whenever it is offered."""
-    written = Written()
-    writer = PacedStateWriter(written)  # type: ignore[arg-type]
+    written: Any = Written()
+    writer = PacedStateWriter(written)
     for step in range(2 * STATE_SECONDS + 1):
         clock[0] += 1
         writer.write_state({"bookmarks": {}, "step": step})
@@ -176,8 +178,8 @@ def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
 
 def test_the_same_state_is_written_once() -> None:
     """However often the end of the run is said."""
-    written = Written()
-    writer = PacedStateWriter(written)  # type: ignore[arg-type]
+    written: Any = Written()
+    writer = PacedStateWriter(written)
     for _ in range(3):
         writer.flush({"bookmarks": {}})
     assert written.values == [{"bookmarks": {}}]

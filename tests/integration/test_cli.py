@@ -1,0 +1,159 @@
+"""The command line: what a person sees of right and wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import Output, clicks, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_cc_clicks.sandbox import Sandbox
+
+GOOD = {"client_id": "id", "refresh_token": "hush-token"}
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the tap, as a shell would, without settings of this machine's."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TAP_CC_CLICKS_")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "tap_cc_clicks", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+        **options,
+    )
+
+
+def write(folder: Path, name: str, value: Any) -> str:
+    """Write a file, JSON unless it is text, and return its path."""
+    path = folder / name
+    path.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
+    return str(path)
+
+
+FOREIGN = {"tap_stream_id": "orders", "schema": {}, "stream": "orders"}
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"config": {}}, "Credentials are missing: set client_id and refresh_token"),
+        ({"config": {**GOOD, "page_siz": 1}}, "did you mean page_size?"),
+        ({"config": "{"}, "The config file is not JSON"),
+        ({"config": "[]"}, "The config file does not hold a JSON object"),
+        ({"config": GOOD, "state": "half a fi"}, "The state file is not JSON"),
+        (
+            {"config": GOOD, "state": {"bookmarks": {"orders": {}}}},
+            "The state cannot be used: it holds streams of another tap: orders",
+        ),
+        ({"config": GOOD, "catalog": "[1]"}, "The catalog file does not hold a JSON"),
+        (
+            {"config": GOOD, "catalog": {"streams": 1}},
+            "The catalog is not a list of streams",
+        ),
+        (
+            {"config": GOOD, "catalog": {"streams": [FOREIGN]}},
+            "The catalog holds unknown streams: orders. This tap has campaign",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(
+    tmp_path: Path, files: dict[str, Any], sentence: str
+) -> None:
+    """Exit code 1, nothing on stdout, no traceback, no secret."""
+    arguments = [
+        argument
+        for name, value in files.items()
+        for argument in (f"--{name}", write(tmp_path, f"{name}.json", value))
+    ]
+    result = run(*arguments)
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hush" not in result.stderr
+    assert not result.stdout
+
+
+def test_about_shows_settings_as_markdown() -> None:
+    """For a README."""
+    result = run("--about", "--format=markdown")
+    assert result.returncode == 0
+    assert "| refresh_token " in result.stdout
+    assert "| change_detection " in result.stdout
+
+
+def test_discovery_needs_no_credentials() -> None:
+    """To choose streams comes before signing in."""
+    result = run("--discover")
+    assert result.returncode == 0
+    streams = json.loads(result.stdout)["streams"]
+    assert [stream["tap_stream_id"] for stream in streams] == [
+        "campaign_activities",
+        "campaigns",
+        "email_clicks",
+        "email_links",
+    ]
+
+
+def test_a_run_from_files_and_a_second_one_from_its_state(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """As a pipeline without Meltano would."""
+    config = write(tmp_path, "config.json", sandbox.config)
+    catalog = write(tmp_path, "catalog.json", run("--discover").stdout)
+    first = run("--config", config, "--catalog", catalog)
+    assert first.returncode == 0, first.stderr
+    output = Output([json.loads(line) for line in first.stdout.splitlines()])
+    assert rows(clicks(output).values()) == rows(sandbox.account.rows())
+    state = write(tmp_path, "state.json", output.state)
+    second = run("--config", config, "--catalog", catalog, "--state", state)
+    assert second.returncode == 0, second.stderr
+    assert '"stream":"email_clicks","record"' not in second.stdout
+
+
+@pytest.mark.skipif("CHECK_TAP" not in os.environ, reason="make test sets CHECK_TAP")
+def test_singer_tools_find_the_output_valid(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Records fit their schemas, and every type of message is understood."""
+    config = write(tmp_path, "config.json", sandbox.config)
+    output = run("--config", config).stdout
+    checked = subprocess.run(
+        [os.environ["CHECK_TAP"]],
+        input=output,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "The output is valid." in checked.stdout
+
+
+def test_a_target_that_ends_early_is_named(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Instead of a traceback about a pipe."""
+    config = write(tmp_path, "config.json", sandbox.config)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tap_cc_clicks", "--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as tap:
+        assert tap.stdout
+        assert tap.stderr
+        tap.stdout.close()
+        said = tap.stderr.read().decode()
+    assert tap.returncode == 1
+    assert "The target closed the pipe" in said
+    assert "Traceback" not in said
