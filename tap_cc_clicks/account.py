@@ -82,20 +82,17 @@ class Account:
         self._all_anew = all_anew
 
     def campaigns(self) -> Iterator[Campaign]:
-        """Yield the campaigns that may have been sent, those never read first."""
-        read_before = []
-        summaries = self._endpoints.summaries.by_campaign()
+        """Yield the campaigns that may have been sent."""
         for row in self._endpoints.campaigns.listing():
             campaign = self._campaign(row)
-            if campaign is None:
-                continue
-            self.run.progress.campaigns_known += 1
-            campaign.summary = summaries.get(campaign.campaign_id)
-            if self._was_read(campaign):
-                read_before.append(campaign)
-            else:
+            if campaign is not None:
+                self.run.progress.campaigns_known += 1
+                campaign.read_before = self._was_read(campaign)
                 yield campaign
-        yield from read_before
+
+    def summaries(self) -> Iterator[dict[str, dict[str, Any]]]:
+        """Yield all campaigns' summaries at once, if they are wanted."""
+        yield self._endpoints.summaries.by_campaign()
 
     def _campaign(self, row: dict[str, Any]) -> Campaign | None:
         known = self._memory.find(row["campaign_id"])

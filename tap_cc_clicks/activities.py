@@ -10,6 +10,7 @@ that ends the run is spent on what is missing.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -36,6 +37,7 @@ class Campaign:
         look_up: Whether its activities have to be asked for.
         activity_ids: Its activities with reports.
         known: Whether it was looked up before.
+        read_before: Whether all its reports were read before.
         summary: Its summary, if summaries are read.
         unfinished: The rows of its activities, if the run ended before their details
             were read.
@@ -47,6 +49,7 @@ class Campaign:
     look_up: bool
     activity_ids: list[str] = field(default_factory=list)
     known: bool = False
+    read_before: bool = False
     summary: dict[str, Any] | None = None
     unfinished: list[dict[str, Any]] | None = None
     checked: bool = True
@@ -118,6 +121,9 @@ class Source(Protocol):
     def campaigns(self) -> Iterable[Campaign]:
         """Yield the campaigns to go through."""
 
+    def summaries(self) -> Iterator[dict[str, dict[str, Any]]]:
+        """Yield all campaigns' summaries at once, if they are wanted."""
+
     def look_up(self, campaign: Campaign) -> Iterator[list[Activity]]:
         """Yield a campaign's activities as the API has them."""
 
@@ -158,7 +164,7 @@ class ActivityPass:
 
     def _looked_up(self) -> Iterator[tuple[Campaign, Ahead[list[Activity]] | None]]:
         try:
-            for campaign in self._source.campaigns():
+            for campaign in self._ordered():
                 if self._run.gate.ended:
                     return
                 answer = None
@@ -167,6 +173,27 @@ class ActivityPass:
                 yield campaign, answer
         except RunEndedError as reason:
             self._run.tell_end(reason)
+
+    def _ordered(self) -> Iterator[Campaign]:
+        """Yield the campaigns never read first, those read before after them.
+
+        Without a budget, those read before fill the time in which the listing is
+        waited for.
+        """
+        budgeted = self._run.settings.max_requests is not None
+        # Both are chains of pages: side by side they take half the time.
+        listing = self._ahead.buffered(self._source.campaigns(), bounded=False)
+        summaries = next(iter(self._ahead.submit(self._source.summaries())))
+        read_before: deque[Campaign] = deque()
+        for campaign in listing:
+            campaign.summary = summaries.get(campaign.campaign_id)
+            if campaign.read_before:
+                read_before.append(campaign)
+            else:
+                yield campaign
+            while read_before and listing.waiting and not budgeted:
+                yield read_before.popleft()
+        yield from read_before
 
     def _activities(
         self, looked_up: Iterable[tuple[Campaign, Ahead[list[Activity]] | None]]

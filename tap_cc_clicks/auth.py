@@ -116,7 +116,12 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         with self._lock:
             if token != self.access_token:
                 return True
-            if not self.refresh_token or self._renewed_after_rejection:
+            if not self.refresh_token:
+                return False
+            if self.last_refreshed is None:
+                # Another thread's request was refused before, and the renewal is due.
+                return True
+            if self._renewed_after_rejection:
                 return False
             self._renewed_after_rejection = True
             self.last_refreshed = None

@@ -60,6 +60,11 @@ class Ahead(Generic[T]):
                 continue
         raise ClosedError
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the reader would have to wait now."""
+        return self._queue.empty()
+
     def __iter__(self) -> Iterator[T]:
         """Yield the items, waiting for each."""
         while not isinstance(item := self._get(), _End):
@@ -106,12 +111,16 @@ class ReadAhead:
                 _start(self._work)
         return ahead
 
-    def buffered(self, items: Iterable[T]) -> Ahead[T]:
+    def buffered(self, items: Iterable[T], *, bounded: bool = True) -> Ahead[T]:
         """Make these items in a thread of their own, a window ahead of the reader.
 
         For items that themselves wait for jobs: they must not hold a worker.
+
+        Args:
+            items: What to make.
+            bounded: Whether to stay within the window; if not, all may be held at once.
         """
-        ahead = Ahead(self, items, self.window)
+        ahead = Ahead(self, items, self.window if bounded else 0)
         _start(ahead.fill)
         return ahead
 

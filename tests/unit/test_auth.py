@@ -1,0 +1,142 @@
+"""The access token: renewed once for all, and never by a repeated POST."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_cc_clicks.auth import ConstantContactAuthenticator
+
+CONFIG = {
+    "token_url": "https://authz.example.com/token",
+    "client_id": "id",
+    "refresh_token": "seed",
+}
+
+
+class Endpoint:
+    """Stands in for ``requests.post``: remembers what was sent, and answers."""
+
+    def __init__(self, **answer: Any) -> None:
+        """Answer with an access token unless told otherwise."""
+        self.sent: list[dict[str, Any]] = []
+        self.status = 200
+        self.answer: Any = {"access_token": "one", "expires_in": 86400, **answer}
+
+    def __call__(self, _: str, **kwargs: Any) -> requests.Response:
+        """Answer a request."""
+        self.sent.append(kwargs)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        response = requests.Response()
+        response.status_code = self.status
+        response._content = json.dumps(self.answer).encode()
+        return response
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    """Replace the token endpoint."""
+    made = Endpoint()
+    monkeypatch.setattr("tap_cc_clicks.auth.requests.post", made)
+    return made
+
+
+def authorized(authenticator: ConstantContactAuthenticator) -> str:
+    """Return the header that a request is given."""
+    request = requests.Request("GET", "https://api.example.com").prepare()
+    authenticator.authenticate_request(request)
+    return request.headers["Authorization"]
+
+
+def test_one_token_serves_all_requests(endpoint: Endpoint) -> None:
+    """It is asked for when the first of them wants it."""
+    authenticator = ConstantContactAuthenticator(CONFIG)
+    assert [authorized(authenticator) for _ in range(3)] == ["Bearer one"] * 3
+    assert len(endpoint.sent) == 1
+    assert endpoint.sent[0]["allow_redirects"] is False
+
+
+def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
+    """By HTTP Basic; a public one only names itself."""
+    config = {**CONFIG, "client_secret": "secret"}
+    authorized(ConstantContactAuthenticator(config))
+    authorized(ConstantContactAuthenticator(CONFIG))
+    grant = {"grant_type": "refresh_token", "refresh_token": "seed"}
+    assert [(one["auth"], one["data"]) for one in endpoint.sent] == [
+        (("id", "secret"), grant),
+        (None, {**grant, "client_id": "id"}),
+    ]
+
+
+def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> None:
+    """Two requests with the old token may both be refused before the renewal."""
+    authenticator = ConstantContactAuthenticator(CONFIG)
+    authorized(authenticator)
+    endpoint.answer["access_token"] = "two"
+    assert authenticator.rejected("one")
+    assert authenticator.rejected("one")
+    assert authorized(authenticator) == "Bearer two"
+    assert authenticator.rejected("one")
+    assert len(endpoint.sent) == 2
+    assert not authenticator.rejected("two")
+
+
+def test_an_accepted_token_may_be_renewed_again(endpoint: Endpoint) -> None:
+    """A run can outlive many tokens."""
+    authenticator = ConstantContactAuthenticator(CONFIG)
+    for number in range(3):
+        endpoint.answer["access_token"] = str(number)
+        assert authorized(authenticator) == f"Bearer {number}"
+        authenticator.accepted()
+        assert authenticator.rejected(str(number))
+
+
+def test_an_access_token_alone_cannot_be_renewed() -> None:
+    """It is used as it is."""
+    config = {"token_url": CONFIG["token_url"], "access_token": "given"}
+    authenticator = ConstantContactAuthenticator(config)
+    assert authorized(authenticator) == "Bearer given"
+    assert not authenticator.rejected("given")
+
+
+def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
+    """And the old one is kept when none comes back."""
+    authenticator = ConstantContactAuthenticator(CONFIG)
+    endpoint.answer["refresh_token"] = "next"
+    authorized(authenticator)
+    del endpoint.answer["refresh_token"]
+    for _ in range(2):
+        authenticator.accepted()
+        authenticator.rejected("one")
+        authorized(authenticator)
+    used = [one["data"]["refresh_token"] for one in endpoint.sent]
+    assert used == ["seed", "next", "next"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "sentence"),
+    [
+        (400, {"error": "invalid_grant"}, "sign in again"),
+        (401, {"error": "invalid_client"}, "check client_id and client_secret"),
+        (503, None, "answered 503 without a token: check token_url"),
+        (200, {"token_type": "Bearer"}, "answered 200 without a token"),
+        (200, ["hush"], "answered 200 without a token"),
+        (None, requests.ReadTimeout("hush"), "may or may not have been used up"),
+        (None, requests.ConnectionError("hush"), "No answer from token_url"),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_is_not_repeated(
+    endpoint: Endpoint, status: int, answer: Any, sentence: str
+) -> None:
+    """A second POST could burn a token that is good for one use."""
+    endpoint.status, endpoint.answer = status, answer
+    with pytest.raises(FatalAPIError) as error:
+        authorized(ConstantContactAuthenticator(CONFIG))
+    assert sentence in str(error.value)
+    assert "hush" not in str(error.value)
+    assert len(endpoint.sent) == 1
