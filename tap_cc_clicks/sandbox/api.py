@@ -14,9 +14,9 @@ import msgspec
 from tap_cc_clicks.sandbox.account import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tap_cc_clicks.sandbox.account import Account, Activity
+    from tap_cc_clicks.sandbox.account import Account, Activity, Click
 
 MOST_ROWS = 500
 USUAL_ROWS = 50
@@ -82,9 +82,9 @@ class Api:
         return "unknown", lambda _: NOT_FOUND
 
     def _page(
-        self, query: Mapping[str, str], path: str, key: str, rows: list[bytes]
+        self, query: Mapping[str, str], path: str, key: str, rows: Sequence[bytes | Click]
     ) -> Answer:
-        """Return a page of encoded rows, with a link to the next one."""
+        """Return a page of rows, with a link to the next one."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
             return BAD_QUERY
@@ -92,7 +92,7 @@ class Api:
         if start is None:
             return BAD_QUERY
         end = start + int(limit)
-        body = b'{"' + key.encode() + b'":[' + b",".join(rows[start:end]) + b"]"
+        body = b'{"' + key.encode() + b'":[' + _joined(rows[start:end]) + b"]"
         if end < len(rows):
             kept = {name: query[name] for name in ("url_id",) if name in query}
             extra = "".join(f"&{name}={value}" for name, value in kept.items())
@@ -100,12 +100,12 @@ class Api:
             body += b',"_links":' + msgspec.json.encode({"next": {"href": href}})
         return Answer(200, body + b"}")
 
-    def _cursor(self, place: int, rows: list[bytes]) -> str:
+    def _cursor(self, place: int, rows: Sequence[object]) -> str:
         # From the end: rows that come in at the front do not move what is behind them.
         text = f"-{len(rows) - place}" if self.keyset else str(place)
         return base64.urlsafe_b64encode(text.encode()).decode()
 
-    def _start(self, cursor: str | None, rows: list[bytes]) -> int | None:
+    def _start(self, cursor: str | None, rows: Sequence[object]) -> int | None:
         if cursor is None:
             return 0
         try:
@@ -165,8 +165,7 @@ class Api:
         if url_id := query.get("url_id"):
             clicks = [click for click in clicks if click.row["url_id"] == url_id]
         path = f"/reports/email_reports/{activity_id}/tracking/clicks"
-        rows = [click.encoded for click in clicks]
-        return self._page(query, path, "tracking_activities", rows)
+        return self._page(query, path, "tracking_activities", clicks)
 
     def _links(self, _: Mapping[str, str], activity_id: str) -> Answer:
         activity = self.account.activities.get(activity_id)
@@ -258,6 +257,10 @@ class Api:
                 "country_code": "AT",
             }
         )
+
+
+def _joined(rows: Sequence[bytes | Click]) -> bytes:
+    return b",".join(row if isinstance(row, bytes) else row.encoded for row in rows)
 
 
 def _call(

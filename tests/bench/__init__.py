@@ -1,0 +1,1 @@
+"""The benchmark: this tap and the one that the SDK's template leads to."""
