@@ -8,6 +8,7 @@ ahead of the other, and a click can come to the report late, below newer ones.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,11 @@ def is_hot(moments: list[str | None], days: float) -> bool:
     return any(text > since.isoformat() for text in moments if text)
 
 
+def _later(times: list[str], than: str) -> int:
+    """Return how many of the sorted moments are later than another one."""
+    return len(times) - bisect_right(times, than)
+
+
 class Tally:
     """Counts what is read of a report, and tells when that is enough.
 
@@ -149,16 +155,15 @@ class Tally:
         self._complete = True
 
     def _count(self, rows: list[Row]) -> list[Row]:
-        times = [row["created_time"] for row in rows]
+        times = sorted(row["created_time"] for row in rows)
         if times and not self._all:
-            self._newest = max(self._newest or "", *times)
-        value, window_floor = self._value or "", self._window_floor
+            self._newest = max(self._newest or "", times[-1])
+        first, last = self._window_floor, self._value or ""
         refreshed = self._counters.refreshed
-        known = self._known.value or ""
         self._all += len(times)
-        self._newer += sum(time > known for time in times)
-        self._window += sum(window_floor <= time <= value for time in times)
-        self._uncounted += sum(time > refreshed for time in times) if refreshed else 0
+        self._newer += _later(times, self._known.value or "")
+        self._window += bisect_right(times, last) - bisect_left(times, first)
+        self._uncounted += _later(times, refreshed) if refreshed else 0
         return rows
 
     @property

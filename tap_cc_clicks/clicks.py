@@ -27,14 +27,6 @@ if TYPE_CHECKING:
     Fetch: TypeAlias = Callable[[int | None], Iterator[list[Row]]]
 
 REQUIRED = ("contact_id", "url_id", "created_time")
-PASSED_ON = (
-    "tracking_activity_type",
-    "email_address",
-    "device_type",
-    "link_url",
-    "first_name",
-    "last_name",
-)
 
 
 class MalformedClickError(FatalAPIError):
@@ -86,25 +78,36 @@ class ClickReport:
 
     def _record(self, row: Row, page: int) -> Row:
         """Return a row as a record, with everything but its ``click_id``."""
-        missing = [name for name in REQUIRED if not row.get(name)]
+        # Every click passes here: plain look-ups, and nothing made that is not needed.
+        get = row.get
+        contact_id, url_id = get("contact_id"), get("url_id")
         try:
             created_time = moment(row["created_time"])
         except (KeyError, TypeError, ValueError, AttributeError):
-            missing = missing or ["readable created_time"]
-        if missing:
-            message = (
-                f"Activity {self.campaign_activity_id}, page {page} of its clicks: a "
-                f"row has no {' and no '.join(missing)}. The activity's bookmark stays "
-                "where it was, so that it is read again"
-            )
-            raise MalformedClickError(message)
+            raise self._malformed(row, page) from None
+        if not contact_id or not url_id:
+            raise self._malformed(row, page)
         return {
             "click_id": None,
             "campaign_activity_id": self.campaign_activity_id,
             "campaign_id": self.campaign_id,
-            "contact_id": str(row["contact_id"]),
-            "url_id": str(row["url_id"]),
+            "contact_id": str(contact_id),
+            "url_id": str(url_id),
             "created_time": created_time,
-            **{name: row.get(name) for name in PASSED_ON},
-            "deleted_at": moment_or_none(row.get("deleted_at")),
+            "tracking_activity_type": get("tracking_activity_type"),
+            "email_address": get("email_address"),
+            "device_type": get("device_type"),
+            "link_url": get("link_url"),
+            "first_name": get("first_name"),
+            "last_name": get("last_name"),
+            "deleted_at": moment_or_none(get("deleted_at")),
         }
+
+    def _malformed(self, row: Row, page: int) -> MalformedClickError:
+        missing = [name for name in REQUIRED if not row.get(name)]
+        missing = missing or ["readable created_time"]
+        return MalformedClickError(
+            f"Activity {self.campaign_activity_id}, page {page} of its clicks: a "
+            f"row has no {' and no '.join(missing)}. The activity's bookmark stays "
+            "where it was, so that it is read again"
+        )

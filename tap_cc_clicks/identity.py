@@ -82,12 +82,14 @@ class Numbering:
     def number(self, page: list[Row]) -> list[Row]:
         """Return the page's rows that were not seen before, with their ``click_id``."""
         here: dict[Likeness, int] = {}
-        fresh = []
+        seen, fresh = self._seen, []
         for row in page:
             like = likeness(row)
-            here[like] = here.get(like, 0) + 1
-            if here[like] > self._seen.get(like, 0):
-                fresh.append(self.identify(row, here[like] - 1))
+            number = here.get(like, 0)
+            here[like] = number + 1
+            if number >= seen.get(like, 0):
+                row["click_id"] = click_id(self._activity, like, number)
+                fresh.append(row)
             elif row["created_time"] == self._last:
                 self._doubt(row, page)
         self._remember(here)
@@ -112,9 +114,11 @@ class Numbering:
             self.doubts.setdefault(instant, []).append((self._place, row))
 
     def _remember(self, here: dict[Likeness, int]) -> None:
+        seen = self._seen
         for like, count in here.items():
-            self._seen[like] = max(count, self._seen.get(like, 0))
-        if len(self._seen) > 2 * REMEMBERED:
+            if count > seen.get(like, 0):
+                seen[like] = count
+        if len(seen) > 2 * REMEMBERED:
             newer = len(self._seen) - REMEMBERED
             self._seen = dict(islice(self._seen.items(), newer, None))
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import RequestedAbortException
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The API counts arrivals, and two requests may come closer than they were sent: a
 # margin of 4 % keeps a fifth one out of the same second.
@@ -77,6 +81,7 @@ class PacedSession(requests.Session):
         """Keep as many connections open as there may be requests under way."""
         super().__init__()
         self._gate = gate
+        self._environments: dict[str, Mapping[str, Any]] = {}
         for scheme in ("https://", "http://"):
             self.mount(scheme, HTTPAdapter(pool_maxsize=connections + 1))
 
@@ -84,12 +89,22 @@ class PacedSession(requests.Session):
     def send(
         self, request: requests.PreparedRequest, **kwargs: Any
     ) -> requests.Response:
-        # Session.send alone leaves out what the environment says of CA and proxy.
-        environment = self.merge_environment_settings(
-            request.url or "", {}, None, None, None
-        )
+        environment = self._environment(urlsplit(request.url or "").netloc)
         self._gate.enter()
         return super().send(request, **{**environment, **kwargs})
+
+    def _environment(self, host: str) -> Mapping[str, Any]:
+        """Return what the environment says of CA and proxy for a host.
+
+        Session.send alone would leave it out. To ask costs as much as to decode a page,
+        so it is asked once.
+        """
+        if host not in self._environments:
+            url = f"https://{host}"
+            self._environments[host] = self.merge_environment_settings(
+                url, {}, None, None, None
+            )
+        return self._environments[host]
 
 
 def _rate(per_second: float) -> Rate:

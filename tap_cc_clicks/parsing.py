@@ -32,7 +32,7 @@ def decode(content: bytes) -> Any:
     Raises:
         ValueError: The body is not JSON.
     """
-    if not UNSTORABLE_ESCAPE.search(content):
+    if b"\\u" not in content or not UNSTORABLE_ESCAPE.search(content):
         try:
             return msgspec.json.decode(content)
         except msgspec.DecodeError as error:

@@ -116,9 +116,11 @@ class ReportStream(ConstantContactStream):
             return
         writer = cast("PageWriter", self._tap.message_writer)
         for page in self.items():
-            records = [self._selected_of(record) for record in page]
-            writer.write_records(self.name, records, self._stream_version)
-            self._record_counter.increment(len(records))
+            for name in self._deselected:
+                for record in page:
+                    record.pop(name, None)
+            writer.write_records(self.name, page, self._stream_version)
+            self._record_counter.increment(len(page))
         self._tap.state_writer.write_state(self.tap_state)
 
     @cached_property
@@ -142,8 +144,3 @@ class ReportStream(ConstantContactStream):
             for name in self.schema["properties"]
             if name not in properties or not self.mask["properties", name]
         )
-
-    def _selected_of(self, record: Record) -> Record:
-        for name in self._deselected:
-            record.pop(name, None)
-        return record

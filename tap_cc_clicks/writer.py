@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
 
 
+class _Line(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A RECORD message."""
+
+    stream: str
+    record: dict[str, Any]
+    version: int | msgspec.UnsetType
+    time_extracted: datetime
+
+
 class PageWriter(MsgSpecWriter):
     """The SDK's writer, with a road for many records of one stream."""
 
@@ -35,14 +44,12 @@ class PageWriter(MsgSpecWriter):
             records: Its records, as they shall stand in the message.
             version: The stream's version, or None.
         """
-        shared: dict[str, Any] = {} if version is None else {"version": version}
-        shared["time_extracted"] = datetime.now(timezone.utc)
-        messages = [
-            {"type": "RECORD", "stream": stream, "record": record, **shared}
-            for record in records
+        now = datetime.now(timezone.utc)
+        lines = [
+            _Line(stream, record, version or msgspec.UNSET, now) for record in records
         ]
-        if messages:
-            self._write(self._encoder.encode_lines(messages))
+        if lines:
+            self._write(self._encoder.encode_lines(lines))
 
     @staticmethod
     def _write(lines: bytes | bytearray) -> None:

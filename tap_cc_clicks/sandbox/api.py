@@ -82,7 +82,11 @@ class Api:
         return "unknown", lambda _: NOT_FOUND
 
     def _page(
-        self, query: Mapping[str, str], path: str, key: str, rows: Sequence[bytes | Click]
+        self,
+        query: Mapping[str, str],
+        path: str,
+        key: str,
+        rows: Sequence[bytes | Click],
     ) -> Answer:
         """Return a page of rows, with a link to the next one."""
         limit = query.get("limit", str(USUAL_ROWS))

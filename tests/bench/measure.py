@@ -84,7 +84,9 @@ def run(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", tap.module, "--config"]
-        command.append(_write(folder / "config.json", {**tap.config(service), **settings}))
+        command.append(
+            _write(folder / "config.json", {**tap.config(service), **settings})
+        )
         if state:
             command += ["--state", _write(folder / "state.json", state)]
         with (folder / "out").open("wb") as out, (folder / "log").open("wb") as log:

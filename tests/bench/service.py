@@ -68,7 +68,9 @@ class Service:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         size = (campaigns, clicks, alike, latency, limited)
-        self._process = context.Process(target=_serve, args=(theirs, *size), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, *size), daemon=True
+        )
 
     def __enter__(self) -> Self:
         """Start, and wait until it serves."""
