@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from requests.adapters import HTTPAdapter
-from singer_sdk.exceptions import RequestedAbortException
+from singer_sdk.exceptions import FatalAPIError, RequestedAbortException
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # margin of 4 % keeps a fifth one out of the same second.
 PACE_MARGIN = 1.04
 LIMITER_BUFFER_MS = 1
+# A page of 500 clicks has a fifth of a megabyte.
+CHUNK_BYTES = 1 << 18
+LARGEST_BODY_BYTES = 1 << 25
 
 
 class RunEndedError(RequestedAbortException):
@@ -91,7 +94,9 @@ class PacedSession(requests.Session):
     ) -> requests.Response:
         environment = self._environment(urlsplit(request.url or "").netloc)
         self._gate.enter()
-        return super().send(request, **{**environment, **kwargs})
+        response = super().send(request, **{**environment, **kwargs, "stream": True})
+        _read_body(response)
+        return response
 
     def _environment(self, host: str) -> Mapping[str, Any]:
         """Return what the environment says of CA and proxy for a host.
@@ -105,6 +110,24 @@ class PacedSession(requests.Session):
                 url, {}, None, None, None
             )
         return self._environments[host]
+
+
+def _read_body(response: requests.Response) -> None:
+    """Read a response's body: in fewer steps than requests would, and with a bound.
+
+    Raises:
+        FatalAPIError: The body is larger than any page can be.
+    """
+    body = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            response.close()
+            path = urlsplit(response.url).path
+            message = f"The answer of {path} is larger than any page of the API"
+            raise FatalAPIError(message)
+    # What Response.content fills in when it is first asked for.
+    response._content = bytes(body)  # noqa: SLF001
 
 
 def _rate(per_second: float) -> Rate:

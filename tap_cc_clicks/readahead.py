@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # A job that has put so many items aside waits for its reader.
-ITEMS_AHEAD = 8
+ITEMS_AHEAD = 2
 POLL_SECONDS = 0.2
 
 
