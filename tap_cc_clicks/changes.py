@@ -19,7 +19,7 @@ from tap_cc_clicks.state import Bookmark
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_cc_clicks.identity import Row
+    from tap_cc_clicks.identity import Click
 
 # A search for clicks that are counted but not shown is repeated ever more seldom, up to
 # this many doublings of recheck_hours.
@@ -130,20 +130,18 @@ class Tally:
         self._newest = self._known.value
         self._all = self._newer = self._window = self._uncounted = 0
 
-    def take(self, fresh: list[Row], page: list[Row]) -> list[Row]:
+    def take(self, fresh: list[Click], page: list[Click]) -> list[Click]:
         """Return the wanted ones of a page's rows, and see whether to read on.
 
         Args:
             fresh: The page's rows that were not met before.
             page: All rows of the page.
         """
-        oldest = min((row["created_time"] for row in page), default=self.floor)
-        wanted = self._count(
-            [row for row in fresh if row["created_time"] >= self.floor]
-        )
+        oldest = min((row.created_time for row in page), default=self.floor)
+        wanted = self._count([row for row in fresh if row.created_time >= self.floor])
         if oldest < self.floor and self._must_search():
             below, self.floor = self.floor, self._terms.start
-            late = [row for row in fresh if self.floor <= row["created_time"] < below]
+            late = [row for row in fresh if self.floor <= row.created_time < below]
             wanted += self._count(late)
         if oldest < self.floor:
             self.enough = True
@@ -154,8 +152,8 @@ class Tally:
         """Note that the report has no further page."""
         self._complete = True
 
-    def _count(self, rows: list[Row]) -> list[Row]:
-        times = sorted(row["created_time"] for row in rows)
+    def _count(self, rows: list[Click]) -> list[Click]:
+        times = sorted(row.created_time for row in rows)
         if times and not self._all:
             self._newest = max(self._newest or "", times[-1])
         first, last = self._window_floor, self._value or ""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.changes import Tally
-from tap_cc_clicks.identity import Numbering, settle
+from tap_cc_clicks.identity import Click, Numbering, settle
+from tap_cc_clicks.pagination import Envelope
 from tap_cc_clicks.parsing import moment, moment_or_none
 
 if TYPE_CHECKING:
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from tap_cc_clicks.changes import Counters, Terms
-    from tap_cc_clicks.identity import Row
     from tap_cc_clicks.state import Bookmark
 
-    Fetch: TypeAlias = Callable[[int | None], Iterator[list[Row]]]
+    Row: TypeAlias = dict[str, Any]
+    Fetch: TypeAlias = Callable[[int | None], Iterator[list[Any]]]
 
 REQUIRED = ("contact_id", "url_id", "created_time")
+
+
+class ClicksPage(Envelope):
+    """An answer of the clicks report."""
+
+    tracking_activities: list[Click] | None = None
 
 
 class MalformedClickError(FatalAPIError):
@@ -51,7 +58,7 @@ class ClickReport:
     counters: Counters
     terms: Terms
 
-    def read(self, fetch: Fetch) -> Iterator[list[Row] | Bookmark]:
+    def read(self, fetch: Fetch) -> Iterator[list[Click] | Bookmark]:
         """Yield records, a list for each page, and last the new bookmark.
 
         Args:
@@ -72,42 +79,38 @@ class ClickReport:
         yield tally.take(settled, settled)
         yield tally.bookmark()
 
-    def _pages(self, fetch: Fetch, size: int | None) -> Iterator[list[Row]]:
+    def _pages(self, fetch: Fetch, size: int | None) -> Iterator[list[Click]]:
         for number, rows in enumerate(fetch(size), start=1):
             yield [self._record(row, number) for row in rows]
 
-    def _record(self, row: Row, page: int) -> Row:
-        """Return a row as a record, with everything but its ``click_id``."""
-        # Every click passes here: plain look-ups, and nothing made that is not needed.
-        get = row.get
-        contact_id, url_id = get("contact_id"), get("url_id")
+    def _record(self, row: Click | Row, page: int) -> Click:
+        """Complete a row to a record, but for its ``click_id``."""
+        click = row if isinstance(row, Click) else _tolerated(row)
         try:
-            created_time = moment(row["created_time"])
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._malformed(row, page) from None
-        if not contact_id or not url_id:
-            raise self._malformed(row, page)
-        return {
-            "click_id": None,
-            "campaign_activity_id": self.campaign_activity_id,
-            "campaign_id": self.campaign_id,
-            "contact_id": str(contact_id),
-            "url_id": str(url_id),
-            "created_time": created_time,
-            "tracking_activity_type": get("tracking_activity_type"),
-            "email_address": get("email_address"),
-            "device_type": get("device_type"),
-            "link_url": get("link_url"),
-            "first_name": get("first_name"),
-            "last_name": get("last_name"),
-            "deleted_at": moment_or_none(get("deleted_at")),
-        }
+            click.created_time = moment(click.created_time)
+        except (TypeError, ValueError):
+            raise self._malformed(click, page) from None
+        if not click.contact_id or not click.url_id:
+            raise self._malformed(click, page)
+        click.campaign_activity_id = self.campaign_activity_id
+        click.campaign_id = self.campaign_id
+        if click.deleted_at:
+            click.deleted_at = moment_or_none(click.deleted_at)
+        return click
 
-    def _malformed(self, row: Row, page: int) -> MalformedClickError:
-        missing = [name for name in REQUIRED if not row.get(name)]
+    def _malformed(self, click: Click, page: int) -> MalformedClickError:
+        missing = [name for name in REQUIRED if not getattr(click, name)]
         missing = missing or ["readable created_time"]
         return MalformedClickError(
             f"Activity {self.campaign_activity_id}, page {page} of its clicks: a "
             f"row has no {' and no '.join(missing)}. The activity's bookmark stays "
             "where it was, so that it is read again"
         )
+
+
+def _tolerated(row: Row) -> Click:
+    """Return a row that is not quite as documented."""
+    known = {name: row[name] for name in Click.__struct_fields__ if name in row}
+    for name in REQUIRED:
+        known[name] = str(known.get(name) or "")
+    return Click(**known)

@@ -18,7 +18,7 @@ from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_cc_clicks.limits import QuotaExceededError
-from tap_cc_clicks.pagination import NextLinkPaginator
+from tap_cc_clicks.pagination import Envelope, NextLinkPaginator
 from tap_cc_clicks.parsing import body_of, decode
 from tap_cc_clicks.progress import RunCounter, SilentTimer
 from tap_cc_clicks.state import OwnState
@@ -80,6 +80,8 @@ class ConstantContactStream(RESTStream[Any]):
     records_key: ClassVar[str | None] = None
     """Where an answer holds its records; None where the answer is one object."""
     paged: ClassVar[bool] = True
+    body_type: ClassVar[Any] = Any
+    """What an answer is decoded into where it can be."""
 
     allow_redirects = False
     # One line per request would drown the progress line.
@@ -152,12 +154,12 @@ class ConstantContactStream(RESTStream[Any]):
     @override
     def parse_response(self, response: requests.Response) -> Iterable[dict[str, Any]]:
         """Yield the answer as a whole, so that readers see where a page ends."""
-        yield body_of(response)
+        yield body_of(response, self.body_type)
 
     def pages(self, context: Context | None = None) -> Iterator[list[dict[str, Any]]]:
         """Yield each page's rows; a page is asked for when it is wanted."""
         for body in self.request_records(context):
-            yield body[self.records_key or ""]
+            yield self._rows(body)
 
     def fetch(self, context: Context) -> dict[str, Any]:
         """Return the answer of an endpoint that gives one object."""
@@ -225,16 +227,19 @@ class ConstantContactStream(RESTStream[Any]):
         """Refuse a body that is cut short, not JSON, or not of the documented shape."""
         path = urlsplit(response.url).path
         try:
-            body = body_of(response)
+            body = body_of(response, self.body_type)
         except ValueError:
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message, response) from None
-        rows = body.get(self.records_key) if isinstance(body, dict) else None
-        if not isinstance(body, dict) or (
-            self.records_key and not isinstance(rows, list)
+        if not isinstance(body, (dict, Envelope)) or (
+            self.records_key and not isinstance(self._rows(body), list)
         ):
             message = f"The answer of {path} has no {self.records_key or 'object'}"
             raise RetriableAPIError(message, response)
+
+    def _rows(self, body: dict[str, Any] | Envelope) -> Any:
+        key = self.records_key or ""
+        return body.get(key) if isinstance(body, dict) else getattr(body, key, None)
 
     def _renewable(self, response: requests.Response) -> bool:
         sent = str(response.request.headers.get("Authorization", ""))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Row: TypeAlias = dict[str, Any]
 # contact_id, url_id, created_time, device_type: with the activity, all that tells
 # clicks apart.
 Likeness: TypeAlias = "tuple[str, str, str, str | None]"
@@ -25,19 +24,33 @@ REMEMBERED = 10_000
 SETTLING_TRIES = 5
 SETTLING_SIZES = range(251, 501)
 
+
+class Click(msgspec.Struct, gc=False):
+    """A row of the clicks report as it is decoded, and the record that it becomes."""
+
+    click_id: str | None = None
+    campaign_activity_id: str | None = None
+    campaign_id: str | None = None
+    contact_id: str = ""
+    url_id: str = ""
+    created_time: str = ""
+    tracking_activity_type: str | None = None
+    email_address: str | None = None
+    device_type: str | None = None
+    link_url: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    deleted_at: str | None = None
+
+
 _encode = msgspec.json.Encoder().encode
 _VERSION = "5"
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-def likeness(record: Row) -> Likeness:
+def likeness(click: Click) -> Likeness:
     """Return what a click may share with others of its activity."""
-    return (
-        record["contact_id"],
-        record["url_id"],
-        record["created_time"],
-        record["device_type"],
-    )
+    return click.contact_id, click.url_id, click.created_time, click.device_type
 
 
 def click_id(campaign_activity_id: str, like: Likeness, number: int) -> str:
@@ -73,13 +86,13 @@ class Numbering:
 
     def __init__(self, campaign_activity_id: str) -> None:
         """Have seen nothing yet."""
-        self.doubts: dict[str, list[tuple[int, Row]]] = {}
+        self.doubts: dict[str, list[tuple[int, Click]]] = {}
         self._activity = campaign_activity_id
         self._seen: dict[Likeness, int] = {}
         self._last: str | None = None
         self._place = 0
 
-    def number(self, page: list[Row]) -> list[Row]:
+    def number(self, page: list[Click]) -> list[Click]:
         """Return the page's rows that were not seen before, with their ``click_id``."""
         here: dict[Likeness, int] = {}
         seen, fresh = self._seen, []
@@ -88,29 +101,29 @@ class Numbering:
             number = here.get(like, 0)
             here[like] = number + 1
             if number >= seen.get(like, 0):
-                row["click_id"] = click_id(self._activity, like, number)
+                row.click_id = click_id(self._activity, like, number)
                 fresh.append(row)
-            elif row["created_time"] == self._last:
+            elif row.created_time == self._last:
                 self._doubt(row, page)
         self._remember(here)
         self._place += len(page)
-        self._last = min((row["created_time"] for row in page), default=self._last)
+        self._last = min((row.created_time for row in page), default=self._last)
         return fresh
 
-    def identify(self, row: Row, number: int) -> Row:
+    def identify(self, row: Click, number: int) -> Click:
         """Give a row its ``click_id``."""
-        row["click_id"] = click_id(self._activity, likeness(row), number)
+        row.click_id = click_id(self._activity, likeness(row), number)
         return row
 
     def seen(self, like: Likeness) -> int:
         """Return how many rows of a likeness were seen."""
         return self._seen.get(like, 0)
 
-    def _doubt(self, row: Row, page: list[Row]) -> None:
-        instant = row["created_time"]
+    def _doubt(self, row: Click, page: list[Click]) -> None:
+        instant = row.created_time
         # Rows newer than this instant, at the page's front, were pushed here for
         # certain, and then so were all those of the instant that were seen.
-        if page[0]["created_time"] <= instant:
+        if page[0].created_time <= instant:
             self.doubts.setdefault(instant, []).append((self._place, row))
 
     def _remember(self, here: dict[Likeness, int]) -> None:
@@ -124,8 +137,10 @@ class Numbering:
 
 
 def settle(
-    numbering: Numbering, open_report: Callable[[int], Iterator[list[Row]]], floor: str
-) -> Iterator[Row]:
+    numbering: Numbering,
+    open_report: Callable[[int], Iterator[list[Click]]],
+    floor: str,
+) -> Iterator[Click]:
     """Yield the rows that had been kept aside and are clicks of their own.
 
     The report is read once more with pages that end elsewhere: an instant that stands
@@ -162,17 +177,17 @@ def _page_size(places: list[int]) -> int:
 
 
 def _whole_instants(
-    instants: set[str], pages: Iterator[list[Row]]
-) -> Iterator[tuple[str, list[Row]]]:
+    instants: set[str], pages: Iterator[list[Click]]
+) -> Iterator[tuple[str, list[Click]]]:
     """Yield each instant that is seen to stand whole in one page, with its rows."""
     wanted = set(instants)
-    at_end: dict[str, list[Row]] = {}
+    at_end: dict[str, list[Click]] = {}
     ended_newer = set(instants)
     for page in pages:
-        times = [row["created_time"] for row in page]
+        times = [row.created_time for row in page]
         at_end = {}
         for instant in sorted(wanted):
-            rows = [row for row in page if row["created_time"] == instant]
+            rows = [row for row in page if row.created_time == instant]
             begins = instant in ended_newer or any(time > instant for time in times)
             if begins and any(time < instant for time in times):
                 wanted.discard(instant)
@@ -187,7 +202,7 @@ def _whole_instants(
     yield from at_end.items()
 
 
-def _unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
+def _unseen(numbering: Numbering, rows: list[Click]) -> Iterator[Click]:
     """Yield those of an instant's rows that exceed the number seen alike."""
     here: dict[Likeness, int] = {}
     for row in rows:
@@ -197,7 +212,7 @@ def _unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
             yield numbering.identify(row, here[like] - 1)
 
 
-def _all_unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
+def _all_unseen(numbering: Numbering, rows: list[Click]) -> Iterator[Click]:
     """Yield rows as clicks beyond the number seen of their likeness."""
     here: dict[Likeness, int] = {}
     for row in rows:

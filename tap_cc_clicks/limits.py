@@ -94,7 +94,8 @@ class PacedSession(requests.Session):
     ) -> requests.Response:
         environment = self._environment(urlsplit(request.url or "").netloc)
         self._gate.enter()
-        response = super().send(request, **{**environment, **kwargs, "stream": True})
+        options: dict[str, Any] = {**environment, **kwargs, "stream": True}
+        response = super().send(request, **options)
         _read_body(response)
         return response
 

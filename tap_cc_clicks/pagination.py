@@ -26,7 +26,9 @@ class _Links(msgspec.Struct):
     next: _Link | None = None
 
 
-class _Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct):
+    """What every page may have around its records: the next link."""
+
     links: _Links | None = msgspec.field(default=None, name="_links")
 
 
@@ -78,7 +80,9 @@ def next_href(body: object) -> str | None:
             would lose the pages behind it.
     """
     try:
-        envelope = msgspec.convert(body, type=_Envelope)
+        envelope = (
+            body if isinstance(body, Envelope) else msgspec.convert(body, type=Envelope)
+        )
     except msgspec.ValidationError as error:
         message = "The API's answer holds a next link that cannot be understood"
         raise FatalAPIError(message) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,14 +27,20 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 
 
-def decode(content: bytes) -> Any:
-    """Decode a JSON body into dicts and lists, with all text storable.
+def decode(content: bytes, kind: Any = Any) -> Any:
+    """Decode a JSON body, with all text storable.
+
+    Args:
+        content: The body.
+        kind: The type that is hoped for; what does not fit comes as dicts and lists.
 
     Raises:
         ValueError: The body is not JSON.
     """
     if b"\\u" not in content or not UNSTORABLE_ESCAPE.search(content):
         try:
+            return _decoder(kind).decode(content)
+        except msgspec.ValidationError:
             return msgspec.json.decode(content)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
@@ -41,15 +48,24 @@ def decode(content: bytes) -> Any:
     return _storable(json.loads(content))
 
 
-def body_of(response: requests.Response) -> Any:
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def body_of(response: requests.Response, kind: Any = Any) -> Any:
     """Decode a response's body, once however often it is asked for.
+
+    Args:
+        response: The response.
+        kind: As in :func:`decode`, for the one who asks first.
 
     Raises:
         ValueError: The body is not JSON.
     """
     known = vars(response)
     if "decoded_body" not in known:
-        known["decoded_body"] = decode(response.content)
+        known["decoded_body"] = decode(response.content, kind)
     return known["decoded_body"]
 
 

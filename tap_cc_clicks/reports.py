@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
@@ -54,7 +56,7 @@ class ReportStream(ConstantContactStream):
         """Tell whether the activity's report was ever read."""
         raise NotImplementedError
 
-    def read(self, activity: Activity) -> Iterator[list[Record] | Moved]:
+    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
         """Fetch the activity's report: records page by page, and where it ended."""
         raise NotImplementedError
 
@@ -74,7 +76,7 @@ class ReportStream(ConstantContactStream):
         """Take the activity whose report is read next."""
         self._activity = activity
 
-    def items(self) -> Iterator[list[Record]]:
+    def items(self) -> Iterator[list[Any]]:
         """Yield the pages of the expected report, and move the bookmark after them."""
         activity, self._activity = self._activity, None
         if activity is None or self.name not in activity.reads:
@@ -104,7 +106,7 @@ class ReportStream(ConstantContactStream):
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         for page in self.items():
-            yield from page
+            yield from map(_as_dict, page)
 
     @override
     def _sync_records(
@@ -116,10 +118,10 @@ class ReportStream(ConstantContactStream):
             return
         writer = cast("PageWriter", self._tap.message_writer)
         for page in self.items():
-            for name in self._deselected:
-                for record in page:
-                    record.pop(name, None)
-            writer.write_records(self.name, page, self._stream_version)
+            records = page
+            if self._deselected:
+                records = [self._selected_of(_as_dict(record)) for record in page]
+            writer.write_records(self.name, records, self._stream_version)
             self._record_counter.increment(len(page))
         self._tap.state_writer.write_state(self.tap_state)
 
@@ -144,3 +146,14 @@ class ReportStream(ConstantContactStream):
             for name in self.schema["properties"]
             if name not in properties or not self.mask["properties", name]
         )
+
+    def _selected_of(self, record: Record) -> Record:
+        return {
+            name: value
+            for name, value in record.items()
+            if name not in self._deselected
+        }
+
+
+def _as_dict(record: Any) -> Record:
+    return asdict(record) if isinstance(record, Struct) else record

@@ -12,7 +12,7 @@ from typing_extensions import override
 from tap_cc_clicks.account import DETAILS, Account, Endpoints
 from tap_cc_clicks.activities import ActivityPass, Campaign
 from tap_cc_clicks.changes import Terms, is_due
-from tap_cc_clicks.clicks import ClickReport
+from tap_cc_clicks.clicks import ClickReport, ClicksPage
 from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.parsing import moment, moment_or_none, now
@@ -216,6 +216,7 @@ class EmailClicks(ReportStream):
 
     name = "email_clicks"
     path = "/reports/email_reports/{campaign_activity_id}/tracking/clicks"
+    body_type = ClicksPage
     primary_keys = ("click_id",)
     replication_key = "created_time"
     records_key = "tracking_activities"
@@ -274,7 +275,7 @@ class EmailClicks(ReportStream):
                 self.bookmarks.move(context, Bookmark(clicks=0))
 
     @override
-    def read(self, activity: Activity) -> Iterator[list[Record] | Moved]:
+    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
         for context in self._contexts(activity.campaign_activity_id):
             report = ClickReport(
                 campaign_activity_id=activity.campaign_activity_id,
@@ -286,9 +287,7 @@ class EmailClicks(ReportStream):
             for item in report.read(partial(self._open, context)):
                 yield Moved(context, item) if isinstance(item, Bookmark) else item
 
-    def _open(
-        self, context: dict[str, str], limit: int | None
-    ) -> Iterator[list[Record]]:
+    def _open(self, context: dict[str, str], limit: int | None) -> Iterator[list[Any]]:
         return self.pages({**context, "limit": limit} if limit else context)
 
     @override
@@ -333,7 +332,7 @@ class EmailLinks(ReportStream):
         return campaign_activity_id in self._clicks
 
     @override
-    def read(self, activity: Activity) -> Iterator[list[Record] | Moved]:
+    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
         context = {"campaign_activity_id": activity.campaign_activity_id}
         for rows in self.pages(context):
             yield [{**activity.context, **link_record(row)} for row in rows]

@@ -17,7 +17,7 @@ class _Line(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
     """A RECORD message."""
 
     stream: str
-    record: dict[str, Any]
+    record: Any
     version: int | msgspec.UnsetType
     time_extracted: datetime
 
@@ -35,7 +35,7 @@ class PageWriter(MsgSpecWriter):
         self._write(self.serialize_message(message))
 
     def write_records(
-        self, stream: str, records: list[dict[str, Any]], version: int | None
+        self, stream: str, records: list[Any], version: int | None
     ) -> None:
         """Write records as the SDK would, one RECORD message each.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sandbox.limits import Limits
 
 if TYPE_CHECKING:
+    from collections import Counter
     from multiprocessing.connection import Connection
     from types import TracebackType
 

@@ -32,13 +32,15 @@ class Paginator(BaseHATEOASPaginator):
 class Authenticator(OAuthAuthenticator):
     """Gets a token by the refresh grant."""
 
+    refresh_token: str
+
     @property
     def oauth_request_body(self) -> dict[str, Any]:
         """Return the form."""
         return {
             "grant_type": "refresh_token",
-            "refresh_token": self.config["refresh_token"],
-            "client_id": self.config["client_id"],
+            "refresh_token": self.refresh_token,
+            "client_id": self.client_id,
         }
 
 
@@ -53,7 +55,11 @@ class TemplateStream(RESTStream[Any]):
     @cached_property
     def authenticator(self) -> OAuthAuthenticator:
         """Return an authenticator."""
-        return Authenticator(self, auth_endpoint=self.config["token_url"])
+        made = Authenticator(
+            auth_endpoint=self.config["token_url"], client_id=self.config["client_id"]
+        )
+        made.refresh_token = self.config["refresh_token"]
+        return made
 
     def get_new_paginator(self) -> Paginator:
         """Return a paginator."""

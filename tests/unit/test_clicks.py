@@ -16,6 +16,8 @@ from tap_cc_clicks.state import Bookmark
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_cc_clicks.identity import Click
+
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
 
 
@@ -68,7 +70,7 @@ class Service:
 class Warehouse:
     """What a loader that upserts holds, and the tap's bookmark."""
 
-    clicks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clicks: dict[str, Click] = field(default_factory=dict)
     bookmark: Bookmark | None = None
 
     def sync(
@@ -86,11 +88,11 @@ class Warehouse:
             if isinstance(item, Bookmark):
                 self.bookmark = item
             else:
-                self.clicks.update({record["click_id"]: record for record in item})
+                self.clicks.update({str(click.click_id): click for click in item})
 
     def times(self) -> list[str]:
         """Return the moments of all clicks held, newest first."""
-        times = [record["created_time"] for record in self.clicks.values()]
+        times = [click.created_time for click in self.clicks.values()]
         return sorted(times, reverse=True)
 
 

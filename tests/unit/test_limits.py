@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.limits import (
     BudgetSpentError,
@@ -81,10 +83,35 @@ def test_ca_and_proxy_of_the_environment_are_used(
     session = PacedSession(RequestGate(100_000), 1)
     given: dict[str, object] = {}
 
-    def send(_: object, __: object, **kwargs: object) -> None:
+    def send(_: object, __: object, **kwargs: object) -> requests.Response:
         given.update(kwargs)
+        response = requests.Response()
+        response.raw = io.BytesIO(b"{}")
+        return response
 
     monkeypatch.setattr("requests.Session.send", send)
-    session.send(requests.Request("GET", "https://example.com").prepare())
+    answer = session.send(requests.Request("GET", "https://example.com").prepare())
+    assert answer.json() == {}
     assert given["verify"] == "/ca.pem"
     assert given["proxies"] == {"https": "http://127.0.0.1:9"}
+
+
+def test_a_body_without_end_is_not_read_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A broken server must not fill the memory."""
+
+    class Endless(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            return b" " * size
+
+    def send(*_: object, **__: object) -> requests.Response:
+        response = requests.Response()
+        response.url = "https://example.com/v3/emails?cursor=x"
+        response.raw = Endless()
+        return response
+
+    monkeypatch.setattr("requests.Session.send", send)
+    session = PacedSession(RequestGate(100_000), 1)
+    with pytest.raises(FatalAPIError, match="of /v3/emails is larger than any page"):
+        session.send(requests.Request("GET", "https://example.com").prepare())
