@@ -28,6 +28,9 @@ unit: $(VENV)/dev/.done $(VENV)/meltano/.done $(VENV)/singer-tools/.done
 demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into PostgreSQL
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo.run
 
+bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
+	$(BIN)/python -m tests.bench.run
+
 settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
 	$(BIN)/python tools/sync_settings.py
 

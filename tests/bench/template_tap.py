@@ -32,14 +32,14 @@ class Paginator(BaseHATEOASPaginator):
 class Authenticator(OAuthAuthenticator):
     """Gets a token by the refresh grant."""
 
-    refresh_token: str
+    seed = ""
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
         """Return the form."""
         return {
             "grant_type": "refresh_token",
-            "refresh_token": self.refresh_token,
+            "refresh_token": self.seed,
             "client_id": self.client_id,
         }
 
@@ -58,7 +58,7 @@ class TemplateStream(RESTStream[Any]):
         made = Authenticator(
             auth_endpoint=self.config["token_url"], client_id=self.config["client_id"]
         )
-        made.refresh_token = self.config["refresh_token"]
+        made.seed = self.config["refresh_token"]
         return made
 
     def get_new_paginator(self) -> Paginator:

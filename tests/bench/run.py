@@ -1,0 +1,217 @@
+"""``make bench``: this tap beside the template's, on the same simulator, in one run.
+
+Prints tables, and writes them with two charts into docs/. Absolute figures are this
+machine's; the ratios are what is claimed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import msgspec
+
+from tap_cc_clicks.identity import Click
+from tests.bench.measure import Run, Tap, run
+from tests.bench.service import Service, make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DOCS = Path(__file__).parents[2] / "docs"
+START, END = "<!-- bench -->", "<!-- /bench -->"
+UNLIMITED = {"requests_per_second": 100_000}
+OURS = Tap("tap-cc-clicks", "tap_cc_clicks", UNLIMITED)
+TEMPLATE = Tap("template", "tests.bench.template_tap", {})
+PACED = Tap("tap-cc-clicks", "tap_cc_clicks", {})
+
+LATENCIES = (0, 0.15, 0.4, 1.5)
+RATE_SECONDS = 30
+RATE_CAMPAIGNS = 300
+CLICKS_EACH = 22_000
+ACTIVITIES_WITH_MANY = 30
+GROWTH = {"tap-cc-clicks": (100, 1_000, 4_000, 20_000), "template": (500, 1_000, 2_000)}
+PAGE = 500
+
+Table = list[list[str]]
+
+
+def requests_of_runs() -> Table:
+    """Return what a first run asks, and a second one in which little changed."""
+    rows = [["campaigns, changed", "tap", "first run", "second run"]]
+    for campaigns, changed, taps in (
+        (500, 5, (TEMPLATE, OURS)),
+        (5_000, 20, (OURS,)),
+    ):
+        for tap in taps:
+            for detection in ("exact", "fast") if tap is OURS else (None,):
+                settings: dict[str, Any] = {}
+                if detection:
+                    settings["change_detection"] = detection
+                with Service(campaigns, 1) as service:
+                    first = run(tap, service, **settings)
+                    service.click_in(changed)
+                    second = run(tap, service, first.state, **settings)
+                rows.append(
+                    [
+                        f"{campaigns:,}, {changed}",
+                        " ".join(filter(None, [tap.name, detection])),
+                        f"{first.traffic.endpoints.total():,}",
+                        _counts(second),
+                    ]
+                )
+    return rows
+
+
+def _counts(run: Run) -> str:
+    counts = run.traffic.endpoints
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.most_common())
+    return f"{counts.total():,} ({told})"
+
+
+def useful_rates() -> tuple[Table, dict[str, list[float]]]:
+    """Return useful requests a second under a limit of 4/s, by latency."""
+    rows = [["latency", "tap", "useful requests/s", "answered 429"]]
+    rates: dict[str, list[float]] = {}
+    for latency in LATENCIES:
+        for tap in (TEMPLATE, PACED):
+            with Service(RATE_CAMPAIGNS, 2, latency=latency, limited=True) as service:
+                traffic = run(tap, service, seconds=RATE_SECONDS).traffic
+            rates.setdefault(tap.name, []).append(traffic.useful_rate)
+            rate = f"{traffic.useful_rate:.2f}"
+            share = f"{100 * traffic.throttled:.1f} %"
+            rows.append([f"{latency} s", tap.name, rate, share])
+    return rows, rates
+
+
+def throughput() -> Table:
+    """Return records a second over long reports, and what msgspec alone would do."""
+    runs: dict[str, list[Run]] = {OURS.name: [], TEMPLATE.name: []}
+    with Service(ACTIVITIES_WITH_MANY, CLICKS_EACH) as service:
+        for tap in (OURS, TEMPLATE, OURS, TEMPLATE, OURS):
+            runs[tap.name].append(run(tap, service))
+    speeds = {
+        name: statistics.median(one.records_per_second for one in several)
+        for name, several in runs.items()
+    }
+    rows = [["tap", "records/s", "times the template", "peak memory"]]
+    for name, speed in speeds.items():
+        ratio = speed / speeds[TEMPLATE.name]
+        peak = max(one.peak for one in runs[name])
+        rows.append([name, f"{speed:,.0f}", f"{ratio:.1f}", f"{peak:.0f} MB"])
+    limit = msgspec_alone()
+    ratio = limit / speeds[TEMPLATE.name]
+    rows.append(["msgspec alone", f"{limit:,.0f}", f"{ratio:.1f}", ""])
+    return rows
+
+
+def msgspec_alone() -> float:
+    """Return how many records a second decoding and encoding alone would allow."""
+    (activity,) = make(1, PAGE, alike=False).activities.values()
+    page = b"[" + b",".join(click.encoded for click in activity.clicks) + b"]"
+    decoder, encoder = msgspec.json.Decoder(list[Click]), msgspec.json.Encoder()
+    began, pages = time.perf_counter(), 0
+    while time.perf_counter() - began < 1:
+        encoder.encode_lines(decoder.decode(page))
+        pages += 1
+    return pages * PAGE / (time.perf_counter() - began)
+
+
+def memory() -> Table:
+    """Return the peak memory of a million clicks."""
+    with Service(20, 50_000, alike=True) as service:
+        result = run(OURS, service)
+    records = result.messages["RECORD"]
+    return [["records", "peak memory"], [f"{records:,}", f"{result.peak:.0f} MB"]]
+
+
+def growth() -> tuple[Table, dict[str, list[tuple[int, float]]]]:
+    """Return what a run takes by the number of activities, 10 clicks each."""
+    head = ["activities", "tap", "seconds", "CPU µs/record", "bytes/record"]
+    rows = [[*head, "STATE messages", "state/activity"]]
+    seconds: dict[str, list[tuple[int, float]]] = {}
+    for tap in (TEMPLATE, OURS):
+        for activities in GROWTH[tap.name]:
+            with Service(activities, 10) as service:
+                result = run(tap, service)
+            seconds.setdefault(tap.name, []).append((activities, result.seconds))
+            records = result.messages["RECORD"]
+            rows.append(
+                [
+                    f"{activities:,}",
+                    tap.name,
+                    f"{result.seconds:.1f}",
+                    f"{1e6 * result.cpu / records:,.0f}",
+                    f"{1e6 * result.written / records:,.0f}",
+                    f"{result.messages['STATE']:,}",
+                    f"{len(msgspec.json.encode(result.state)) / activities:,.0f} B",
+                ]
+            )
+    return rows, seconds
+
+
+def chart(name: str, labels: tuple[str, str], series: dict[str, Any]) -> None:
+    """Draw a line for each tap into docs/."""
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = name
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of backend
+
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    for tap, points in series.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=tap)
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    if name == "growth":
+        axes.set(xscale="log", yscale="log")
+    else:
+        axes.set(ylim=(0, 4.2))
+    axes.legend()
+    figure.savefig(DOCS / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def markdown(title: str, table: Table) -> str:
+    """Return a table with a title."""
+    head, *rows = table
+    lines = [head, ["---"] * len(head), *rows]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"### {title}\n\n{body}\n"
+
+
+def sections() -> Iterable[str]:
+    """Measure everything, and yield each part as it is done."""
+    yield markdown("Requests", requests_of_runs())
+    table, rates = useful_rates()
+    points = {
+        name: list(zip(LATENCIES, several, strict=True))
+        for name, several in rates.items()
+    }
+    chart("rate", ("seconds of latency", "useful requests/s"), points)
+    yield markdown("Useful requests a second, 4 allowed", table)
+    yield "![Useful requests a second by latency](rate.svg)\n"
+    clicks = ACTIVITIES_WITH_MANY * CLICKS_EACH
+    yield markdown(f"Records a second, {clicks:,} clicks, no limit", throughput())
+    yield markdown("A million clicks", memory())
+    table, seconds = growth()
+    chart("growth", ("activities with 10 clicks each", "seconds"), seconds)
+    yield markdown("Growth by activities, no limit", table)
+    yield "![Seconds by number of activities](growth.svg)\n"
+
+
+def main() -> None:
+    """Print the parts, and write them into docs/performance.md."""
+    parts = []
+    for part in sections():
+        print(part, flush=True)
+        parts.append(part)
+    path = DOCS / "performance.md"
+    before, _, rest = path.read_text("utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    text = f"{before}{START}\n" + "\n".join(parts) + f"{END}{after}"
+    path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What must not grow with the number of activities: counted, not timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks import state as state_module
+from tap_cc_clicks.sandbox import Account, Sandbox
+from tests.support import Output, run_tap
+
+CLICKS_EACH = 5
+
+
+def account_of(activities: int) -> Account:
+    """Return an account with so many activities, each clicked."""
+    account = Account()
+    for _ in range(activities):
+        campaign = account.add_campaign(roles=("primary_email",))
+        for _ in range(CLICKS_EACH):
+            account.add_click(campaign.activities[0])
+    return account
+
+
+def run_of(activities: int) -> tuple[Output, Sandbox]:
+    """Run the tap over so many activities."""
+    with Sandbox(account_of(activities)) as sandbox:
+        return run_tap(sandbox), sandbox
+
+
+@pytest.mark.parametrize("activities", [30, 300])
+def test_messages_beside_records_do_not_grow(activities: int) -> None:
+    """One SCHEMA a stream, STATE as often at 300 activities as at 30."""
+    output, _ = run_of(activities)
+    counts = output.counts()
+    assert len(output.records("email_clicks")) == activities * CLICKS_EACH
+    assert counts["STATE", None] <= 2
+    assert sum(n for (kind, _), n in counts.items() if kind == "SCHEMA") == 4
+
+
+@pytest.mark.parametrize("activities", [30, 300])
+def test_a_first_run_asks_each_thing_once(activities: int) -> None:
+    """Look-ups, details, reports: one for each; counters by tens."""
+    _, sandbox = run_of(activities)
+    assert sandbox.log.counts() == {
+        "campaigns": 1,
+        "campaign": activities,
+        "activity": activities,
+        "stats": activities // 10,
+        "clicks": activities,
+        "links": activities,
+    }
+
+
+def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many looks for each activity, however many there are."""
+    looks = [0]
+    key = state_module._key
+
+    def counted(context: Any) -> Any:
+        looks[0] += 1
+        return key(context)
+
+    monkeypatch.setattr(state_module, "_key", counted)
+    for_each = []
+    for activities in (30, 300):
+        looks[0] = 0
+        run_of(activities)
+        for_each.append(looks[0] / activities)
+    assert for_each[0] == pytest.approx(for_each[1], rel=0.1)
+
+
+def test_state_stays_small() -> None:
+    """Under 400 bytes for each activity, also after clicks came and went missing."""
+    with Sandbox(account_of(100)) as sandbox:
+        first = run_tap(sandbox, change_detection="fast")
+        for activity in sandbox.account.clickable():
+            activity.count_offset = 3
+        second = run_tap(sandbox, first.state, change_detection="exact")
+    state = second.state
+    assert len(str(state).replace(" ", "")) < 400 * 100
+    assert state["bookmarks"]["email_clicks"]["partitions"][0]["missing"] == 3
+
+
+def test_nothing_is_asked_after_the_budget(caplog: pytest.LogCaptureFixture) -> None:
+    """A run that ends early leaves no needless request behind, and says so once."""
+    with Sandbox(account_of(60)) as sandbox:
+        run_tap(sandbox, max_requests=50)
+        assert sandbox.log.counts().total() == 50
+    told = [one for one in caplog.records if "max_requests" in one.getMessage()]
+    assert len(told) == 1
