@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 # «GET an Email Campaign Activity Stats Report» takes so many ids at once.
 IDS_PER_STATS_REQUEST = 10
+# For each thread, how many items may wait between two stages; and before the reader,
+# which a single long report can hold up while many short ones are fetched.
+ITEMS_BETWEEN_STAGES = 2
+ITEMS_BEFORE_READER = 16
 
 
 @dataclass
@@ -155,10 +159,12 @@ class ActivityPass:
 
     def __iter__(self) -> Iterator[Item]:
         """Yield activities, their reports under way, each campaign after its own."""
+        buffered, threads = self._ahead.buffered, self._run.settings.concurrency
+        between = ITEMS_BETWEEN_STAGES * threads
         try:
-            looked_up = self._ahead.buffered(self._looked_up())
-            counted = self._ahead.buffered(self._counted(self._activities(looked_up)))
-            yield from self._ahead.buffered(self._reading(counted))
+            looked_up = buffered(self._looked_up(), between)
+            counted = buffered(self._counted(self._activities(looked_up)), between)
+            yield from buffered(self._reading(counted), ITEMS_BEFORE_READER * threads)
         finally:
             self._ahead.close()
 
@@ -182,7 +188,7 @@ class ActivityPass:
         """
         budgeted = self._run.settings.max_requests is not None
         # Both are chains of pages: side by side they take half the time.
-        listing = self._ahead.buffered(self._source.campaigns(), bounded=False)
+        listing = self._ahead.buffered(self._source.campaigns())
         summaries = next(iter(self._ahead.submit(self._source.summaries())))
         read_before: deque[Campaign] = deque()
         for campaign in listing:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_cc_clicks.parsing import earlier, moment_or_none, now
-from tap_cc_clicks.state import Bookmark
+from tap_cc_clicks.parsing import earlier, moment_or_none, now, this_hour
+from tap_cc_clicks.state import DEFAULT_LOOKBACK, Bookmark, Search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Terms:
     """
 
     start: str = ""
-    lookback: float = 24
+    lookback: float = DEFAULT_LOOKBACK
     recheck_hours: float = 24
     filtered: bool = False
 
@@ -74,17 +74,17 @@ class Terms:
             return self.start
         return max(self.start, earlier(known.value, self.lookback))
 
-    def search_put_off(self, known: Bookmark, times: int) -> bool:
+    def put_off(self, search: Search, times: int) -> bool:
         """Tell whether the last search is too recent for another one.
 
         Args:
-            known: When the last search was.
+            search: When it was.
             times: How many searches in a row were in vain.
         """
-        if times <= 0 or not known.searched_at:
+        if times <= 0:
             return False
         doublings = min(times - 1, MOST_DOUBLINGS)
-        return known.searched_at > earlier(now(), self.recheck_hours * 2**doublings)
+        return this_hour() - search.hour < self.recheck_hours * (1 << doublings)
 
 
 def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
@@ -93,7 +93,8 @@ def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
         return counters.clicks != 0
     if counters.clicks is None or counters.clicks != known.clicks:
         return True
-    return bool(known.missing) and not terms.search_put_off(known, known.futile)
+    search = known.search
+    return search is not None and not terms.put_off(search, search.futile)
 
 
 def is_hot(moments: list[str | None], days: float) -> bool:
@@ -122,6 +123,7 @@ class Tally:
         self.floor = terms.floor(known)
         self.enough = False
         self._known = known or Bookmark()
+        self._searched = self._known.search or Search()
         self._first = known is None
         self._counters = counters
         self._terms = terms
@@ -182,14 +184,16 @@ class Tally:
     def _counted(self) -> int:
         """Clicks the service has counted beyond those known."""
         known = self._known
-        before = known.rows if known.clicks is None else known.clicks - known.missing
+        before = known.rows_read
+        if known.clicks is not None:
+            before = known.clicks - self._searched.missing
         return (self._counters.clicks or 0) - before - known.ahead
 
     @property
     def _found(self) -> int:
         """Clicks read beyond those known, as far as that can be told."""
         if self._complete:
-            return max(0, self._all - self._known.rows)
+            return max(0, self._all - self._known.rows_read)
         comparable = self._known.lookback == self._terms.lookback
         in_window = self._all - self._newer
         grown = in_window - self._known.window if comparable else 0
@@ -207,13 +211,13 @@ class Tally:
     @property
     def _rose_unseen(self) -> bool:
         """Whether the count rose since the bookmark by more clicks than were found."""
-        rise = self._counted - self._known.missing
+        rise = self._counted - self._searched.missing
         return not self._first and rise > self._found
 
     def _search_put_off(self) -> bool:
-        known = self._known
-        times = known.disbelief - BELIEVED + 1 if self._rose_unseen else known.futile
-        return self._terms.search_put_off(known, times)
+        last = self._searched
+        times = last.disbelief - BELIEVED + 1 if self._rose_unseen else last.futile
+        return self._terms.put_off(last, times)
 
     def bookmark(self) -> Bookmark:
         """Return how far the activity is read now."""
@@ -226,18 +230,22 @@ class Tally:
         missing = max(0, counted - found) if comparable else 0
         if self._complete and self._sees_all:
             missing = max(0, (clicks or 0) - self._all)
-        in_vain = self._complete and missing > 0
-        disbelief = known.disbelief + in_vain if self._rose_unseen else 0
-        searched_at = now() if in_vain else known.searched_at
+        rows = self._all if self._complete else known.rows_read + found
         return Bookmark(
             value=self._value,
             clicks=clicks,
-            rows=self._all if self._complete else known.rows + found,
+            rows=None if rows == (clicks or 0) - missing else rows,
             ahead=max(0, min(self._uncounted, found - counted)) if comparable else 0,
             window=self._window,
-            lookback=self._terms.lookback if self._window else None,
+            lookback=self._terms.lookback,
+            search=self._search(missing) if missing else None,
+        )
+
+    def _search(self, missing: int) -> Search:
+        last, in_vain = self._searched, self._complete
+        return Search(
             missing=missing,
-            futile=known.futile + in_vain if missing else 0,
-            disbelief=disbelief if missing else 0,
-            searched_at=searched_at if missing else None,
+            futile=last.futile + in_vain,
+            disbelief=last.disbelief + in_vain if self._rose_unseen else 0,
+            hour=this_hour() if in_vain else last.hour,
         )

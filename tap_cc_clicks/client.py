@@ -214,6 +214,7 @@ class ConstantContactStream(RESTStream[Any]):
             if "quota_exceeded" in error_keys(response.content):
                 self.run.gate.shut(QuotaExceededError(QUOTA_EXCEEDED))
                 raise QuotaExceededError(QUOTA_EXCEEDED)
+            self.run.gate.slow_down()
             raise RetriableAPIError(message, response)
         if status == HTTPStatus.UNAUTHORIZED and self._renewable(response):
             raise RetriableAPIError(message, response)

@@ -16,9 +16,12 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The API counts arrivals, and two requests may come closer than they were sent: a
-# margin of 4 % keeps a fifth one out of the same second.
-PACE_MARGIN = 1.04
+# The API counts arrivals, and requests may come closer together than they were sent. To
+# keep a fifth one out of the same second they are sent a little more seldom than
+# allowed, by a margin that grows when the API refuses one nevertheless.
+PACE_MARGIN = 1.006
+PACE_MARGIN_STEP = 0.01
+LARGEST_PACE_MARGIN = 1.1
 LIMITER_BUFFER_MS = 1
 # A page of 500 clicks has a fifth of a megabyte.
 CHUNK_BYTES = 1 << 18
@@ -47,7 +50,9 @@ class RequestGate:
 
     def __init__(self, per_second: float, max_requests: int | None = None) -> None:
         """Set the pace and the budget."""
-        self._bucket = InMemoryBucket([_rate(per_second)])
+        self._per_second = per_second
+        self._margin = PACE_MARGIN
+        self._bucket = InMemoryBucket([_rate(per_second, self._margin)])
         # Not leaking by a thread of its own, which would outlive the run.
         factory = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(factory, buffer_ms=LIMITER_BUFFER_MS)
@@ -71,6 +76,11 @@ class RequestGate:
             self._bucket.leak(time.monotonic_ns() // 1_000_000)
             self._limiter.try_acquire()
             self.requests += 1
+
+    def slow_down(self) -> None:
+        """Note that the API found a request too early."""
+        self._margin = min(self._margin + PACE_MARGIN_STEP, LARGEST_PACE_MARGIN)
+        self._bucket.rates = [_rate(self._per_second, self._margin)]
 
     def shut(self, reason: RunEndedError) -> None:
         """Let no further request through; the first reason counts."""
@@ -131,9 +141,9 @@ def _read_body(response: requests.Response) -> None:
     response._content = bytes(body)  # noqa: SLF001
 
 
-def _rate(per_second: float) -> Rate:
+def _rate(per_second: float, margin: float) -> Rate:
     """Return a rate that spaces requests evenly, since a burst would be refused."""
-    interval = 1000 * PACE_MARGIN / per_second
+    interval = 1000 * margin / per_second
     if interval < 1:
         return Rate(max(1, int(per_second)), 1000)
     return Rate(1, round(interval))

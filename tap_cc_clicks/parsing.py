@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ CANONICAL_LENGTH = 24
 UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
+SECONDS_PER_HOUR = 3600
 
 
 def decode(content: bytes, kind: Any = Any) -> Any:
@@ -118,3 +120,8 @@ def earlier(text: str, hours: float) -> str:
 def now() -> str:
     """Return this moment, as the API writes it."""
     return format_moment(datetime.now(timezone.utc))
+
+
+def this_hour() -> int:
+    """Return the hours since 1970."""
+    return int(time.time() // SECONDS_PER_HOUR)

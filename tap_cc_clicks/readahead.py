@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A job that has put so many items aside waits for its reader.
-ITEMS_AHEAD = 2
+# All jobs together put so many records aside before they wait for their reader: what
+# keeps the threads busy while the reader follows one long report.
+RECORDS_AHEAD = 32_000
 POLL_SECONDS = 0.2
 
 
@@ -27,14 +28,52 @@ class _End:
         self.error = error
 
 
+class Room:
+    """Where records are put aside: all jobs share it."""
+
+    def __init__(self) -> None:
+        """Be empty."""
+        self.closed = False
+        self._used = 0
+        self._changed = threading.Condition()
+
+    def enter(self, size: int, job: Ahead[Any]) -> None:
+        """Put records aside once there is room; at once if the reader waits for them.
+
+        Raises:
+            ClosedError: The reader went away.
+        """
+        with self._changed:
+            while self._used + size > RECORDS_AHEAD and not job.wanted:
+                if self.closed:
+                    raise ClosedError
+                self._changed.wait(POLL_SECONDS)
+            self._used += size
+
+    def leave(self, size: int) -> None:
+        """Note that records were read."""
+        with self._changed:
+            self._used -= size
+            self._changed.notify()
+
+    def look_again(self) -> None:
+        """Let all who wait see what has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+
 class Ahead(Generic[T]):
     """Items made by a thread, handed to their reader in order.
 
     An error is raised where the item that it prevented would have come.
+
+    Attributes:
+        wanted: Whether the reader waits for an item of this job.
     """
 
-    def __init__(self, owner: ReadAhead, items: Iterable[T], size: int) -> None:
-        """Wait to be filled from ``items``."""
+    def __init__(self, owner: ReadAhead, items: Iterable[T], size: int = 0) -> None:
+        """Wait to be filled from ``items``, with at most ``size`` of them if given."""
+        self.wanted = False
         self._owner = owner
         self._items = items
         self._queue: queue.Queue[T | _End] = queue.Queue(size)
@@ -53,7 +92,8 @@ class Ahead(Generic[T]):
             return
 
     def _put(self, item: T | _End) -> None:
-        while not self._owner.closed:
+        self._owner.room.enter(_records_in(item), self)
+        while not self._owner.room.closed:
             try:
                 return self._queue.put(item, timeout=POLL_SECONDS)
             except queue.Full:
@@ -73,13 +113,24 @@ class Ahead(Generic[T]):
             raise item.error
 
     def _get(self) -> T | _End:
+        if self.waiting:
+            self.wanted = True
+            self._owner.room.look_again()
         while True:
             self._owner.beat()
             try:
-                return self._queue.get(timeout=POLL_SECONDS)
+                item = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                if self._owner.closed:
+                if self._owner.room.closed:
                     raise ClosedError from None
+                continue
+            self.wanted = False
+            self._owner.room.leave(_records_in(item))
+            return item
+
+
+def _records_in(item: object) -> int:
+    return len(item) if isinstance(item, list) else 0
 
 
 class ReadAhead:
@@ -93,8 +144,7 @@ class ReadAhead:
 
     def __init__(self, threads: int, heartbeat: Callable[[], None]) -> None:
         """Start no thread yet."""
-        self.window = 2 * threads
-        self.closed = False
+        self.room = Room()
         self._unstarted = threads
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[Ahead[Any]] = queue.SimpleQueue()
@@ -103,7 +153,7 @@ class ReadAhead:
 
     def submit(self, items: Iterable[T]) -> Ahead[T]:
         """Let one of the threads make these items, when one is free."""
-        ahead = Ahead(self, items, ITEMS_AHEAD)
+        ahead = Ahead(self, items)
         self._jobs.put(ahead)
         with self._lock:
             if self._unstarted:
@@ -111,16 +161,16 @@ class ReadAhead:
                 _start(self._work)
         return ahead
 
-    def buffered(self, items: Iterable[T], *, bounded: bool = True) -> Ahead[T]:
-        """Make these items in a thread of their own, a window ahead of the reader.
+    def buffered(self, items: Iterable[T], size: int = 0) -> Ahead[T]:
+        """Make these items in a thread of their own.
 
         For items that themselves wait for jobs: they must not hold a worker.
 
         Args:
             items: What to make.
-            bounded: Whether to stay within the window; if not, all may be held at once.
+            size: How many of them may wait for the reader; 0 for all there are.
         """
-        ahead = Ahead(self, items, self.window if bounded else 0)
+        ahead = Ahead(self, items, size)
         _start(ahead.fill)
         return ahead
 
@@ -131,10 +181,11 @@ class ReadAhead:
 
     def close(self) -> None:
         """Let the threads end without starting anything else."""
-        self.closed = True
+        self.room.closed = True
+        self.room.look_again()
 
     def _work(self) -> None:
-        while not self.closed:
+        while not self.room.closed:
             try:
                 job = self._jobs.get(timeout=POLL_SECONDS)
             except queue.Empty:

@@ -6,19 +6,19 @@ This room alone knows how the SDK keeps state. Its format, version 1::
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
         "updated_at": "…Z", "activities": ["<campaign_activity_id>"]}}},
-      "email_clicks": {"partitions": [{
-        "context": {"campaign_activity_id": "…"},
-        "replication_key": "created_time", "replication_key_value": "…Z",
-        "clicks": 12, "window": 3}]}}}
+      "email_links": {"clicks": {"<campaign_activity_id>": 12}},
+      "email_clicks": {"replication_key": "created_time", "partitions": [{
+        "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
+        "clicks": 12, "window": 3, "search": [1, 1, 0, 498746]}]}}}
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec import Struct
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 REPLICATION_KEY = "created_time"
+DEFAULT_LOOKBACK = 24
 # STATE is written at the earliest after this many seconds and tenth of the run, or
 # after this many records and ten for each activity in it: what a run writes then grows
 # with its records, and little is read again after a crash.
@@ -44,56 +45,73 @@ STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
 
 
-@dataclass
-class Bookmark:
+class Search(Struct, array_like=True, frozen=True):
+    """What is known of clicks that the service counted and no report showed.
+
+    Attributes:
+        missing: How many there are.
+        futile: How many searches of the whole report in a row did not find them.
+        disbelief: How many of them in a row were for a count that had risen again.
+        hour: When the last of those searches was, in hours since 1970.
+    """
+
+    missing: int = 0
+    futile: int = 0
+    disbelief: int = 0
+    hour: int = 0
+
+
+class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
     """How far an activity's clicks were read, and what the service counted then.
 
     Attributes:
         value: ``created_time`` of the newest click read; None if there was none.
         clicks: ``em_clicks_all`` when they were read; None if it was not known.
-        rows: Clicks read so far, each counted once.
+        rows: Clicks read so far, each counted once; None if as many as the service
+            counted, less those missing.
         ahead: Those of them that the service had not counted yet.
         window: Those of them within the ``lookback`` hours before ``value``.
-        lookback: The setting by which ``window`` was counted; None if it was not.
-        missing: Clicks that the service counted, that were not found, and for which
-            the search was put off.
-        futile: How many searches of the whole report in a row did not find them.
-        disbelief: How many of them in a row were for a count that had risen again.
-        searched_at: When the last of those searches was.
+        lookback: The setting by which ``window`` was counted.
+        search: Present if clicks are missing.
     """
 
     value: str | None = None
     clicks: int | None = None
-    rows: int = 0
+    rows: int | None = None
     ahead: int = 0
     window: int = 0
-    lookback: float | None = None
-    missing: int = 0
-    futile: int = 0
-    disbelief: int = 0
-    searched_at: str | None = None
+    lookback: float = DEFAULT_LOOKBACK
+    search: Search | None = None
 
     @classmethod
     def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
-        """Read the SDK's form of a bookmark."""
-        known = {field.name for field in fields(cls)[1:]} & set(partition)
-        value = partition.get("replication_key_value")
-        return cls(
-            value=moment(value) if value else None,
-            **{name: partition[name] for name in known},
-        )
+        """Read the SDK's form of a bookmark.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        bookmark = msgspec.convert(partition, cls)
+        bookmark.value = moment(bookmark.value) if bookmark.value else None
+        return bookmark
+
+    @property
+    def rows_read(self) -> int:
+        """Clicks read so far, each counted once."""
+        if self.rows is not None:
+            return self.rows
+        return (self.clicks or 0) - (self.search.missing if self.search else 0)
 
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write the SDK's form of a bookmark, without what says nothing."""
-        partition: dict[str, Any] = {"context": dict(context)}
-        if self.value:
-            partition["replication_key"] = REPLICATION_KEY
-            partition["replication_key_value"] = self.value
-        for field in fields(self)[1:]:
-            value = getattr(self, field.name)
-            if value != field.default:
-                partition[field.name] = value
-        return partition
+        return {"context": dict(context), **msgspec.to_builtins(self)}
+
+
+class _Context(Struct):
+    campaign_activity_id: str
+
+
+class _Partition(Bookmark, kw_only=True):
+    context: _Context
 
 
 class OwnState(StreamStateManager):
@@ -169,6 +187,8 @@ class ActivityBookmarks(OwnState):
         known = self._partitions.get(_key(context))
         if known is None:
             self._partitions[_key(context)] = partition
+            # Once for all of them: it would be a tenth of the state.
+            self.stream_state["replication_key"] = REPLICATION_KEY
             self.stream_state.setdefault("partitions", []).append(partition)
         else:
             known.clear()
@@ -289,21 +309,16 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:
 def _bookmark_problem(bookmark: Any) -> str | None:
     if not isinstance(bookmark, dict):
         return "is not an object"
-    partitions = bookmark.get("partitions", [])
-    if not isinstance(partitions, list):
-        return "has partitions that are not a list"
-    for entry in (bookmark, *partitions):
-        if not isinstance(entry, dict):
-            return "has a partition that is not an object"
-        context = entry.get("context")
-        if entry is not bookmark and not (
-            isinstance(context, dict) and "campaign_activity_id" in context
-        ):
-            return "has a partition whose context names no campaign_activity_id"
-        try:
-            moment(entry.get("replication_key_value") or "1970-01-01T00:00:00.000Z")
-        except (TypeError, ValueError):
-            return "has a replication_key_value that is not a moment"
+    values = [bookmark.get("replication_key_value")]
+    try:
+        partitions = msgspec.convert(bookmark.get("partitions", []), list[_Partition])
+        values += [partition.value for partition in partitions]
+        for value in filter(None, values):
+            moment(value)
+    except msgspec.ValidationError as error:
+        return f"has partitions that are none of this tap's: {error}"
+    except (TypeError, ValueError):
+        return "has a replication_key_value that is not a moment"
     return None
 
 

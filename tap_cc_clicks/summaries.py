@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 import msgspec
 
 from tap_cc_clicks.client import ConstantContactStream
+from tap_cc_clicks.parsing import this_hour
 
-SECONDS_PER_HOUR = 3600
 FINGERPRINT_DIGITS = 8
 
 
@@ -57,8 +56,3 @@ def fingerprint(summary: dict[str, Any] | None) -> str:
     """Return a short digest of all that a summary says."""
     told = msgspec.json.encode(summary or {}, order="deterministic")
     return hashlib.sha256(told).hexdigest()[:FINGERPRINT_DIGITS]
-
-
-def this_hour() -> int:
-    """Return the hours since 1970."""
-    return int(time.time() // SECONDS_PER_HOUR)

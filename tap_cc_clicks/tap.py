@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.inputs import InputError, check_catalog, check_config_file, checked
 from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRun, RunTap
+from tap_cc_clicks.state import DEFAULT_LOOKBACK
 from tap_cc_clicks.streams import (
     CampaignActivities,
     Campaigns,
@@ -88,7 +89,7 @@ class TapCCClicks(RunTap):
         th.Property(
             "lookback",
             th.NumberType(minimum=0),
-            default=24,
+            default=DEFAULT_LOOKBACK,
             title="Lookback",
             description=(
                 "Hours before an activity's bookmark that are read again, for clicks "

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tap_cc_clicks.parsing import this_hour
 from tap_cc_clicks.sandbox import Account, Sandbox, generate
-from tap_cc_clicks.summaries import this_hour
 from tests.support import Output, clicks, rows, run_tap
 
 if TYPE_CHECKING:

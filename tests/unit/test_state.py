@@ -14,6 +14,7 @@ from tap_cc_clicks.state import (
     Bookmark,
     CampaignMemory,
     PacedStateWriter,
+    Search,
     load,
 )
 
@@ -31,18 +32,19 @@ VERSION_1: dict[str, Any] = {
         },
         "email_links": {"clicks": {"a": 3}},
         "email_clicks": {
+            "replication_key": "created_time",
             "partitions": [
                 {
                     "context": {"campaign_activity_id": "a"},
-                    "replication_key": "created_time",
                     "replication_key_value": MOMENT,
                     "clicks": 3,
-                    "rows": 3,
+                    "rows": 2,
                     "window": 2,
-                    "lookback": 24,
+                    "lookback": 48,
+                    "search": [1, 2, 1, 498746],
                 },
                 {"context": {"campaign_activity_id": "b"}, "clicks": 0},
-            ]
+            ],
         },
     },
 }
@@ -53,7 +55,12 @@ def test_a_state_of_version_1_is_understood() -> None:
     state: Any = load(VERSION_1, STREAMS)
     bookmarks = ActivityBookmarks("email_clicks", state)
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
-        value=MOMENT, clicks=3, rows=3, window=2, lookback=24
+        value=MOMENT,
+        clicks=3,
+        rows=2,
+        window=2,
+        lookback=48,
+        search=Search(1, 2, 1, 498746),
     )
     assert bookmarks.find({"campaign_activity_id": "b"}) == Bookmark(clicks=0)
     assert bookmarks.find({"campaign_activity_id": "c"}) is None
@@ -73,19 +80,34 @@ def test_a_state_of_version_1_is_understood() -> None:
         ({"bookmarks": {"campaigns": 1}}, "its bookmark of campaigns is not an object"),
         (
             {"bookmarks": {"email_clicks": {"partitions": {}}}},
-            "email_clicks has partitions that are not a list",
+            "Expected `array`, got `object`",
         ),
         (
             {"bookmarks": {"email_clicks": {"partitions": [1]}}},
-            "has a partition that is not an object",
+            "Expected `object`, got `int` - at `$[0]`",
         ),
         (
             {"bookmarks": {"email_clicks": {"partitions": [{"context": {}}]}}},
-            "whose context names no campaign_activity_id",
+            "missing required field `campaign_activity_id` - at `$[0].context`",
         ),
         (
             {"bookmarks": {"campaigns": {"replication_key_value": "new"}}},
             "has a replication_key_value that is not a moment",
+        ),
+        (
+            {
+                "bookmarks": {
+                    "email_clicks": {
+                        "partitions": [
+                            {
+                                "context": {"campaign_activity_id": "a"},
+                                "clicks": "many",
+                            }
+                        ]
+                    }
+                }
+            },
+            "Expected `int | null`, got `str` - at `$[0].clicks`",
         ),
     ],
 )
@@ -130,14 +152,12 @@ def test_moving_a_bookmark_changes_the_state_in_place() -> None:
     assert state["bookmarks"]["email_clicks"]["partitions"] == [
         {
             "context": {"campaign_activity_id": "a"},
-            "replication_key": "created_time",
             "replication_key_value": MOMENT,
             "clicks": 2,
             "rows": 2,
         },
         {
             "context": {"campaign_activity_id": "a", "url_id": "1"},
-            "replication_key": "created_time",
             "replication_key_value": MOMENT,
         },
     ]
