@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -12,6 +13,7 @@ from singer_sdk.helpers._util import utc_now
 from typing_extensions import override
 
 from tap_cc_clicks.parsing import decode
+from tap_cc_clicks.tokens import Tokens, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,8 @@ TIMEOUT_SECONDS = 60
 # Renewed this long before it ends, so that no request leaves with a dying token.
 RENEWAL_MARGIN_SECONDS = 120
 SIGN_IN_AGAIN = (
-    "The refresh token is unknown, spent or expired: sign in again for a new one and "
-    "set refresh_token"
+    "The refresh token is unknown, spent or expired: sign in again for a new one "
+    "(cc-clicks login) and set refresh_token"
 )
 
 
@@ -33,7 +35,8 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
 
         Args:
             config: ``access_token`` alone, or ``client_id`` and ``refresh_token`` with
-                ``token_url`` and, for confidential clients, ``client_secret``.
+                ``token_url`` and, for confidential clients, ``client_secret``; and
+                ``token_store``.
         """
         super().__init__(
             auth_endpoint=config["token_url"],
@@ -42,6 +45,8 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         )
         self.access_token = config.get("access_token")
         self.refresh_token = config.get("refresh_token")
+        self._store = TokenStore.from_config(config)
+        self._refused: str | None = None
         self._renewed_after_rejection = False
         self._lock = threading.Lock()
 
@@ -66,19 +71,47 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
 
     @override
     def update_access_token(self) -> None:
-        """Renew the access token, with exactly one request.
+        """Renew the access token, with one request at most.
 
         The SDK's own method repeats a POST that may have been answered, which spends a
         single-use refresh token, and forgets the refresh token that comes back.
 
         Raises:
             FatalAPIError: No token came back; the message says what to do.
+            InputError: What comes back could not be stored, so that it was not asked.
         """
-        self.logger.info("Renewing the access token")
+        with self._store.locked():
+            stored = self._store.load()
+            if stored and self._is_usable(stored):
+                self._adopt(stored)
+                return
+            if stored:
+                self.refresh_token = stored.refresh_token
+            self.logger.info("Renewing the access token")
+            tokens = self._renewed()
+            if stored or tokens.refresh_token != self.refresh_token:
+                self._store.save(tokens)
+            self._adopt(tokens)
+
+    def _is_usable(self, tokens: Tokens) -> bool:
+        """Tell whether another run's access token will do."""
+        return (
+            tokens.access_token != self._refused
+            and tokens.expires_at > time.time() + RENEWAL_MARGIN_SECONDS
+        )
+
+    def _renewed(self) -> Tokens:
         answer = token_answer(self._request_token())
-        self.access_token = answer["access_token"]
-        self.refresh_token = answer.get("refresh_token") or self.refresh_token
-        lifetime = int(answer.get("expires_in") or 0)
+        return Tokens(
+            refresh_token=answer.get("refresh_token") or str(self.refresh_token),
+            access_token=answer["access_token"],
+            expires_at=time.time() + _seconds(answer.get("expires_in")),
+        )
+
+    def _adopt(self, tokens: Tokens) -> None:
+        self.access_token = tokens.access_token
+        self.refresh_token = tokens.refresh_token
+        lifetime = int(tokens.expires_at - time.time())
         self.expires_in = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime // 2) or None
         self.last_refreshed = utc_now()
 
@@ -124,6 +157,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
             if self._renewed_after_rejection:
                 return False
             self._renewed_after_rejection = True
+            self._refused = token
             self.last_refreshed = None
             return True
 
@@ -146,6 +180,14 @@ def token_answer(response: requests.Response) -> dict[str, Any]:
     if response.ok and isinstance(body.get("access_token"), str):
         return body
     raise FatalAPIError(_refusal(response.status_code, body.get("error")))
+
+
+def _seconds(value: object) -> float:
+    """Return a lifetime; 0 where the answer gives none that can be read."""
+    try:
+        return max(0.0, float(str(value)))
+    except ValueError:
+        return 0.0
 
 
 def _refusal(status: int, error: object) -> str:

@@ -44,6 +44,7 @@ class Click(msgspec.Struct, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
+_NAMESPACE = CLICK_NAMESPACE.bytes
 _VERSION = "5"
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -63,7 +64,7 @@ def click_id(campaign_activity_id: str, like: Likeness, number: int) -> str:
     """
     name = _encode((campaign_activity_id, *like, number))
     # uuid.uuid5 does the same in four times the time, and every click passes here.
-    digest = hashlib.sha1(CLICK_NAMESPACE.bytes + name, usedforsecurity=False)
+    digest = hashlib.sha1(_NAMESPACE + name, usedforsecurity=False)
     text = digest.hexdigest()
     variant = _VARIANTS[text[16]]
     return (

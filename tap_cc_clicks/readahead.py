@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 # All jobs together put so many records aside before they wait for their reader: what
 # keeps the threads busy while the reader follows one long report.
-RECORDS_AHEAD = 32_000
+RECORDS_AHEAD = 20_000
 POLL_SECONDS = 0.2
 
 

@@ -78,6 +78,16 @@ class TapCCClicks(RunTap):
             description="Enough for a quick try: works until it expires, 24 hours.",
         ),
         th.Property(
+            "token_store",
+            th.StringType(min_length=1),
+            title="Token store",
+            description=(
+                "File that keeps refresh tokens that rotate; must stay between runs. "
+                "Without it, a file in the user's state folder. Long-lived refresh "
+                "tokens need none."
+            ),
+        ),
+        th.Property(
             "start_date",
             th.DateTimeType,
             title="Start date",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from tap_cc_clicks.tap import TapCCClicks
 
@@ -40,7 +41,9 @@ def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
         declared["kind"] = "date_iso8601"
     if "enum" in setting:
         declared["kind"] = "options"
-        declared["options"] = [{"label": one, "value": one} for one in setting["enum"]]
+        # Quoted, since older readers of YAML take off for a boolean.
+        options = map(SingleQuotedScalarString, setting["enum"])
+        declared["options"] = [{"label": one, "value": one} for one in options]
     if setting.get("secret"):
         declared["sensitive"] = True
     if "default" in setting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TYPE = re.compile(rb'^\{"type": ?"(\w+)"')
 ENV = {name: value for name, value in os.environ.items() if "TAP_" not in name}
 MEGABYTE = 1_000_000
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 KILOBYTES = 1000
 
 
@@ -76,10 +78,12 @@ def run(
     tap: Tap,
     service: Service,
     state: dict[str, Any] | None = None,
+    *,
+    catalog: dict[str, Any] | None = None,
     seconds: float | None = None,
     **settings: Any,
 ) -> Run:
-    """Run a tap, for so many seconds or to its end."""
+    """Run a tap to its end, or for so many seconds at most."""
     service.traffic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,11 +93,12 @@ def run(
         )
         if state:
             command += ["--state", _write(folder / "state.json", state)]
+        if catalog:
+            command += ["--catalog", _write(folder / "catalog.json", catalog)]
         with (folder / "out").open("wb") as out, (folder / "log").open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(command, stdout=out, stderr=log, env=ENV)
-            if seconds:
-                _end_after(process, seconds)
+            peak = _watch(process, seconds)
             _, status, usage = os.wait4(process.pid, 0)
             took = time.monotonic() - began
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -103,7 +108,7 @@ def run(
         return Run(
             seconds=took,
             cpu=usage.ru_utime + usage.ru_stime,
-            peak=usage.ru_maxrss / KILOBYTES,
+            peak=peak,
             written=(folder / "out").stat().st_size / MEGABYTE,
             messages=messages,
             state=last,
@@ -111,13 +116,21 @@ def run(
         )
 
 
-def _end_after(process: subprocess.Popen[bytes], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            return
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
+def _watch(process: subprocess.Popen[bytes], seconds: float | None) -> float:
+    """Return the peak memory of a process that ends, or is ended after so long.
+
+    Not from its resource usage: that starts with the peak of whoever started it.
+    """
+    peak = 0.0
+    deadline = time.monotonic() + (seconds or math.inf)
+    status = Path(f"/proc/{process.pid}/status")
+    while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        if found := PEAK.search(status.read_text()):
+            peak = int(found.group(1)) / KILOBYTES
+        if time.monotonic() > deadline:
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.05)
+    return peak
 
 
 def _write(path: Path, value: Any) -> str:

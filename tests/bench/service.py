@@ -35,7 +35,10 @@ class Traffic:
 
     @property
     def useful_rate(self) -> float:
-        """Requests a second that were answered with what was asked for."""
+        """Requests a second that were answered with what was asked for.
+
+        Without the first one: it opens the stretch of time, and does not fill it.
+        """
         return (self.statuses[200] - 1) / max(self.seconds, 0.001)
 
     @property

@@ -110,9 +110,10 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
     endpoint.answer["refresh_token"] = "next"
     authorized(authenticator)
     del endpoint.answer["refresh_token"]
-    for _ in range(2):
+    for number in range(2):
+        endpoint.answer["access_token"] = str(number)
         authenticator.accepted()
-        authenticator.rejected("one")
+        authenticator.rejected(authenticator.access_token)
         authorized(authenticator)
     used = [one["data"]["refresh_token"] for one in endpoint.sent]
     assert used == ["seed", "next", "next"]

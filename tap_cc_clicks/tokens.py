@@ -1,0 +1,175 @@
+"""The token store: refresh tokens that rotate are kept here before they are used.
+
+Such a token is good for one use, and the answer to that use brings the next one. If
+that is lost, a person has to sign in again: so it is on disk before anything is done
+with it, and no two runs use one token at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
+
+from tap_cc_clicks.inputs import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+VERSION = 1
+# Longer than a refresh takes, with its time-out.
+LOCK_SECONDS = 120
+# Taken from the disk before the refresh: a full disk shows while nothing is lost.
+RESERVED_BYTES = 16_384
+OWNER_ONLY = 0o600
+DIGEST_DIGITS = 16
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What a refresh brought.
+
+    Attributes:
+        refresh_token: Good for the next refresh.
+        access_token: Good until then.
+        expires_at: When the access token ends, in seconds since 1970.
+    """
+
+    refresh_token: str
+    access_token: str
+    expires_at: float
+
+
+class _File(Tokens, frozen=True, kw_only=True):
+    """What the file holds: the tokens, and from which seed they came."""
+
+    seed: str
+    version: int = VERSION
+
+
+class TokenStore:
+    """One account's tokens on disk.
+
+    Args:
+        path: The file.
+        seed: The digest of the credentials that a person set: the tokens of others are
+            not looked at.
+        required: Whether to refuse a refresh whose outcome could not be stored. If not,
+            it is refused only once the file is there: the token is known to rotate.
+    """
+
+    def __init__(self, path: Path, seed: str, *, required: bool) -> None:
+        """Touch nothing yet."""
+        self.path = path
+        self._seed = seed
+        self._required = required
+        self._reserved = path.with_name(f"{path.name}.new")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TokenStore:
+        """Return the store of the settings' account."""
+        names = ("client_id", "refresh_token")
+        told = msgspec.json.encode([config.get(name) for name in names])
+        seed = hashlib.sha256(told).hexdigest()
+        if config.get("token_store"):
+            return cls(Path(config["token_store"]).expanduser(), seed, required=True)
+        name = f"{seed[:DIGEST_DIGITS]}.json"
+        return cls(user_state_path("tap-cc-clicks") / name, seed, required=False)
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Keep other runs from refreshing meanwhile, and make sure of the disk.
+
+        Raises:
+            InputError: Another run takes too long, or the store cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                self._make_folder()
+                lock = FileLock(f"{self.path}.lock", LOCK_SECONDS, mode=OWNER_ONLY)
+                stack.enter_context(lock)
+                stack.callback(self._release)
+                self._write(b" " * RESERVED_BYTES)
+            except Timeout:
+                message = (
+                    f"The token store {self.path} is locked by another run since "
+                    f"{LOCK_SECONDS} seconds: run again when that one has ended"
+                )
+                raise InputError(message) from None
+            except OSError as error:
+                if self._required or self.path.exists():
+                    raise InputError(self._unwritable(error)) from None
+            yield
+
+    def load(self) -> Tokens | None:
+        """Return the newest tokens that came from this seed, if there are any.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        try:
+            file = msgspec.json.decode(self.path.read_bytes(), type=_File)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            message = (
+                f"The token store {self.path} cannot be read ({type(error).__name__}): "
+                "repair it, or delete it to start again from refresh_token"
+            )
+            raise InputError(message) from None
+        return file if file.seed == self._seed else None
+
+    def save(self, tokens: Tokens) -> None:
+        """Put tokens in place of those there are, whole or not at all.
+
+        Raises:
+            InputError: It failed although there had been room.
+        """
+        file = _File(**msgspec.structs.asdict(tokens), seed=self._seed)
+        try:
+            self._write(msgspec.json.encode(file))
+            self._reserved.replace(self.path)
+            self._sync_folder()
+        except OSError as error:
+            message = (
+                f"{self._unwritable(error)}. The refresh token rotates and its "
+                "successor is lost with this run: sign in again once the store works"
+            )
+            raise InputError(message) from None
+
+    def _make_folder(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _write(self, content: bytes) -> None:
+        """Write over what was reserved, so that no new room is needed."""
+        flags = os.O_WRONLY | os.O_CREAT
+        with os.fdopen(os.open(self._reserved, flags, OWNER_ONLY), "wb") as file:
+            file.write(content)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _release(self) -> None:
+        with suppress(OSError):
+            self._reserved.unlink()
+
+    def _sync_folder(self) -> None:
+        """Make the new name outlast a power cut, where the system lets us."""
+        with suppress(OSError):
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _unwritable(self, error: OSError) -> str:
+        reason = error.strerror or type(error).__name__
+        return (
+            f"The token store {self.path} cannot be written ({reason}): set "
+            "token_store to a file that can be, and that stays between runs"
+        )

@@ -1,0 +1,182 @@
+"""The token store: what rotates is on disk before it is used, and never used twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_cc_clicks import tokens as tokens_module
+from tap_cc_clicks.auth import ConstantContactAuthenticator
+from tap_cc_clicks.inputs import InputError
+from tap_cc_clicks.tokens import Tokens, TokenStore
+from tests.unit.test_auth import CONFIG, Endpoint, authorized
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    """Replace the token endpoint by one whose tokens rotate."""
+    made = Endpoint(refresh_token="next")
+    monkeypatch.setattr("tap_cc_clicks.auth.requests.post", made)
+    return made
+
+
+def used(endpoint: Endpoint) -> list[str]:
+    """Return the refresh tokens that were sent."""
+    return [one["data"]["refresh_token"] for one in endpoint.sent]
+
+
+def test_a_rotated_token_outlives_the_run(endpoint: Endpoint, state_home: Path) -> None:
+    """The next run needs no refresh; the one after the token's day uses the new one."""
+    authorized(ConstantContactAuthenticator(CONFIG))
+    assert authorized(ConstantContactAuthenticator(CONFIG)) == "Bearer one"
+    assert used(endpoint) == ["seed"]
+    (file,) = state_home.glob("*.json")
+    stored = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**stored, "expires_at": 0}))
+    authorized(ConstantContactAuthenticator(CONFIG))
+    assert used(endpoint) == ["seed", "next"]
+
+
+def test_only_its_owner_may_read_the_store(
+    endpoint: Endpoint, state_home: Path
+) -> None:
+    """Nor is anything left beside it but the lock, which holds nothing."""
+    authorized(ConstantContactAuthenticator(CONFIG))
+    files = {path.suffix: path for path in state_home.iterdir()}
+    assert set(files) == {".json", ".lock"}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in files.values()}
+    assert modes == {0o600}
+    assert stat.S_IMODE(state_home.stat().st_mode) == 0o700
+    assert not files[".lock"].stat().st_size
+    assert endpoint.sent
+
+
+def test_a_long_lived_token_leaves_no_trace(
+    endpoint: Endpoint, state_home: Path
+) -> None:
+    """There is nothing to keep."""
+    endpoint.answer["refresh_token"] = "seed"
+    authorized(ConstantContactAuthenticator(CONFIG))
+    assert not list(state_home.glob("*.json"))
+
+
+def test_a_new_seed_wins(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Whatever the store holds of an older one."""
+    config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
+    authorized(ConstantContactAuthenticator(config))
+    authorized(ConstantContactAuthenticator({**config, "refresh_token": "new seed"}))
+    authorized(ConstantContactAuthenticator({**config, "refresh_token": "new seed"}))
+    assert used(endpoint) == ["seed", "new seed"]
+
+
+def test_a_refused_access_token_is_not_taken_from_the_store_again(
+    endpoint: Endpoint,
+) -> None:
+    """But one that another run has stored meanwhile is, without a refresh."""
+    ours, theirs = (ConstantContactAuthenticator(CONFIG) for _ in range(2))
+    assert authorized(ours) == authorized(theirs) == "Bearer one"
+    endpoint.answer.update(access_token="two", refresh_token="last")
+    assert theirs.rejected("one")
+    assert authorized(theirs) == "Bearer two"
+    assert ours.rejected("one")
+    assert authorized(ours) == "Bearer two"
+    assert used(endpoint) == ["seed", "next"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such device files")
+@pytest.mark.parametrize("place", ["missing/tokens.json", "tokens.json"])
+def test_nothing_is_asked_when_the_store_cannot_be_written(
+    endpoint: Endpoint, tmp_path: Path, place: str
+) -> None:
+    """A refresh would burn the token and bring one that cannot be kept."""
+    (tmp_path / "missing").write_text("a file, not a folder")
+    (tmp_path / "tokens.json.new").mkdir()
+    config = {**CONFIG, "token_store": str(tmp_path / place)}
+    with pytest.raises(InputError, match="set token_store to a file that can be"):
+        authorized(ConstantContactAuthenticator(config))
+    assert not endpoint.sent
+
+
+def test_a_disk_without_room_is_found_before_the_refresh(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, state_home: Path
+) -> None:
+    """Room is taken first, and written over after."""
+    authorized(ConstantContactAuthenticator(CONFIG))
+    (file,) = state_home.glob("*.json")
+    before = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**before, "expires_at": 0}))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        authorized(ConstantContactAuthenticator(CONFIG))
+    assert used(endpoint) == ["seed"]
+    assert json.loads(file.read_bytes())["refresh_token"] == "next"
+
+
+def test_a_disk_that_nobody_can_write_is_no_trouble_for_long_lived_tokens(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unless the token turns out to rotate: then the run says so and ends."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    endpoint.answer["refresh_token"] = "seed"
+    assert authorized(ConstantContactAuthenticator(CONFIG)) == "Bearer one"
+    endpoint.answer["refresh_token"] = "next"
+    with pytest.raises(InputError, match="sign in again once the store works"):
+        authorized(ConstantContactAuthenticator(CONFIG))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"refresh_token": 1}'])
+def test_a_damaged_store_is_not_overwritten(
+    endpoint: Endpoint, tmp_path: Path, content: str
+) -> None:
+    """It may hold the only token there is."""
+    path = tmp_path / "tokens.json"
+    path.write_text(content)
+    config = {**CONFIG, "token_store": str(path)}
+    with pytest.raises(InputError, match="repair it, or delete it"):
+        authorized(ConstantContactAuthenticator(config))
+    assert not endpoint.sent
+    assert path.read_text() == content
+
+
+def test_a_run_that_never_ends_does_not_hold_up_others_for_ever(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while they say who is in the way."""
+    monkeypatch.setattr(tokens_module, "LOCK_SECONDS", 0.1)
+    config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
+    with (
+        TokenStore.from_config(config).locked(),
+        pytest.raises(InputError, match="locked by another run"),
+    ):
+        authorized(ConstantContactAuthenticator(config))
+    assert not endpoint.sent
+
+
+def test_a_refusal_leaves_the_store_as_it_was(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """A refused or lost answer changes nothing on disk."""
+    config: dict[str, Any] = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
+    store = TokenStore.from_config(config)
+    with store.locked():
+        store.save(Tokens("kept", "old", 0))
+    endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
+    with pytest.raises(FatalAPIError, match="sign in again"):
+        authorized(ConstantContactAuthenticator(config))
+    assert used(endpoint) == ["kept"]
+    loaded = store.load()
+    assert loaded is not None
+    assert loaded.refresh_token == "kept"
