@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
-MELTANO := $(VENV)/meltano/bin/meltano
-CHECK_TAP := $(VENV)/singer-tools/bin/singer-check-tap
+# Tools with environments of their own, each by requirements/NAME.txt.
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help test lint unit demo bench settings catalogs clean
@@ -21,12 +21,11 @@ lint: $(VENV)/dev/.done ## Run the linters and type checkers
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
 
-unit: $(VENV)/dev/.done $(VENV)/meltano/.done $(VENV)/singer-tools/.done
-	MELTANO=$(abspath $(MELTANO)) CHECK_TAP=$(abspath $(CHECK_TAP)) \
-		$(BIN)/python -m pytest
+unit: $(VENV)/dev/.done $(TOOLS)
+	$(BIN)/python -m pytest
 
 demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into PostgreSQL
-	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo.run
+	$(BIN)/python -m demo.run
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
@@ -45,15 +44,10 @@ $(VENV)/dev/.done: pyproject.toml constraints.txt
 		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)/dev
 	$(BIN)/python $(PIP) 'pip>=25.1'
-	$(BIN)/python $(PIP) -c constraints.txt --group dev -e '.[sandbox]'
+	$(BIN)/python $(PIP) -c constraints.txt --group dev -e '.[cli,sandbox]'
 	touch $@
 
-$(VENV)/meltano/.done: constraints-meltano.txt
-	$(PYTHON) -m venv $(VENV)/meltano
-	$(VENV)/meltano/bin/python $(PIP) -r constraints-meltano.txt
-	touch $@
-
-$(VENV)/singer-tools/.done:
-	$(PYTHON) -m venv $(VENV)/singer-tools
-	$(VENV)/singer-tools/bin/python $(PIP) 'singer-tools==0.4.1'
+$(VENV)/%/.done: requirements/%.txt
+	$(PYTHON) -m venv $(VENV)/$*
+	$(VENV)/$*/bin/python $(PIP) -r $<
 	touch $@

@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 
+def tool(environment: str, name: str) -> str:
+    """Return the path of a command that has an environment of its own below .venv/.
+
+    Raises:
+        FileNotFoundError: The environment is not there; the message says how to make
+            it.
+    """
+    folder = ROOT / ".venv" / environment
+    path = folder / "bin" / name
+    if not path.exists():
+        message = f"{name} is missing: make {folder.relative_to(ROOT)}/.done"
+        raise FileNotFoundError(message)
+    return str(path)
+
+
 class Postgres:
     """A PostgreSQL server from a wheel, for as long as a ``with`` block lasts.
 
@@ -61,7 +76,7 @@ class Meltano:
         """Prepare the environment."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "meltano.log"
-        self._command = [os.environ["MELTANO"], "--environment=demo"]
+        self._command = [tool("meltano", "meltano"), "--environment=demo"]
         self._environment = {
             **os.environ,
             "MELTANO_PROJECT_ROOT": str(ROOT),

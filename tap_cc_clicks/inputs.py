@@ -26,25 +26,29 @@ def checked(kind: str, file: TextIO | None) -> TextIO | None:
     Raises:
         InputError: It holds something else.
     """
-    return None if file is None else io.StringIO(_object(kind, file.read()))
+    if file is None:
+        return None
+    text = file.read()
+    _object(kind, text)
+    return io.StringIO(text)
 
 
-def check_config_file(path: str) -> None:
-    """See that a config file can be read and holds a JSON object.
+def read_config_file(path: str) -> dict[str, Any]:
+    """Return the settings in a config file.
 
     Raises:
         InputError: It cannot, or holds something else.
     """
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a mere name
-            _object("config", file.read())
+            return _object("config", file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         message = f"The config file {path} cannot be read: {reason}"
         raise InputError(message) from None
 
 
-def _object(kind: str, text: str) -> str:
+def _object(kind: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -54,7 +58,7 @@ def _object(kind: str, text: str) -> str:
     if not isinstance(value, dict):
         message = f"The {kind} file does not hold a JSON object"
         raise InputError(message)
-    return text
+    return value
 
 
 def check_catalog(catalog: Any, streams: Collection[str]) -> None:

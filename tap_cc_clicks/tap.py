@@ -11,7 +11,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.capabilities import TapCapabilities
 from typing_extensions import override
 
-from tap_cc_clicks.inputs import InputError, check_catalog, check_config_file, checked
+from tap_cc_clicks.inputs import InputError, check_catalog, checked, read_config_file
 from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRun, RunTap
 from tap_cc_clicks.state import DEFAULT_LOOKBACK
 from tap_cc_clicks.streams import (
@@ -214,7 +214,7 @@ class TapCCClicks(RunTap):
         try:
             for path in value:
                 if path != "ENV":
-                    check_config_file(path)
+                    read_config_file(path)
         except InputError as error:
             cls.logger.error("%s", error)  # noqa: TRY400
             ctx.exit(1)

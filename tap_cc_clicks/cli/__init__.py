@@ -1,0 +1,20 @@
+"""The companion command ``cc-clicks``: signing in, checking, planning, state.
+
+Needs the extra ``[cli]``. Exit codes: 0 all is well, 1 something is wrong and was said,
+2 the command line was not understood.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run ``cc-clicks``."""
+    try:
+        from tap_cc_clicks.cli.commands import cc_clicks  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "rich":
+            raise
+        sys.exit("cc-clicks needs more packages: pip install 'tap-cc-clicks[cli]'")
+    cc_clicks()

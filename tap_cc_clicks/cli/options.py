@@ -1,0 +1,52 @@
+"""What the commands have in common: where settings come from, how results are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from tap_cc_clicks.inputs import read_config_file
+from tap_cc_clicks.tap import TapCCClicks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONFIG_HELP = (
+    "A JSON file of the tap's settings, or ENV for the environment (TAP_CC_CLICKS_…, "
+    "also from .env), which is the default. May be given several times."
+)
+
+config_option = click.option(
+    "--config", "configs", multiple=True, default=("ENV",), help=CONFIG_HELP
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts."
+)
+
+
+def console() -> Console:
+    """Return where people read: colours and lines only in a terminal."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def tap_of(configs: Sequence[str], *, validated: bool = True) -> TapCCClicks:
+    """Return the tap with the settings that a person named.
+
+    Args:
+        configs: Paths of JSON files, and ENV for the environment.
+        validated: Whether wrong settings are refused; sign-in comes before credentials.
+
+    Raises:
+        ConfigValidationError: Settings are wrong.
+        InputError: A file cannot be used.
+    """
+    settings: dict[str, Any] = {}
+    for path in configs:
+        settings.update(read_config_file(path) if path != "ENV" else {})
+    return TapCCClicks(
+        config=settings,
+        parse_env_config="ENV" in configs,
+        validate_config=validated,
+    )
