@@ -8,21 +8,26 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = frozenset(
+# What keeps a request from being served at all.
+REFUSING = frozenset({"status", "reset", "half_close", "redirect"})
+# What befalls the answer on its way, or what is in it.
+DISTORTING = frozenset(
     {
-        "status",
-        "reset",
+        "lost_answer",
         "truncate",
         "slow",
+        "drip",
         "not_json",
         "wrong_shape",
         "bad_row",
-        "redirect",
         "foreign_next",
         "endless_next",
-        "lost_answer",
+        "new_next",
+        "bomb",
+        "many_headers",
     }
 )
+KINDS = REFUSING | DISTORTING
 
 
 @dataclass
@@ -36,7 +41,7 @@ class Fault:
         probability: How likely it is at each occasion.
         status: For kind ``status``: the status.
         body: For kind ``status``: the body, JSON if not a string.
-        seconds: For kind ``slow``: for how long.
+        seconds: For kinds ``slow`` and ``drip``: for how long.
         field: For kind ``bad_row``: what the last row of the page lacks.
     """
 

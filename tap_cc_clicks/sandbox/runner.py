@@ -81,6 +81,7 @@ class Sandbox(Server):
         # ASGI has no way to drop a connection; uvicorn's request cycle holds it.
         cycle: Any = getattr(receive, "__self__", None)
         scope["hang_up"] = cycle.transport.abort
+        scope["say_no_more"] = cycle.transport.write_eof
         await self._app(scope, receive, send)
 
     def serve(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,16 +13,16 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
-from tap_cc_clicks.sandbox.faults import Fault, Faults
+from tap_cc_clicks.sandbox.faults import REFUSING, Fault, Faults
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.oauth import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
 
@@ -30,6 +32,9 @@ UNAUTHORIZED = answer(
     {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
 )
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
+DRIPS = 20
+BOMB_BYTES = 1 << 27
+MORE_HEADERS_THAN_CLIENTS_READ = 120
 
 
 @dataclass
@@ -74,6 +79,7 @@ class Server:
         """Set up the API."""
         self.api = Api(self.account, keyset=self.keyset)
         self._random = random.Random(7)  # noqa: S311 - made-up latency
+        self._links_given = 0
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -121,23 +127,62 @@ class Server:
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
         fault = self.faults.strike("/token")
-        if fault and fault.kind != "lost_answer":
+        if fault and fault.kind in REFUSING:
             return await self._faulty(fault, answer({}), request)
         status, body = self.tokens.grant(form, request.headers.get("authorization", ""))
         if fault:
-            return _hang_up(request)
+            return await self._faulty(fault, answer(body, status), request)
         return JSONResponse(body, status)
 
     async def _faulty(self, fault: Fault, reply: Answer, request: Request) -> Response:
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
             return Response(reply.body, reply.status, media_type="application/json")
-        if fault.kind == "reset":
+        if fault.kind == "drip":
+            return _dripping(reply, fault.seconds)
+        if fault.kind in {"reset", "lost_answer"}:
             return _hang_up(request)
+        if fault.kind == "half_close":
+            return await _half_close(request)
         if fault.kind == "truncate":
             half = reply.body[: len(reply.body) // 2]
             return Response(half, headers={"content-length": str(len(reply.body))})
-        return _replaced(fault, reply, str(request.url.path))
+        if fault.kind == "new_next":
+            self._links_given += 1
+        return self._replaced(fault, reply, str(request.url.path))
+
+    def _replaced(self, fault: Fault, reply: Answer, path: str) -> Response:
+        if fault.kind == "redirect":
+            return Response(status_code=302, headers={"location": FOREIGN})
+        if fault.kind == "not_json":
+            return Response("<html>Bad gateway</html>", media_type="text/html")
+        if fault.kind == "status":
+            return _status(fault)
+        if fault.kind == "bomb":
+            return Response(
+                gzip.compress(b" " * BOMB_BYTES), headers={"content-encoding": "gzip"}
+            )
+        if fault.kind == "many_headers":
+            names = [f"x-{n}" for n in range(MORE_HEADERS_THAN_CLIENTS_READ)]
+            return Response(reply.body, headers=dict.fromkeys(names, "more"))
+        return Response(self._distorted(fault, reply.body, path))
+
+    def _distorted(self, fault: Fault, content: bytes, path: str) -> bytes:
+        body: Any = msgspec.json.decode(content)
+        if fault.kind == "wrong_shape":
+            return msgspec.json.encode([body])
+        if fault.kind == "foreign_next":
+            body["_links"] = {"next": {"href": FOREIGN}}
+        if fault.kind == "endless_next":
+            body["_links"] = {"next": {"href": f"{path}?limit=500&cursor=MA=="}}
+        if fault.kind == "new_next":
+            # Every time another way to write the first row's place.
+            cursor = base64.urlsafe_b64encode(b"0" * self._links_given).decode()
+            body["_links"] = {"next": {"href": f"{path}?limit=500&cursor={cursor}"}}
+        if fault.kind == "bad_row":
+            rows = next(value for value in body.values() if isinstance(value, list))
+            rows[-1].pop(fault.field, None)
+        return msgspec.json.encode(body)
 
 
 def _hang_up(request: Request) -> Response:
@@ -146,31 +191,28 @@ def _hang_up(request: Request) -> Response:
     return Response()
 
 
-def _replaced(fault: Fault, reply: Answer, path: str) -> Response:
-    if fault.kind == "redirect":
-        return Response(status_code=302, headers={"location": FOREIGN})
-    if fault.kind == "not_json":
-        return Response("<html>Bad gateway</html>", media_type="text/html")
-    if fault.kind == "status":
-        return _status(fault)
-    return Response(_distorted(fault, reply.body, path))
+async def _half_close(request: Request) -> Response:
+    """End our side of the connection without a word, and wait for the other's end."""
+    request.scope["say_no_more"]()
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
+
+
+def _dripping(reply: Answer, seconds: float) -> Response:
+    """Answer drop by drop."""
+
+    async def drops() -> AsyncIterator[bytes]:
+        size = 1 + len(reply.body) // DRIPS
+        for start in range(0, len(reply.body), size):
+            await asyncio.sleep(seconds / DRIPS)
+            yield reply.body[start : start + size]
+
+    headers = {"content-length": str(len(reply.body))}
+    return StreamingResponse(drops(), reply.status, headers)
 
 
 def _status(fault: Fault) -> Response:
     if isinstance(fault.body, str):
         return Response(fault.body, fault.status, media_type="text/html")
     return JSONResponse(fault.body, fault.status)
-
-
-def _distorted(fault: Fault, content: bytes, path: str) -> bytes:
-    body: Any = msgspec.json.decode(content)
-    if fault.kind == "wrong_shape":
-        return msgspec.json.encode([body])
-    if fault.kind == "foreign_next":
-        body["_links"] = {"next": {"href": FOREIGN}}
-    if fault.kind == "endless_next":
-        body["_links"] = {"next": {"href": f"{path}?limit=500&cursor=MA=="}}
-    if fault.kind == "bad_row":
-        rows = next(value for value in body.values() if isinstance(value, list))
-        rows[-1].pop(fault.field, None)
-    return msgspec.json.encode(body)
