@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -25,6 +26,14 @@ SIGN_IN_AGAIN = (
     "The refresh token is unknown, spent or expired: sign in again for a new one "
     "(cc-clicks login) and set refresh_token"
 )
+CUT_OFF = (
+    "An earlier run was ended while it waited for the answer to a refresh, and may have "
+    "used the token up"
+)
+
+
+class SpentTokenError(FatalAPIError):
+    """The refresh token is good for nothing any more: a person has to sign in."""
 
 
 class ConstantContactAuthenticator(OAuthAuthenticator):
@@ -88,10 +97,11 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
             if stored:
                 self.refresh_token = stored.refresh_token
             self.logger.info("Renewing the access token")
-            tokens = self._renewed()
-            if stored or tokens.refresh_token != self.refresh_token:
-                self._store.save(tokens)
-            self._adopt(tokens)
+            # In a thread that the process waits for, however the run ends: an answer
+            # that nobody stores is a token lost.
+            with ThreadPoolExecutor(max_workers=1) as executor:
+                renewal = executor.submit(self._renew, known=stored is not None)
+                self._adopt(renewal.result())
 
     def _is_usable(self, tokens: Tokens) -> bool:
         """Tell whether another run's access token will do."""
@@ -100,13 +110,26 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
             and tokens.expires_at > time.time() + RENEWAL_MARGIN_SECONDS
         )
 
-    def _renewed(self) -> Tokens:
-        answer = token_answer(self._request_token())
-        return Tokens(
+    def _renew(self, *, known: bool) -> Tokens:
+        """Return new tokens, stored if the refresh token is known to rotate or does."""
+        answer = self._answer()
+        tokens = Tokens(
             refresh_token=answer.get("refresh_token") or str(self.refresh_token),
             access_token=answer["access_token"],
             expires_at=time.time() + _seconds(answer.get("expires_in")),
         )
+        if known or tokens.refresh_token != self.refresh_token:
+            self._store.save(tokens)
+        return tokens
+
+    def _answer(self) -> dict[str, Any]:
+        try:
+            return token_answer(self._request_token())
+        except SpentTokenError as error:
+            if not self._store.cut_off:
+                raise
+            message = f"{error}. {CUT_OFF}"
+            raise SpentTokenError(message) from None
 
     def _adopt(self, tokens: Tokens) -> None:
         self.access_token = tokens.access_token
@@ -170,7 +193,8 @@ def token_answer(response: requests.Response) -> dict[str, Any]:
     """Return the token endpoint's answer.
 
     Raises:
-        FatalAPIError: The request was refused, or the answer holds no access token.
+        SpentTokenError: The refresh token was refused.
+        FatalAPIError: The request was, or the answer holds no access token.
     """
     try:
         body = decode(response.content)
@@ -179,6 +203,8 @@ def token_answer(response: requests.Response) -> dict[str, Any]:
     body = body if isinstance(body, dict) else {}
     if response.ok and isinstance(body.get("access_token"), str):
         return body
+    if body.get("error") == "invalid_grant":
+        raise SpentTokenError(SIGN_IN_AGAIN)
     raise FatalAPIError(_refusal(response.status_code, body.get("error")))
 
 
@@ -191,8 +217,6 @@ def _seconds(value: object) -> float:
 
 
 def _refusal(status: int, error: object) -> str:
-    if error == "invalid_grant":
-        return SIGN_IN_AGAIN
     if error in {"invalid_client", "unauthorized_client"}:
         return (
             "The token endpoint does not know this application: check client_id and "

@@ -61,10 +61,14 @@ class TokenStore:
             not looked at.
         required: Whether to refuse a refresh whose outcome could not be stored. If not,
             it is refused only once the file is there: the token is known to rotate.
+
+    Attributes:
+        cut_off: Whether the last refresh was begun by a run that was killed in it.
     """
 
     def __init__(self, path: Path, seed: str, *, required: bool) -> None:
         """Touch nothing yet."""
+        self.cut_off = False
         self.path = path
         self._seed = seed
         self._required = required
@@ -94,6 +98,7 @@ class TokenStore:
                 lock = FileLock(f"{self.path}.lock", LOCK_SECONDS, mode=OWNER_ONLY)
                 stack.enter_context(lock)
                 stack.callback(self._release)
+                self.cut_off = self._reserved.is_file()
                 self._write(b" " * RESERVED_BYTES)
             except Timeout:
                 message = (
