@@ -1,0 +1,136 @@
+"""The tap as a process of its own, with what a test lets befall it.
+
+Run as ``python -m tests.child`` with the tap's arguments. The test's wishes stand in the
+environment variable ``FATE``, as JSON: see :class:`Fate`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import backoff
+
+from tap_cc_clicks import state
+from tap_cc_clicks.client import ConstantContactStream
+from tap_cc_clicks.tap import TapCCClicks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass
+class Fate:
+    """What is to befall a process.
+
+    Attributes:
+        dies_after: ``module:Class.method`` after whose first call it is killed (-9).
+        largest_file: Bytes that a file may have: a disk that is full.
+        clock: Seconds by which the clock is wrong.
+        state_records: After how many records STATE is written.
+        patches: Values of module constants, by ``module:NAME``.
+    """
+
+    dies_after: str | None = None
+    largest_file: int | None = None
+    clock: float = 0
+    state_records: int | None = None
+    patches: dict[str, Any] = field(default_factory=dict)
+
+    def befall(self) -> None:
+        """Make it so, in this process."""
+        never_wait(setattr)
+        if self.dies_after:
+            _die_after(self.dies_after)
+        if self.largest_file is not None:
+            limit = (self.largest_file, self.largest_file)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        if self.clock:
+            real = time.time
+            time.time = lambda: real() + self.clock
+        if self.state_records:
+            often(setattr, self.state_records)
+        for place, value in self.patches.items():
+            module, _, name = place.partition(":")
+            setattr(importlib.import_module(module), name, value)
+
+
+def never_wait(set_attribute: Callable[[Any, str, Any], None]) -> None:
+    """Let retries follow at once."""
+    set_attribute(
+        ConstantContactStream,
+        "backoff_wait_generator",
+        lambda _: backoff.constant(interval=0),
+    )
+    set_attribute(ConstantContactStream, "backoff_jitter", lambda _, value: value)
+
+
+def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:
+    """Write STATE after so many records."""
+    set_attribute(state, "STATE_RECORDS", records)
+    set_attribute(state, "STATE_RECORDS_PER_PARTITION", 0)
+
+
+def _die_after(place: str) -> None:
+    module, _, path = place.partition(":")
+    owner, _, name = path.partition(".")
+    cls = getattr(importlib.import_module(module), owner)
+    method = getattr(cls, name)
+
+    @functools.wraps(method)
+    def last(*args: Any, **kwargs: Any) -> None:
+        method(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(cls, name, last)
+
+
+def start(
+    config: dict[str, Any],
+    folder: Path,
+    *arguments: str,
+    fate: Fate | None = None,
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start the tap as a process.
+
+    Args:
+        config: Its settings.
+        folder: Where its config file goes.
+        arguments: Further arguments.
+        fate: What is to befall it.
+        environment: Variables besides those of this process.
+    """
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TAP_CC_CLICKS_")
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.child", "--config", str(path), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={
+            **clean,
+            "FATE": json.dumps(asdict(fate or Fate())),
+            **(environment or {}),
+        },
+    )
+
+
+if __name__ == "__main__":
+    Fate(**json.loads(os.environ["FATE"])).befall()
+    TapCCClicks.cli()

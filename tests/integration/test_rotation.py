@@ -1,0 +1,287 @@
+"""Refresh tokens that rotate, and runs that end in the worst moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Fault, Sandbox, generate
+from tap_cc_clicks.sandbox.oauth import Tokens
+from tests.child import Fate, start
+from tests.support import Output, clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIGN_IN_AGAIN = "sign in again for a new one"
+SECONDS = 30
+
+
+@pytest.fixture
+def rotating() -> Iterator[Sandbox]:
+    """Return an account whose refresh tokens are good for one use."""
+    account = generate(campaigns=8, clicks=60)
+    with Sandbox(account, tokens=Tokens(rotating=True)) as running:
+        yield running
+
+
+@pytest.fixture
+def config(rotating: Sandbox, tmp_path: Path) -> dict[str, Any]:
+    """Return settings with the first refresh token, and a store of their own."""
+    return {**rotating.config, "token_store": str(tmp_path / "store" / "tokens.json")}
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, Output]:
+    """Wait for a run, and return its exit code, what it said and what it wrote."""
+    written, said = process.communicate(timeout=SECONDS)
+    lines = [line for line in written.split(b"\n") if line.endswith(b"}")]
+    return process.returncode, said.decode(), Output([json.loads(one) for one in lines])
+
+
+def run(
+    config: dict[str, Any], folder: Path, fate: Fate | None = None
+) -> tuple[int, str, Output]:
+    """Run the tap as a process, to its end."""
+    return finish(start(config, folder, fate=fate))
+
+
+def wait_for(happening: Any) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + SECONDS
+    while not happening():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def assert_complete(sandbox: Sandbox, output: Output) -> None:
+    """See that a run brought everything."""
+    assert rows(clicks(output).values()) == rows(sandbox.account.rows())
+
+
+def test_a_new_pair_ends_all_earlier_refresh_tokens(rotating: Sandbox) -> None:
+    """What the simulator does, as the vendor's forum tells it."""
+    secret = rotating.config["client_secret"]
+    form = {"grant_type": "refresh_token", "client_id": "sandbox-client"}
+    assert secret
+    given = [str(rotating.tokens.refresh_token)]
+    for _ in range(3):
+        status, answer = rotating.tokens.grant({**form, "refresh_token": given[-1]}, "")
+        assert status == 200
+        given.append(answer["refresh_token"])
+    assert len(set(given)) == 4
+    for token in given[:-1]:
+        status, answer = rotating.tokens.grant({**form, "refresh_token": token}, "")
+        assert (status, answer["error"]) == (400, "invalid_grant")
+
+
+def test_a_run_killed_before_it_used_its_token_serves_the_next(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """What the answer brought is on disk before anything else is done."""
+    fate = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.save")
+    code, _, _ = run(config, tmp_path, fate)
+    assert code == -signal.SIGKILL
+    assert not rotating.log.entries
+    assert rotating.tokens.renewals == 1
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert rotating.tokens.renewals == 1
+    assert_complete(rotating, output)
+
+
+def test_a_run_killed_while_it_waits_for_the_answer_is_remembered(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Its token is spent and the next one lost: the next run says how that came."""
+    rotating.faults.rules.append(Fault("slow", match="/token", seconds=5, times=1))
+    process = start(config, tmp_path)
+    wait_for(lambda: rotating.tokens.renewals)
+    process.kill()
+    finish(process)
+    code, said, _ = run(config, tmp_path)
+    assert code == 1
+    assert SIGN_IN_AGAIN in said
+    assert "An earlier run was ended while it waited for the answer" in said
+    assert "Traceback" not in said
+
+
+def test_a_run_killed_before_its_request_came_through_loses_nothing(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The token is as good as before."""
+    fate = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.load")
+    code, _, _ = run(config, tmp_path, fate)
+    assert code == -signal.SIGKILL
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The process waits for the answer and stores it: nobody has to sign in again.
+
+    It did not: the answer came to a thread that had ended with the process.
+    """
+    rotating.faults.rules.append(Fault("slow", match="/token", seconds=0.5))
+
+    def expire(endpoint: str) -> None:
+        if endpoint == "stats":
+            rotating.on_request = None
+            rotating.tokens.expire_all()
+
+    rotating.on_request = expire
+    process = start(config, tmp_path)
+    # The second refresh comes in the middle of the run, in one of its threads.
+    wait_for(lambda: rotating.tokens.renewals == 2)
+    process.send_signal(signal.SIGTERM)
+    code, said, _ = finish(process)
+    assert code == 128 + signal.SIGTERM, said
+    assert "state was written" in said
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+def test_two_runs_side_by_side_refresh_once(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The second waits for the first one's token, and both succeed."""
+    rotating.faults.rules.append(Fault("slow", match="/token", seconds=0.5))
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    processes = [start(config, folder) for folder in folders]
+    for code, said, output in map(finish, processes):
+        assert code == 0, said
+        assert_complete(rotating, output)
+    assert rotating.tokens.renewals == 1
+
+
+def test_a_lost_store_means_to_sign_in_again(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The setting's own token is long spent; a new one is taken at once."""
+    run_tap(rotating, **config)
+    (tmp_path / "store" / "tokens.json").unlink()
+    code, said, _ = run(config, tmp_path)
+    assert code == 1
+    assert SIGN_IN_AGAIN in said
+    assert "sandbox-refresh" not in said
+    rotating.tokens.expires_in = 3600
+    new_seed = {**config, "refresh_token": rotating.tokens.refresh_token}
+    code, said, output = run(new_seed, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+def test_a_new_seed_wins_over_the_store(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """And the chain of tokens goes on from it."""
+    run_tap(rotating, **config)
+    # A person signed in again: all earlier tokens are dead.
+    rotating.tokens.expire_all()
+    rotating.tokens.refresh_token = "signed-in-again"
+    new_seed = {**config, "refresh_token": "signed-in-again"}
+    for _ in range(2):
+        code, said, output = run(new_seed, tmp_path)
+        assert code == 0, said
+        assert_complete(rotating, output)
+        rotating.tokens.expire_all()
+    assert rotating.tokens.renewals == 3
+
+
+def test_a_store_nobody_may_write_ends_the_run_before_the_refresh(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """The token is not spent for nothing; once the folder is mended, it serves."""
+    folder = tmp_path / "store"
+    if os.geteuid() == 0:
+        # For root no mode is an obstacle, but a file in a folder's place is.
+        folder.write_text("")
+    else:
+        folder.mkdir(mode=0o500)
+    code, said, _ = run(config, tmp_path)
+    assert code == 1
+    assert "cannot be written" in said
+    assert "set token_store to a file that can be" in said
+    assert rotating.tokens.renewals == 0
+    folder.unlink() if folder.is_file() else folder.chmod(0o700)
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first", "later"])
+def test_a_full_disk_ends_the_run_before_the_refresh(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path, *, known: bool
+) -> None:
+    """For the first token as for a later one; the store stays as it was."""
+    if known:
+        run_tap(rotating, **config)
+        rotating.tokens.expire_all()
+    before = rotating.tokens.renewals
+    code, said, _ = run(config, tmp_path, Fate(largest_file=1000))
+    assert code == 1
+    assert "File too large" in said
+    assert rotating.tokens.renewals == before
+    assert [path.suffix for path in (tmp_path / "store").iterdir()] in (
+        [".lock"],
+        [".json", ".lock"],
+        [".lock", ".json"],
+    )
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+def test_each_of_many_renewals_is_stored_before_it_is_used(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Tokens that end all the time: whenever a request comes, its token is on disk."""
+    store = tmp_path / "store" / "tokens.json"
+    rotating.tokens.expires_in = 4
+    rotating.latency = 0.03
+    seen: set[str] = set()
+
+    def look(_: str) -> None:
+        stored = json.loads(store.read_bytes())
+        assert stored["refresh_token"] == rotating.tokens.refresh_token
+        seen.add(stored["refresh_token"])
+
+    rotating.on_request = look
+    output = run_tap(rotating, **config, concurrency=1, page_size=1)
+    assert_complete(rotating, output)
+    assert set(rotating.log.statuses()) == {200}
+    assert len(seen) == rotating.tokens.renewals >= 3
+    code, said, output = run(config, tmp_path)
+    assert code == 0, said
+    assert_complete(rotating, output)
+
+
+def test_a_day_of_expiries_in_the_middle_of_runs(
+    rotating: Sandbox, config: dict[str, Any], no_waiting: None
+) -> None:
+    """Tokens that are ended without warning: each refusal leads to one renewal."""
+    since: list[str] = []
+
+    def expire(endpoint: str) -> None:
+        since.append(endpoint)
+        if len(since) == 25:
+            since.clear()
+            rotating.tokens.expire_all()
+
+    rotating.on_request = expire
+    for _ in range(3):
+        output = run_tap(rotating, **config, page_size=2)
+        assert_complete(rotating, output)
+    assert rotating.tokens.renewals >= 4
