@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_cc_clicks.parsing import earlier, moment_or_none, now, this_hour
+from tap_cc_clicks.parsing import earlier, is_recent, moment_or_none, now, this_hour
 from tap_cc_clicks.state import DEFAULT_LOOKBACK, Bookmark, Search
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ MOST_DOUBLINGS = 5
 # A count that rises again is believed, and searched for at once, until so many of these
 # searches in a row were in vain.
 BELIEVED = 2
+HOURS_PER_DAY = 24
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Terms:
         if times <= 0:
             return False
         doublings = min(times - 1, MOST_DOUBLINGS)
-        return this_hour() - search.hour < self.recheck_hours * (1 << doublings)
+        return is_recent(search.hour, self.recheck_hours * (1 << doublings))
 
 
 def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
@@ -99,8 +99,8 @@ def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
 
 def is_hot(moments: list[str | None], days: float) -> bool:
     """Tell whether any of these moments lies within the last days."""
-    since = datetime.now(timezone.utc) - timedelta(days=days)
-    return any(text > since.isoformat() for text in moments if text)
+    since = earlier(now(), HOURS_PER_DAY * days)
+    return any(text > since for text in moments if text)
 
 
 def _later(times: list[str], than: str) -> int:

@@ -119,9 +119,17 @@ def earlier(text: str, hours: float) -> str:
 
 def now() -> str:
     """Return this moment, as the API writes it."""
-    return format_moment(datetime.now(timezone.utc))
+    return format_moment(datetime.fromtimestamp(time.time(), timezone.utc))
 
 
 def this_hour() -> int:
     """Return the hours since 1970."""
     return int(time.time() // SECONDS_PER_HOUR)
+
+
+def is_recent(hour: int, hours: float) -> bool:
+    """Tell whether less than so many hours have passed since an hour of then.
+
+    One that is yet to come was noted by a clock that was wrong: that is long ago.
+    """
+    return 0 <= this_hour() - hour < hours

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tap_cc_clicks.client import ConstantContactStream
-from tap_cc_clicks.parsing import this_hour
+from tap_cc_clicks.parsing import is_recent, this_hour
 
 FINGERPRINT_DIGITS = 8
 
@@ -48,7 +48,7 @@ class Summaries(ConstantContactStream):
         if self.settings.change_detection != "fast" or not check:
             return False
         known, _, hour = check.partition("@")
-        recent = this_hour() - int(hour) < self.settings.recheck_hours
+        recent = is_recent(int(hour), self.settings.recheck_hours)
         return recent and known == fingerprint(summary)
 
 

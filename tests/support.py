@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from tap_cc_clicks.tap import TapCCClicks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from tap_cc_clicks.sandbox import Sandbox
 
@@ -72,6 +74,22 @@ def captured() -> Generator[Output]:
         lines = buffer.getvalue().splitlines()
         wrapper.close()
         output.messages += [json.loads(line) for line in lines]
+
+
+@contextmanager
+def clock(wrong_by: Callable[[], float]) -> Generator[None]:
+    """Let the clock of tap and simulator show another time.
+
+    Args:
+        wrong_by: Called whenever the time is asked for; returns seconds.
+    """
+    real = time.time
+
+    def shown() -> float:
+        return real() + wrong_by()
+
+    with mock.patch("time.time", shown):
+        yield
 
 
 def run_tap(

@@ -11,15 +11,13 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tap_cc_clicks.parsing import this_hour
 from tap_cc_clicks.sandbox import Account, Sandbox, generate
-from tests.support import Output, clicks, rows, run_tap
+from tests.support import Output, clicks, clock, rows, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -101,7 +99,7 @@ def test_activities_without_clicks_cost_no_clicks_request() -> None:
 
 
 def test_fast_detection_finds_a_repeat_click_after_recheck_hours(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox,
 ) -> None:
     """The summary counts people: a repeat click does not change it."""
     first = run_tap(sandbox, change_detection="fast")
@@ -111,13 +109,23 @@ def test_fast_detection_finds_a_repeat_click_after_recheck_hours(
     second = run_tap(sandbox, first.state, change_detection="fast")
     assert not second.records("email_clicks")
     # Runs in between do not put the check off.
-    began, state = this_hour(), second.state
+    state = second.state
     for hours in (10, 20, 25):
-        at = began + hours
-        monkeypatch.setattr("tap_cc_clicks.summaries.this_hour", lambda at=at: at)
-        later = run_tap(sandbox, state, change_detection="fast")
+        with clock(lambda hours=hours: hours * 3600):
+            later = run_tap(sandbox, state, change_detection="fast")
         state = later.state
     union = {**clicks(first), **clicks(later)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_check_by_a_clock_that_ran_ahead_is_not_believed(sandbox: Sandbox) -> None:
+    """It was: until the true time had caught up, repeat clicks went unseen."""
+    with clock(lambda: 90 * 86_400):
+        first = run_tap(sandbox, change_detection="fast")
+    activity = sandbox.account.clickable()[1]
+    sandbox.account.add_click(activity, contact_id=activity.clicks[0].row["contact_id"])
+    second = run_tap(sandbox, first.state, change_detection="fast")
+    union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
@@ -213,8 +221,8 @@ def test_a_signal_ends_the_run_at_once_with_state_written(
 @contextmanager
 def a_day_later() -> Generator[None]:
     """Let summaries be out of date: they tell of people, not of clicks."""
-    later = next(DAYS) * 24
-    with mock.patch("tap_cc_clicks.summaries.this_hour", return_value=later):
+    later = next(DAYS) * 86_400
+    with clock(lambda: later):
         yield
 
 
