@@ -27,8 +27,8 @@ SIGN_IN_AGAIN = (
     "(cc-clicks login) and set refresh_token"
 )
 CUT_OFF = (
-    "An earlier run was ended while it waited for the answer to a refresh, and may have "
-    "used the token up"
+    "An earlier run was ended while it waited for the answer to a refresh, and may "
+    "have used the token up"
 )
 
 

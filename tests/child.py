@@ -1,7 +1,7 @@
 """The tap as a process of its own, with what a test lets befall it.
 
-Run as ``python -m tests.child`` with the tap's arguments. The test's wishes stand in the
-environment variable ``FATE``, as JSON: see :class:`Fate`.
+Run as ``python -m tests.child`` with the tap's arguments. The test's wishes stand in
+the environment variable ``FATE``, as JSON: see :class:`Fate`.
 """
 
 from __future__ import annotations

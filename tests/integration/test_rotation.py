@@ -268,8 +268,9 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
     assert_complete(rotating, output)
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_a_day_of_expiries_in_the_middle_of_runs(
-    rotating: Sandbox, config: dict[str, Any], no_waiting: None
+    rotating: Sandbox, config: dict[str, Any]
 ) -> None:
     """Tokens that are ended without warning: each refusal leads to one renewal."""
     since: list[str] = []
