@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tap_cc_clicks.summaries import Summaries
 
 NEVER_SENT = frozenset({"draft", "scheduled"})
+# The listing has a campaign as sent, and its own address has none: one of them is
+# wrong, so it is asked for again until so many runs in a row were told the same.
+BELIEVED_GONE = 3
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 # What «GET an Email Campaign Activity» alone knows of an activity.
 DETAILS = (
@@ -108,6 +111,7 @@ class Account:
             activity_ids=ids,
             prints=prints,
             known="activities" in known,
+            missed=known.get("missed", 0),
         )
 
     def _was_read(self, campaign: Campaign) -> bool:
@@ -148,8 +152,10 @@ class Account:
         except GoneError:
             if not campaign.removed:
                 self._warn("Campaign %s is gone (404); skipped", campaign.campaign_id)
+                campaign.missed += 1
             yield self.remembered(campaign)
             return
+        campaign.missed = 0
         try:
             yield [self._activity(campaign, row) for row in rows]
         except RunEndedError:
@@ -243,8 +249,10 @@ class Account:
             values["unfinished"] = {"updated_at": updated_at, "activities": rows}
         else:
             values["activities"] = with_prints(campaign.activity_ids, campaign.prints)
-            if campaign.look_up:
-                values.update(updated_at=updated_at, unfinished=None)
+            if 0 < campaign.missed < BELIEVED_GONE:
+                values["missed"] = campaign.missed
+            elif campaign.look_up:
+                values.update(updated_at=updated_at, unfinished=None, missed=None)
         if campaign.checked and not campaign.cut:
             values["check"] = self._endpoints.summaries.check(campaign.summary)
         self._memory.remember(campaign.campaign_id, **values)

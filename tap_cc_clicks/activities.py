@@ -48,6 +48,8 @@ class Campaign:
             were read.
         checked: Whether its activities' counters are asked for in this run.
         cut: Whether the run ended before it was done.
+        missed: How many runs in a row were told that it is gone, though the listing has
+            it as sent.
     """
 
     row: dict[str, Any]
@@ -60,6 +62,7 @@ class Campaign:
     unfinished: list[dict[str, Any]] | None = None
     checked: bool = True
     cut: bool = False
+    missed: int = 0
 
     @property
     def campaign_id(self) -> str:

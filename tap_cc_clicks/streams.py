@@ -121,8 +121,11 @@ class CampaignActivities(ConstantContactStream):
                 reader.skip(activity)
         if activity.reads:
             self._sync_children(activity.context)
-        if activity.gone:
+        if activity.gone and self._counting and activity.counters.clicks is None:
             self._account.forget(activity)
+        elif activity.gone:
+            # Its counters say that it is there, or nobody asked: read it again.
+            activity.campaign.cut = True
 
     def _settle(self, campaign: Campaign) -> None:
         """Remember a campaign, once its activities' records are surely written."""

@@ -192,6 +192,37 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
     assert f"Activity {lost.campaign_activity_id} is gone (404)" in caplog.text
 
 
+@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
+@pytest.mark.parametrize("match", ["/emails/[^/]+$", "tracking/clicks", "links"])
+def test_a_404_that_passes_loses_nothing(
+    sandbox: Sandbox, match: str, detection: str
+) -> None:
+    """It did: what was gone once was never asked for again."""
+    fault = Fault("status", match=match, status=404)
+    sandbox.faults.rules.append(fault)
+    first = run_tap(sandbox, change_detection=detection)
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state, change_detection=detection)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_campaign_that_stays_gone_is_not_asked_for_for_ever(sandbox: Sandbox) -> None:
+    """After three runs it is believed, until it is updated.
+
+    A campaign that the listing has as removed is believed at once.
+    """
+    gone = sandbox.account.clickable()[0].campaign_id
+    sandbox.faults.rules.append(Fault("status", match=f"/emails/{gone}", status=404))
+    state: dict[str, Any] | None = None
+    asked = []
+    for _ in range(5):
+        sandbox.log.clear()
+        state = run_tap(sandbox, state).state
+        asked.append(sandbox.log.statuses()[404])
+    assert asked == [1 + 1, 1, 1, 0, 0]
+
+
 def test_a_spent_quota_ends_the_run_in_good_order(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
