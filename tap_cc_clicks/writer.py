@@ -53,8 +53,11 @@ class PageWriter(MsgSpecWriter):
 
     @staticmethod
     def _write(lines: bytes | bytearray) -> None:
-        stdout, left = sys.stdout.buffer, memoryview(lines)
-        # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
-        while left:
-            left = left[stdout.write(left) :]
+        stdout, written = sys.stdout.buffer, 0
+        # Let go of even when the pipe is closed: the SDK writes its next message into
+        # the same memory.
+        with memoryview(lines) as view:
+            # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
+            while written < len(view):
+                written += stdout.write(view[written:])
         stdout.flush()
