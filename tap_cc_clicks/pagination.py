@@ -15,7 +15,22 @@ from tap_cc_clicks.parsing import body_of
 if TYPE_CHECKING:
     import requests
 
+# More pages than a day's quota could bring: no listing is as long.
+MOST_PAGES = 10_000
+MISSHAPEN_LINK = "The API's answer holds a next link that cannot be understood"
 DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class EndlessPagesError(FatalAPIError):
+    """The pages come to no end; to take what was read for all would lose the rest."""
+
+    def __init__(self, path: str) -> None:
+        """Say what is wrong with the pages of a path."""
+        super().__init__(
+            f"The pages of {path} come to no end: their links lead in a circle, or to "
+            f"more than {MOST_PAGES:,} pages. Its bookmark stays where it was; if the "
+            "next run says the same, tell the API's support"
+        )
 
 
 class _Link(msgspec.Struct):
@@ -50,24 +65,23 @@ class NextLinkPaginator(BaseHATEOASPaginator):
     def get_next_url(self, response: requests.Response) -> str | None:
         """Return the absolute next link, or None at the end.
 
-        A link seen before would lead in a circle: the pages end there.
-
         Raises:
             FatalAPIError: The link leads to another origin.
+            EndlessPagesError: The links lead in a circle, or on and on.
         """
         href = next_href(body_of(response))
         if not href:
             return None
-        url = urljoin(response.url, href)
+        path = urlsplit(response.url).path
+        url = _joined(response.url, href)
         if origin(url) != self._origin:
-            path = urlsplit(response.url).path
             message = (
                 f"The next link of {path} leads to another server than api_url; it was "
                 "not followed, so that the access token stays where it belongs"
             )
             raise FatalAPIError(message)
-        if url in self._followed:
-            return None
+        if url in self._followed or len(self._followed) == MOST_PAGES:
+            raise EndlessPagesError(path)
         self._followed.add(url)
         return url
 
@@ -84,10 +98,23 @@ def next_href(body: object) -> str | None:
             body if isinstance(body, Envelope) else msgspec.convert(body, type=Envelope)
         )
     except msgspec.ValidationError as error:
-        message = "The API's answer holds a next link that cannot be understood"
-        raise FatalAPIError(message) from error
+        raise FatalAPIError(MISSHAPEN_LINK) from error
     link = envelope.links.next if envelope.links else None
     return link.href if link else None
+
+
+def _joined(url: str, href: str) -> str:
+    """Return an absolute link whose origin can be told.
+
+    Raises:
+        FatalAPIError: It is none.
+    """
+    try:
+        joined = urljoin(url, href)
+        origin(joined)
+    except ValueError:
+        raise FatalAPIError(MISSHAPEN_LINK) from None
+    return joined
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -15,6 +15,7 @@ from typing_extensions import override
 from tap_cc_clicks.clicks import MalformedClickError
 from tap_cc_clicks.client import ConstantContactStream, GoneError
 from tap_cc_clicks.limits import RunEndedError
+from tap_cc_clicks.pagination import EndlessPagesError
 from tap_cc_clicks.writer import PageWriter
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class ReportStream(ConstantContactStream):
                 "Activity %s is gone (404); skipped", activity.campaign_activity_id
             )
             activity.gone = True
-        except MalformedClickError as error:
+        except (MalformedClickError, EndlessPagesError) as error:
             activity.campaign.cut = True
             self.run.tell_failure(error)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_cc_clicks import pagination
 from tap_cc_clicks.client import GoneError
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
@@ -253,8 +254,25 @@ def test_a_malformed_row_stops_its_activity_and_fails_the_run(
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_link_that_leads_in_a_circle_ends_the_pages(sandbox: Sandbox) -> None:
-    """No click is doubled by it."""
-    sandbox.faults.rules.append(Fault("endless_next", match=CLICKS))
-    output = run_tap(sandbox)
-    assert len(output.records("email_clicks")) == len(sandbox.account.rows())
+@pytest.mark.parametrize("kind", ["endless_next", "new_next"])
+def test_pages_without_end_fail_their_activity(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """In a circle or ever on: to take that for the end would lose what lies behind."""
+    monkeypatch.setattr(pagination, "MOST_PAGES", 20)
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    path = f"{activity.campaign_activity_id}/tracking"
+    message, output = failing(sandbox, Fault(kind, match=path), page_size=3)
+    assert "1 activities could not be read" in message
+    union = {**clicks(output), **clicks(run_tap(sandbox, output.state))}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_listing_without_end_is_fatal(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may lead the tap on for ever."""
+    monkeypatch.setattr(pagination, "MOST_PAGES", 20)
+    message, _ = failing(sandbox, Fault("new_next", match="/emails$"))
+    assert "The pages of /v3/emails come to no end" in message
+    assert sandbox.log.counts()["campaigns"] == 21

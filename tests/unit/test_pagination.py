@@ -9,7 +9,7 @@ import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_cc_clicks.pagination import NextLinkPaginator
+from tap_cc_clicks.pagination import EndlessPagesError, NextLinkPaginator
 
 API = "https://api.example.com/v3"
 EMPTY: dict[str, Any] = {}
@@ -88,9 +88,17 @@ def test_a_link_to_another_origin_is_not_followed(href: str) -> None:
     assert "elsewhere" not in str(error.value)
 
 
-def test_a_link_that_repeats_ends_the_pages() -> None:
-    """Even if others lie between."""
+def test_a_link_that_repeats_is_no_end() -> None:
+    """Taking it for the end would lose what lies behind the circle."""
     paginator = NextLinkPaginator(API)
     assert paginator.get_next_url(answer("?cursor=a"))
     assert paginator.get_next_url(answer("?cursor=b"))
-    assert paginator.get_next_url(answer("?cursor=a")) is None
+    with pytest.raises(EndlessPagesError, match="lead in a circle"):
+        paginator.get_next_url(answer("?cursor=a"))
+
+
+@pytest.mark.parametrize("href", ["http://[", "https://api.example.com:port/v3"])
+def test_a_link_that_is_none_is_told(href: str) -> None:
+    """In the same sentence as one of another shape."""
+    with pytest.raises(FatalAPIError, match="cannot be understood"):
+        NextLinkPaginator(API).get_next_url(answer(href))
