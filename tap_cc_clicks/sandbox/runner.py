@@ -104,6 +104,10 @@ class Sandbox(Server):
         traceback: TracebackType | None,
     ) -> None:
         """Stop serving."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop serving, and wait for it."""
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(START_SECONDS)
         self.socket.close()

@@ -1,0 +1,1 @@
+"""Runs in a world where everything goes wrong: what arrives is the truth."""

@@ -1,0 +1,174 @@
+"""Whatever goes wrong: the union of what reached the target is the truth.
+
+``CHAOS_ROUNDS=20`` repeats every case with as many seeds; ``make chaos`` does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.sandbox.oauth import Tokens
+from tests.chaos.world import (
+    COUNTS,
+    FAULTS,
+    HANGS_AFTER_SECONDS,
+    World,
+    messages_in,
+    time_limit,
+)
+from tests.child import Fate
+from tests.support import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.chaos]
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
+DETECTIONS = ("exact", "fast", "off")
+MODES = list(product(DETECTIONS, (1, 8)))
+STATES_TRIED = 8
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize("detection", DETECTIONS)
+@pytest.mark.parametrize("name", FAULTS)
+def test_one_fault_at_a_fifth_of_all_requests(
+    name: str, detection: str, round_: int
+) -> None:
+    """For each fault of the table, with clicks between and during the runs."""
+    seed = 1000 * round_ + list(FAULTS).index(name)
+    with World(seed, detection, concurrency=(1, 8)[seed % 2]) as world:
+        world.strike(FAULTS[name])
+        for _ in range(2):
+            world.take(world.run())
+            world.live()
+        world.assert_truth()
+
+
+@pytest.mark.parametrize("round_", range(2 * ROUNDS))
+@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+def test_all_faults_at_once(detection: str, concurrency: int, round_: int) -> None:
+    """With clocks that jump by weeks and tokens that end in the middle of runs."""
+    with World(round_, detection, concurrency) as world:
+        world.clock_jumps = world.expiries = True
+        passing = list(FAULTS.values())[: list(FAULTS).index("400")]
+        for faults, probability in ((passing, 0.4), (FAULTS.values(), 0.1)):
+            world.strike(*faults, probability=probability)
+            for _ in range(2):
+                world.take(world.run())
+                world.live()
+        world.assert_truth()
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+def test_every_state_can_be_gone_on_from(
+    detection: str, concurrency: int, round_: int
+) -> None:
+    """From before and after every step: what came before it and what follows."""
+    with World(round_, detection, concurrency) as world:
+        messages = world.run()
+        world.live()
+        messages_later = world.run()
+        world.calm()
+        places = [n for n, one in enumerate(messages) if one["type"] == "STATE"]
+        step = 1 if ROUNDS > 1 else max(1, len(places) // STATES_TRIED)
+        for place in [-1, *places[::step]]:
+            COUNTS["cases"] += 1
+            world.state, world.warehouse = {}, {}
+            world.take(messages[: place + 1])
+            world.take(world.run())
+            assert rows(world.warehouse.values()) == rows(world.account.rows())
+        # And from an older state, although newer records are there.
+        world.take([*messages, *messages_later])
+        world.state = messages[places[0]]["value"]
+        world.assert_truth()
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+def test_a_process_ended_at_any_moment(
+    tmp_path: Path,
+    detection: str,
+    concurrency: int,
+    signum: signal.Signals,
+    round_: int,
+) -> None:
+    """The next one goes on from the last state that the target got."""
+    with World(round_ + signum, detection, concurrency) as world:
+        for _ in range(2):
+            messages, code = ended(world, tmp_path, signum)
+            assert code in {0, -signum, 128 + signum}
+            world.take(messages)
+            world.live()
+        world.assert_truth()
+
+
+def ended(
+    world: World, folder: Path, signum: int, fate: Fate | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """Run a process, end it at some request, and return what it wrote and its code."""
+    process = world.start(folder, fate)
+    happens, left = world.sandbox.on_request, [world.random.randint(1, 60)]
+
+    def end(endpoint: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            COUNTS["processes ended"] += 1
+            process.send_signal(signum)
+        if happens:
+            happens(endpoint)
+
+    world.sandbox.on_request = end
+    written, said = process.communicate(timeout=HANGS_AFTER_SECONDS)
+    world.sandbox.on_request = happens
+    assert b"Traceback" not in said, said.decode()
+    return messages_in(written), process.returncode
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+def test_a_target_that_ends_early(
+    tmp_path: Path, detection: str, concurrency: int, round_: int
+) -> None:
+    """It took some lines, the last one perhaps not whole, and closed the pipe."""
+    with World(round_, detection, concurrency) as world:
+        with world.start(tmp_path) as process, time_limit():
+            assert process.stdout
+            assert process.stderr
+            taken = process.stdout.read(world.random.randint(1, 60_000))
+            process.stdout.close()
+            said = process.stderr.read()
+        assert process.returncode in {0, 1}
+        assert b"Traceback" not in said, said.decode()
+        world.take(messages_in(taken))
+        world.assert_truth()
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(("detection", "concurrency"), MODES[1::2])
+def test_tokens_that_rotate_through_it_all(
+    tmp_path: Path, detection: str, concurrency: int, round_: int
+) -> None:
+    """Killed before its use, with a disk that is full, refused and slow to come."""
+    store = tmp_path / "tokens.json"
+    tokens = Tokens(rotating=True)
+    with World(round_, detection, concurrency, tokens=tokens) as world:
+        world.settings["token_store"] = str(store)
+        world.expiries = True
+        killed = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.save")
+        for fate in (killed, Fate(largest_file=1000), Fate()):
+            world.strike(Fault("slow", match="/token", seconds=0.1), probability=1)
+            messages, _ = ended(world, tmp_path, signal.SIGTERM, fate)
+            world.take(messages)
+            tokens.expire_all()
+            world.live()
+        world.assert_truth()
+        assert tokens.refresh_token.encode() in store.read_bytes()

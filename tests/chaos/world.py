@@ -1,0 +1,228 @@
+"""An account, a tap whose runs go wrong, and a target that keeps what it was given."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from collections import Counter
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import SingerSDKError
+
+from tap_cc_clicks.sandbox import Fault, Sandbox, generate
+from tap_cc_clicks.tap import TapCCClicks
+from tests.child import Fate, start
+from tests.support import captured, clock, rows
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Generator
+    from pathlib import Path
+    from types import FrameType
+
+    from typing_extensions import Self
+
+# No run of this size takes as long, whatever befalls it.
+HANGS_AFTER_SECONDS = 40
+DAY = 86_400
+PROBABILITY = 0.2
+GATEWAY = "<html><body>Bad Gateway</body></html>"
+
+# The table of errors: those that pass, and those that end a run or an activity.
+FAULTS = {
+    "500": Fault("status", status=500, body={"error_key": "oops"}),
+    "502": Fault("status", status=502, body=GATEWAY),
+    "503": Fault("status", status=503),
+    "504": Fault("status", status=504, body=GATEWAY),
+    "408": Fault("status", status=408),
+    "425": Fault("status", status=425),
+    "throttled": Fault("status", status=429, body=[{"error_key": "throttled"}]),
+    "429": Fault("status", status=429),
+    "reset": Fault("reset"),
+    "half-close": Fault("half_close"),
+    "truncated": Fault("truncate"),
+    "lost": Fault("lost_answer"),
+    "not-json": Fault("not_json"),
+    "wrong-shape": Fault("wrong_shape"),
+    "slow": Fault("slow", seconds=0.03),
+    "drip": Fault("drip", seconds=0.03),
+    "headers": Fault("many_headers"),
+    "400": Fault("status", status=400, body=[{"error_key": "query.param.invalid"}]),
+    "401": Fault("status", status=401, body={"error_key": "unauthorized"}),
+    "403": Fault("status", status=403, body=[{"error_key": "forbidden"}]),
+    "404": Fault("status", match="/emails/|/reports/", status=404),
+    "quota": Fault("status", status=429, body=[{"error_key": "quota_exceeded"}]),
+    "redirect": Fault("redirect"),
+    "foreign-link": Fault("foreign_next", match="^/(emails$|reports)"),
+    "circle": Fault("endless_next", match="^/(emails$|reports)"),
+    "bad-row": Fault("bad_row", match="tracking/clicks"),
+}
+COUNTS: Counter[str] = Counter()
+
+
+class World:
+    """One case: an account, and the pipeline that reads it.
+
+    Args:
+        seed: Of all that happens.
+        detection: The setting ``change_detection``.
+        concurrency: The setting.
+        options: See :class:`Sandbox`.
+
+    Attributes:
+        state: The last state that the target confirmed.
+        warehouse: The clicks that it holds.
+        errors: What the runs that failed said.
+        clock_jumps: Whether the clock jumps by days and weeks now and then.
+        expiries: Whether all access tokens end now and then.
+    """
+
+    def __init__(
+        self, seed: int, detection: str, concurrency: int, **options: Any
+    ) -> None:
+        """Make an account."""
+        COUNTS["cases"] += 1
+        self.random = random.Random(seed)
+        self.state: dict[str, Any] = {}
+        self.warehouse: dict[str, dict[str, Any]] = {}
+        self.account = generate(seed, campaigns=8, clicks=80)
+        self.account.stats_lag = timedelta(hours=self.random.choice([0, 0, 3]))
+        keyset = self.random.random() < PROBABILITY
+        self.sandbox = Sandbox(self.account, keyset=keyset, **options)
+        self.sandbox.on_request = self._pass
+        self.settings: dict[str, Any] = {
+            **self.sandbox.config,
+            "change_detection": detection,
+            "concurrency": concurrency,
+            "page_size": self.random.randint(4, 30),
+            "recheck_hours": 1,
+            # Without counters nothing tells of clicks below the lookback.
+            "lookback": 2000 if detection == "off" else 24,
+        }
+        self.errors: list[str] = []
+        self.clock_jumps = self.expiries = False
+        self._wrong_by = 0.0
+        self._requests = 0
+        self._calm_until = 30
+        self._arriving = True
+
+    def __enter__(self) -> Self:
+        """Start the simulator."""
+        self.sandbox.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop it."""
+        self.sandbox.stop()
+
+    def _pass(self, _: str) -> None:
+        """Let something happen while a run goes on, now and then."""
+        self._requests += 1
+        if self._arriving and self.random.random() < 0.1:
+            self._click()
+        if self._requests < self._calm_until:
+            return
+        self._calm_until = self._requests + self.random.randint(20, 40)
+        if self.clock_jumps:
+            self._wrong_by += self.random.choice([-40, -2, 2, 40]) * DAY
+        if self.expiries:
+            self.sandbox.tokens.expire_all()
+
+    def _click(self) -> None:
+        activity = self.random.choice(self.account.clickable())
+        hours = self.random.choice([0, 0, self.random.uniform(0, 300)])
+        self.account.add_click(activity, self.account.now - timedelta(hours=hours))
+
+    def live(self) -> None:
+        """Let hours pass, with clicks, late ones among them, and emails sent."""
+        self.account.advance(hours=self.random.randint(1, 9))
+        for _ in range(self.random.randint(0, 6)):
+            self._click()
+        if self.random.random() < PROBABILITY:
+            self.account.resend(self.random.choice(self._sent()))
+        if self.random.random() < PROBABILITY:
+            self.account.add_click(self.account.add_campaign().activities[0])
+        self._wrong_by += DAY
+
+    def _sent(self) -> list[Any]:
+        campaigns = self.account.campaigns
+        return [campaigns[one.campaign_id] for one in self.account.clickable()]
+
+    def run(self, **settings: Any) -> list[dict[str, Any]]:
+        """Run the tap once, whatever becomes of it, and return its messages."""
+        COUNTS["runs"] += 1
+        config = {**self.settings, **settings}
+        state = json.loads(json.dumps(self.state))
+        with clock(lambda: self._wrong_by), time_limit(), captured() as output:
+            try:
+                TapCCClicks(config=config, state=state).sync_all()
+            except SingerSDKError as error:
+                COUNTS["runs that failed"] += 1
+                self.errors.append(str(error))
+        return output.messages
+
+    def take(self, messages: list[dict[str, Any]]) -> None:
+        """Upsert, and confirm each state when all before it was upserted."""
+        for message in messages:
+            if message["type"] == "STATE":
+                self.state = message["value"]
+            elif message["type"] == "RECORD" and message["stream"] == "email_clicks":
+                self.warehouse[message["record"]["click_id"]] = message["record"]
+
+    def start(self, folder: Path, fate: Fate | None = None) -> subprocess.Popen[bytes]:
+        """Start the tap as a process, from the last state."""
+        COUNTS["runs"] += 1
+        COUNTS["processes"] += 1
+        path = folder / "state.json"
+        path.write_text(json.dumps(self.state))
+        fate = fate or Fate()
+        fate.clock, fate.state_records = self._wrong_by, 3
+        return start(self.settings, folder, "--state", str(path), fate=fate)
+
+    def strike(self, *faults: Fault, probability: float = PROBABILITY) -> None:
+        """Let these faults befall so many of all requests."""
+        each = probability / len(faults)
+        self.sandbox.faults.rules[:] = [
+            Fault(**{**vars(fault), "probability": each}) for fault in faults
+        ]
+
+    def calm(self) -> None:
+        """Let nothing go wrong any more, nor anything happen; and the counters see."""
+        self.sandbox.faults.rules.clear()
+        self.clock_jumps = self.expiries = self._arriving = False
+        self.account.advance(hours=4)
+        self._wrong_by = max(self._wrong_by, 0) + 10 * DAY
+
+    def assert_truth(self) -> None:
+        """See that a last run without troubles leaves the truth, row for row."""
+        self.calm()
+        self.errors.clear()
+        self.take(self.run())
+        assert not self.errors
+        assert rows(self.warehouse.values()) == rows(self.account.rows())
+
+
+def messages_in(written: bytes) -> list[dict[str, Any]]:
+    """Return the messages that came through whole."""
+    complete, _, _ = written.rpartition(b"\n")
+    return [json.loads(line) for line in complete.splitlines()]
+
+
+@contextmanager
+def time_limit() -> Generator[None]:
+    """Fail instead of hanging."""
+
+    def hangs(_: int, __: FrameType | None) -> None:
+        message = "The run hangs"
+        raise AssertionError(message)
+
+    former = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(HANGS_AFTER_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
