@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
+import os
+from types import SimpleNamespace
 
 import pytest
 from singer_sdk.singerlib import StateMessage
 
 from tap_cc_clicks.writer import PageWriter
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-
-class ClosedPipe(io.RawIOBase):
-    """A pipe that nobody reads."""
-
-    def writable(self) -> bool:
-        """Say that it looks as if it could be written."""
-        return True
-
-    def write(self, _: Buffer) -> int:
-        """Fail."""
-        raise BrokenPipeError
-
 
 def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one failed in another way: the first still held the SDK's buffer."""
-    writer = PageWriter()
-    raw = ClosedPipe()
-    monkeypatch.setattr("sys.stdout", type("Stdout", (), {"buffer": raw}))
+    reader, writer = os.pipe()
+    os.close(reader)
+    messages = PageWriter()
     errors = []
-    for value in ({}, {"bookmarks": {"campaigns": "longer"}}):
-        with pytest.raises(BrokenPipeError) as error:
-            writer.write_message(StateMessage(value=value))
-        errors.append(error)
+    with os.fdopen(writer, "wb", buffering=0) as pipe:
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
+        for value in ({}, {"bookmarks": {"campaigns": "longer"}}):
+            with pytest.raises(BrokenPipeError) as error:
+                messages.write_message(StateMessage(value=value))
+            # Kept, as a traceback keeps what its frames hold.
+            errors.append(error)
     assert len(errors) == 2
