@@ -13,6 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_cc_clicks.auth import ConstantContactAuthenticator
+from tap_cc_clicks.hush import hush_queries
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
 from tap_cc_clicks.settings import Settings, problems
@@ -53,6 +54,7 @@ class Run:
         logger: logging.Logger,
     ) -> None:
         """Open nothing yet: no request is made before it is wanted."""
+        hush_queries()
         self.settings = Settings.from_config(config, schema)
         self.authenticator = ConstantContactAuthenticator(config)
         self.gate = RequestGate(
