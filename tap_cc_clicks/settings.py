@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 URLS = ("api_url", "token_url")
+CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")
+# What RFC 6749 allows, but for spaces around it. More would not fit into a header, and
+# the error about that would show it.
+VISIBLE = re.compile("[!-~]([ -~]*[!-~])?")
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,21 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in URLS:
         if config.get(name) and not _is_safe(str(config[name])):
             yield f"Setting {name} must be an https URL (http is for loopback only)"
+    for name in CREDENTIALS:
+        if config.get(name) and not is_token(config[name]):
+            yield (
+                f"Setting {name} must be one line of ASCII text, without spaces or "
+                "line breaks around it"
+            )
     try:
         moment(config.get("start_date") or "1970-01-01T00:00:00.000Z")
     except ValueError:
         yield "Setting start_date must be an ISO 8601 date, such as 2026-01-31"
+
+
+def is_token(value: object) -> bool:
+    """Tell whether a value can be a credential."""
+    return isinstance(value, str) and bool(VISIBLE.fullmatch(value))
 
 
 def _is_safe(url: str) -> bool:
