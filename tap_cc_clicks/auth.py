@@ -13,7 +13,9 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers._util import utc_now
 from typing_extensions import override
 
+from tap_cc_clicks.bodies import ACCEPT_ENCODING, read_body
 from tap_cc_clicks.parsing import decode
+from tap_cc_clicks.settings import is_token
 from tap_cc_clicks.tokens import Tokens, TokenStore
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         """Return new tokens, stored if the refresh token is known to rotate or does."""
         answer = self._answer()
         tokens = Tokens(
-            refresh_token=answer.get("refresh_token") or str(self.refresh_token),
+            refresh_token=str(answer.get("refresh_token") or self.refresh_token),
             access_token=answer["access_token"],
             expires_at=time.time() + _seconds(answer.get("expires_in")),
         )
@@ -143,14 +145,19 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
             (str(self.client_id), self.client_secret) if self.client_secret else None
         )
         try:
-            return requests.post(
+            response = requests.post(
                 self.auth_endpoint,
                 data=self.oauth_request_body,
                 auth=basic,
-                headers={"Accept": "application/json"},
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": ACCEPT_ENCODING,
+                },
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
+                stream=True,
             )
+            read_body(response)
         except requests.RequestException as error:
             message = (
                 f"No answer from token_url ({type(error).__name__}). The refresh token "
@@ -158,6 +165,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
                 "sign in again"
             )
             raise FatalAPIError(message) from None
+        return response
 
     def rejected(self, token: str | None) -> bool:
         """Note that the API answered 401, and say whether to try again.
@@ -201,7 +209,7 @@ def token_answer(response: requests.Response) -> dict[str, Any]:
     except ValueError:
         body = None
     body = body if isinstance(body, dict) else {}
-    if response.ok and isinstance(body.get("access_token"), str):
+    if response.ok and is_token(body.get("access_token")):
         return body
     if body.get("error") == "invalid_grant":
         raise SpentTokenError(SIGN_IN_AGAIN)

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import requests
 from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from requests.adapters import HTTPAdapter
-from singer_sdk.exceptions import FatalAPIError, RequestedAbortException
+from singer_sdk.exceptions import RequestedAbortException
 from typing_extensions import override
+
+from tap_cc_clicks.bodies import ACCEPT_ENCODING, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +25,6 @@ PACE_MARGIN = 1.006
 PACE_MARGIN_STEP = 0.01
 LARGEST_PACE_MARGIN = 1.1
 LIMITER_BUFFER_MS = 1
-# A page of 500 clicks has a fifth of a megabyte.
-CHUNK_BYTES = 1 << 18
-LARGEST_BODY_BYTES = 1 << 25
 
 
 class RunEndedError(RequestedAbortException):
@@ -93,6 +92,7 @@ class PacedSession(requests.Session):
     def __init__(self, gate: RequestGate, connections: int) -> None:
         """Keep as many connections open as there may be requests under way."""
         super().__init__()
+        self.headers["Accept-Encoding"] = ACCEPT_ENCODING
         self._gate = gate
         self._environments: dict[str, Mapping[str, Any]] = {}
         for scheme in ("https://", "http://"):
@@ -106,7 +106,7 @@ class PacedSession(requests.Session):
         self._gate.enter()
         options: dict[str, Any] = {**environment, **kwargs, "stream": True}
         response = super().send(request, **options)
-        _read_body(response)
+        read_body(response)
         return response
 
     def _environment(self, host: str) -> Mapping[str, Any]:
@@ -121,24 +121,6 @@ class PacedSession(requests.Session):
                 url, {}, None, None, None
             )
         return self._environments[host]
-
-
-def _read_body(response: requests.Response) -> None:
-    """Read a response's body: in fewer steps than requests would, and with a bound.
-
-    Raises:
-        FatalAPIError: The body is larger than any page can be.
-    """
-    body = bytearray()
-    for chunk in response.iter_content(CHUNK_BYTES):
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            response.close()
-            path = urlsplit(response.url).path
-            message = f"The answer of {path} is larger than any page of the API"
-            raise FatalAPIError(message)
-    # What Response.content fills in when it is first asked for.
-    response._content = bytes(body)  # noqa: SLF001
 
 
 def _rate(per_second: float, margin: float) -> Rate:

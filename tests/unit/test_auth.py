@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
+from urllib3 import HTTPResponse
 
 from tap_cc_clicks.auth import ConstantContactAuthenticator
 
@@ -34,7 +36,8 @@ class Endpoint:
             raise self.answer
         response = requests.Response()
         response.status_code = self.status
-        response._content = json.dumps(self.answer).encode()
+        body = io.BytesIO(json.dumps(self.answer).encode())
+        response.raw = HTTPResponse(body, preload_content=False)
         return response
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
+from urllib3 import HTTPResponse
 
 from tap_cc_clicks.limits import (
     BudgetSpentError,
@@ -86,7 +87,7 @@ def test_ca_and_proxy_of_the_environment_are_used(
     def send(_: object, __: object, **kwargs: object) -> requests.Response:
         given.update(kwargs)
         response = requests.Response()
-        response.raw = io.BytesIO(b"{}")
+        response.raw = HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
         return response
 
     monkeypatch.setattr("requests.Session.send", send)
@@ -108,7 +109,7 @@ def test_a_body_without_end_is_not_read_for_ever(
     def send(*_: object, **__: object) -> requests.Response:
         response = requests.Response()
         response.url = "https://example.com/v3/emails?cursor=x"
-        response.raw = Endless()
+        response.raw = HTTPResponse(Endless(), preload_content=False)
         return response
 
     monkeypatch.setattr("requests.Session.send", send)
