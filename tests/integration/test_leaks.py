@@ -1,0 +1,212 @@
+"""Nothing that a run prints, at any log level, holds a secret or a person."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Fault, Sandbox, generate
+from tap_cc_clicks.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Tokens
+from tests.chaos.world import FAULTS
+from tests.child import Fate, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECONDS = 40
+DEBUG = {"LOGLEVEL": "DEBUG", "TAP_CC_CLICKS_LOGLEVEL": "DEBUG"}
+# As a user may have it: JSON lines, and everything from every library.
+LOG_CONFIG = """
+version: 1
+disable_existing_loggers: false
+formatters:
+  structured:
+    (): singer_sdk.logging.StructuredFormatter
+handlers:
+  stderr:
+    class: logging.StreamHandler
+    formatter: structured
+root:
+  level: DEBUG
+  handlers: [stderr]
+"""
+
+
+@pytest.fixture
+def rotating() -> Iterator[Sandbox]:
+    """Return an account with several pages and tokens of every kind."""
+    tokens = Tokens(rotating=True, refresh_token="k7v-refresh-seed")
+    with Sandbox(generate(campaigns=8, clicks=80), tokens=tokens) as running:
+        yield running
+
+
+def secrets(sandbox: Sandbox, config: dict[str, Any]) -> set[str]:
+    """Return all that must not be printed."""
+    pair = f"{config.get('client_id')}:{config.get('client_secret')}"
+    people = {
+        str(row[name])
+        for row in sandbox.account.rows()
+        for name in ("email_address", "first_name", "last_name")
+        if row.get(name)
+    }
+    return {
+        CLIENT_SECRET,
+        base64.b64encode(pair.encode()).decode(),
+        "k7v",
+        "sandbox-refresh",
+        # The middle of an access token stands for all of it.
+        *(token.split(".")[1] for token in sandbox.tokens.access),
+        *people,
+        *(json.dumps(person)[1:-1] for person in people),
+    }
+
+
+def assert_hushed(text: str, hidden: set[str]) -> None:
+    """See that none of the hidden texts, no address and no query is in a text."""
+    for secret in hidden:
+        assert secret not in text
+    assert not re.search(r"[\w.+-]+@[\w-]+\.\w+", text)
+    assert "cursor=" not in text
+    assert "Bearer " not in text
+    assert "Basic " not in text
+
+
+def other_than_records(written: bytes) -> str:
+    """Return the messages that are no records."""
+    lines = written.decode().splitlines()
+    return "\n".join(line for line in lines if '"type":"RECORD"' not in line)
+
+
+def printed(
+    sandbox: Sandbox,
+    folder: Path,
+    *arguments: str,
+    fate: Fate | None = None,
+    environment: dict[str, str] | None = None,
+    **config: Any,
+) -> str:
+    """Run the tap as a process at log level DEBUG; return what nobody may see."""
+    config = {**sandbox.config, "token_store": str(folder / "tokens.json"), **config}
+    process = start(
+        config,
+        folder,
+        *arguments,
+        fate=fate,
+        environment={**DEBUG, **(environment or {})},
+    )
+    written, said = process.communicate(timeout=SECONDS)
+    text = said.decode() + other_than_records(written)
+    assert_hushed(text, secrets(sandbox, config))
+    return text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["plain", "structured"])
+def test_every_fault_of_the_table_is_hushed(
+    rotating: Sandbox, tmp_path: Path, style: str
+) -> None:
+    """At log level DEBUG, of every library, with the faults one after the other."""
+    environment = {}
+    if style == "structured":
+        path = tmp_path / "logging.yml"
+        path.write_text(LOG_CONFIG)
+        environment = {"SINGER_SDK_LOG_CONFIG": str(path)}
+    passing = list(FAULTS.values())[: list(FAULTS).index("400")]
+    rotating.faults.rules[:] = [
+        Fault(**{**vars(fault), "match": "^/(emails|reports)", "probability": 0.03})
+        for fault in passing
+    ]
+    text = printed(rotating, tmp_path, environment=environment, page_size=3)
+    # What is looked through is really there.
+    assert "GET /v3/emails" in text
+    assert "Trying again" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(FAULTS)[list(FAULTS).index("400") :])
+def test_every_error_that_ends_a_run_is_hushed(
+    rotating: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """With sentences that name paths, and nothing else."""
+    fault = Fault(**{**vars(FAULTS[name]), "probability": 1, "times": 6})
+    fault.match = fault.match or "tracking|stats"
+    rotating.faults.rules.append(fault)
+    text = printed(rotating, tmp_path, page_size=3)
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"refresh_token": "k7v-an-old-one"}, "sign in again"),
+        ({"client_secret": "k7v-not-it"}, "check client_id and client_secret"),
+        ({"page_size": "k7v", "client_secret": 1}, "page_size must be of type"),
+        ({"acces_token": "k7v"}, "did you mean access_token?"),
+        ({"api_url": "http://k7v:k7v@example.com/?k7v=k7v"}, "must be an https"),
+        ({"access_token": "k7v\n", "refresh_token": None}, "access_token must be"),
+        ({"access_token": "k7v…", "refresh_token": None}, "access_token must be"),
+        ({"refresh_token": "k7v\n"}, "refresh_token must be"),
+        ({"client_secret": "k7v…"}, "client_secret must be"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_settings_are_hushed(
+    rotating: Sandbox, tmp_path: Path, config: dict[str, Any], sentence: str
+) -> None:
+    """Their sentences name the setting and not its value."""
+    process = start({**rotating.config, **config}, tmp_path, environment=DEBUG)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert sentence in said.decode()
+    assert "Traceback" not in said.decode()
+    assert_hushed(said.decode(), secrets(rotating, config))
+
+
+@pytest.mark.parametrize("argument", ["--about", "--about --format=json", "--discover"])
+def test_what_describes_the_tap_shows_no_setting(
+    rotating: Sandbox, tmp_path: Path, argument: str
+) -> None:
+    """Even when the settings are at hand, in a file and in the environment."""
+    environment = {
+        f"TAP_CC_CLICKS_{name.upper()}": str(value)
+        for name, value in rotating.config.items()
+    }
+    text = printed(
+        rotating, tmp_path, "--config=ENV", *argument.split(), environment=environment
+    )
+    assert CLIENT_ID not in text
+
+
+@pytest.mark.parametrize("content", ["k7v", '{"refresh_token": "k7v"}'])
+def test_a_damaged_store_is_hushed(
+    rotating: Sandbox, tmp_path: Path, content: str
+) -> None:
+    """The message says which file it is."""
+    (tmp_path / "tokens.json").write_text(content)
+    text = printed(rotating, tmp_path)
+    assert "tokens.json cannot be read" in text
+
+
+def test_a_token_that_no_header_can_carry_is_hushed(
+    rotating: Sandbox, tmp_path: Path
+) -> None:
+    """As a broken token endpoint might send one."""
+    body = {"access_token": "k7v\nk7v", "refresh_token": "k7v", "expires_in": 9}
+    fault = Fault("status", match="/token", status=200, body=body)
+    rotating.faults.rules.append(fault)
+    text = printed(rotating, tmp_path)
+    assert "Traceback" not in text
+    assert "The token endpoint answered 200 without a token" in text
+
+
+def test_a_traceback_shows_no_value(rotating: Sandbox, tmp_path: Path) -> None:
+    """If the tap has a bug, lines of code are printed, and not what they worked on."""
+    fate = Fate(patches={"tap_cc_clicks.reports:REPLICATION_FULL_TABLE": None})
+    fate.patches["tap_cc_clicks.streams:campaign_record"] = "not callable"
+    text = printed(rotating, tmp_path, fate=fate)
+    assert "Traceback" in text
