@@ -109,25 +109,24 @@ def start(
         folder: Where its config file goes.
         arguments: Further arguments.
         fate: What is to befall it.
-        environment: Variables besides those of this process.
+        environment: Variables besides those of this process; empty ones are left out.
     """
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("TAP_CC_CLICKS_")
+    variables = {
+        **os.environ,
+        "FATE": json.dumps(asdict(fate or Fate())),
+        **(environment or {}),
     }
+    for name in os.environ:
+        if name.startswith("TAP_CC_CLICKS_") and name not in (environment or {}):
+            del variables[name]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.child", "--config", str(path), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={
-            **clean,
-            "FATE": json.dumps(asdict(fate or Fate())),
-            **(environment or {}),
-        },
+        env={name: value for name, value in variables.items() if value},
     )
 
 

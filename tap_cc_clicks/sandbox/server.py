@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import io
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ UNAUTHORIZED = answer(
 )
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
 DRIPS = 20
-BOMB_BYTES = 1 << 27
+MEGABYTE = 1 << 20
+BOMB_MEGABYTES = 128
 MORE_HEADERS_THAN_CLIENTS_READ = 120
 
 
@@ -159,9 +161,7 @@ class Server:
         if fault.kind == "status":
             return _status(fault)
         if fault.kind == "bomb":
-            return Response(
-                gzip.compress(b" " * BOMB_BYTES), headers={"content-encoding": "gzip"}
-            )
+            return Response(_bomb(), headers={"content-encoding": "gzip"})
         if fault.kind == "many_headers":
             names = [f"x-{n}" for n in range(MORE_HEADERS_THAN_CLIENTS_READ)]
             return Response(reply.body, headers=dict.fromkeys(names, "more"))
@@ -183,6 +183,15 @@ class Server:
             rows = next(value for value in body.values() if isinstance(value, list))
             rows[-1].pop(fault.field, None)
         return msgspec.json.encode(body)
+
+
+def _bomb() -> bytes:
+    """Return a small body that unpacks into a giant, without ever holding that."""
+    with io.BytesIO() as packed:
+        with gzip.GzipFile(fileobj=packed, mode="wb") as packer:
+            for _ in range(BOMB_MEGABYTES):
+                packer.write(b" " * MEGABYTE)
+        return packed.getvalue()
 
 
 def _hang_up(request: Request) -> Response:

@@ -1,0 +1,200 @@
+"""TLS, proxies and redirects: where the token goes, and where it does not."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import trustme
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.tap import TapCCClicks
+from tests.child import start
+from tests.support import Output, clicks, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tap_cc_clicks.sandbox import Sandbox
+
+SECONDS = 40
+OF_THIS_MACHINE = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+)
+HOP_BY_HOP = {"host", "connection", "proxy-connection", "content-length"}
+
+
+class Relay(BaseHTTPRequestHandler):
+    """Hands requests on to the simulator, and notes what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+    base = ""
+    seen: list[str]
+
+    def do_GET(self) -> None:
+        """Hand on."""
+        self._hand_on(None)
+
+    def do_POST(self) -> None:
+        """Hand on, with what was sent."""
+        self._hand_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _hand_on(self, body: bytes | None) -> None:
+        parts = urlsplit(self.path)
+        self.seen.append(parts.path)
+        url = f"{self.base}{parts.path}?{parts.query}"
+        kept = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in HOP_BY_HOP
+        }
+        answer = requests.request(
+            self.command, url, data=body, headers=kept, timeout=SECONDS
+        )
+        self.send_response(answer.status_code)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def relay(sandbox: Sandbox, tls: ssl.SSLContext | None = None) -> Iterator[Any]:
+    """Serve a relay in a thread; its class is given, with what it has seen."""
+    handler = type("Handler", (Relay,), {"base": sandbox.url, "seen": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    handler.port = server.server_address[1]
+    try:
+        yield handler
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def run(
+    config: dict[str, Any], folder: Path, environment: dict[str, str]
+) -> tuple[int, str, Output]:
+    """Run the tap as a process, with this environment instead of the machine's."""
+    none_set = dict.fromkeys(OF_THIS_MACHINE, "")
+    process = start(config, folder, environment={**none_set, **environment})
+    written, said = process.communicate(timeout=SECONDS)
+    messages = [json.loads(line) for line in written.splitlines()]
+    return process.returncode, said.decode(), Output(messages)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Return a certificate authority that no machine knows."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def over_tls(
+    sandbox: Sandbox, authority: trustme.CA
+) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Return settings that lead to the simulator over TLS, and what is seen there."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with relay(sandbox, context) as handler:
+        base = f"https://127.0.0.1:{handler.port}"
+        urls = {
+            "api_url": f"{base}/v3",
+            "token_url": f"{base}/oauth2/default/v1/token",
+        }
+        yield {**sandbox.config, **urls}, handler
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    over_tls: tuple[dict[str, Any], Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """By the token endpoint and by the API; nothing is sent."""
+    config, handler = over_tls
+    code, said, _ = run(config, tmp_path, {})
+    assert code == 1
+    assert "No answer from token_url (SSLError)" in said
+    given = {"access_token": sandbox.tokens.issue(), "refresh_token": None}
+    code, said, _ = run({**config, **given}, tmp_path, {})
+    assert code == 1
+    assert "no answer (SSLError)" in said
+    assert handler.seen == []
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_an_authority_of_ones_own_is_taken_from_the_environment(
+    over_tls: tuple[dict[str, Any], Any],
+    authority: trustme.CA,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    variable: str,
+) -> None:
+    """As companies have them whose gateway looks into TLS."""
+    config, handler = over_tls
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    code, said, output = run(config, tmp_path, {variable: str(bundle)})
+    assert code == 0, said
+    assert rows(clicks(output).values()) == rows(sandbox.account.rows())
+    assert "/oauth2/default/v1/token" in handler.seen
+
+
+def test_a_proxy_is_taken_from_the_environment(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """For the API and for the token endpoint, and not for hosts in NO_PROXY."""
+    with relay(sandbox) as handler:
+        proxy = {"HTTP_PROXY": f"http://127.0.0.1:{handler.port}"}
+        code, said, output = run(sandbox.config, tmp_path, proxy)
+        assert code == 0, said
+        assert rows(clicks(output).values()) == rows(sandbox.account.rows())
+        assert "/oauth2/default/v1/token" in handler.seen
+        assert len(handler.seen) == sandbox.log.counts().total() + 1
+        handler.seen.clear()
+        code, said, _ = run(
+            sandbox.config, tmp_path, {**proxy, "NO_PROXY": "127.0.0.1"}
+        )
+        assert code == 0, said
+        assert handler.seen == []
+
+
+@pytest.mark.parametrize("match", ["/emails$", "/token"])
+def test_a_redirect_is_not_followed(
+    sandbox: Sandbox, tmp_path: Path, match: str
+) -> None:
+    """Token, secret and refresh token stay where they belong."""
+    sandbox.faults.rules.append(Fault("redirect", match=match))
+    code, said, _ = run(sandbox.config, tmp_path, {})
+    assert code == 1
+    assert "302" in said
+    assert "elsewhere" not in said
+
+
+@pytest.mark.parametrize("name", ["api_url", "token_url"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.example.com/v3", "ftp://127.0.0.1/v3", "http://127.0.0.1.example.com"],
+)
+def test_only_https_or_loopback(name: str, url: str) -> None:
+    """A token never leaves the machine in the clear."""
+    config = {"client_id": "id", "refresh_token": "token", name: url}
+    with pytest.raises(ConfigValidationError) as error:
+        TapCCClicks(config=config)
+    assert f"Setting {name} must be an https URL" in str(error.value.errors)
