@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_fast_detection_finds_a_repeat_click_after_recheck_hours(
     # Runs in between do not put the check off.
     state = second.state
     for hours in (10, 20, 25):
-        with clock(lambda hours=hours: hours * 3600):
+        with clock(partial(float, hours * 3600)):
             later = run_tap(sandbox, state, change_detection="fast")
         state = later.state
     union = {**clicks(first), **clicks(later)}

@@ -1,0 +1,228 @@
+"""A month of daily runs, with all that a month brings: the warehouse is the truth."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+from singer_sdk.exceptions import SingerSDKError
+
+from demo.stack import Postgres
+from tap_cc_clicks.sandbox import Sandbox, generate
+from tap_cc_clicks.sandbox.oauth import Tokens
+from tap_cc_clicks.tap import TapCCClicks
+from tests.child import often
+from tests.support import TRUTH, Output, captured, clock, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tap_cc_clicks.sandbox.account import Campaign
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_waiting")]
+DAYS = 30
+QUIET_DAYS = 3
+# On these days others have left so many requests of the quota.
+QUOTA_DAYS = {9: 3, 10: 7, 23: 5}
+CRASH_DAYS = {5, 14, 26}
+REMOVAL_DAYS = {12, 20}
+LAG_FROM = 16
+LAG = timedelta(hours=3)
+Row = dict[str, Any]
+
+
+class Month:
+    """An account that lives from day to day, and the pipeline that follows it.
+
+    Args:
+        detection: The setting ``change_detection``.
+        store: The token store.
+    """
+
+    def __init__(self, detection: str, store: Path) -> None:
+        """Begin with an account that has been there for a while."""
+        self.account = generate(11, campaigns=14, clicks=250)
+        self.tokens = Tokens(rotating=True)
+        self.sandbox = Sandbox(self.account, tokens=self.tokens)
+        self.settings = {
+            **self.sandbox.config,
+            "token_store": str(store),
+            "change_detection": detection,
+            "page_size": 40,
+        }
+        self.state: dict[str, Any] = {}
+        self.failed: list[int] = []
+        self.cut_short: list[int] = []
+        self._random = random.Random(5)
+        self._tokens_end_in = 0
+
+    def pass_a_day(self, day: int) -> None:
+        """Let people send and click, late and early, and clean up."""
+        account = self.account
+        account.advance(hours=self._random.uniform(22, 26))
+        if day % 3 == 0:
+            account.add_campaign(sent=account.now - timedelta(hours=3))
+        if day % 7 == 0:
+            account.resend(self._sent()[-2])
+        if day in REMOVAL_DAYS:
+            # One that earlier runs have seen; it has had its last click.
+            account.remove_campaign(self._sent()[0])
+        if day == LAG_FROM:
+            account.stats_lag = LAG
+        if day % 4 == 0:
+            contact = self._random.choice(account.contacts)
+            account.delete_contact(contact["contact_id"])
+        account.add_clicks(self._random.randint(5, 25))
+        for _ in range(self._random.randint(0, 3)):
+            self._click(hours=self._random.uniform(20, 200))
+
+    def _sent(self) -> list[Campaign]:
+        ids = dict.fromkeys(one.campaign_id for one in self.account.clickable())
+        return [self.account.campaigns[campaign_id] for campaign_id in ids]
+
+    def _click(self, hours: float) -> None:
+        activity = self._random.choice(self.account.clickable())
+        sent = self.account.campaigns[activity.campaign_id].created_at
+        when = max(sent, self.account.now - timedelta(hours=hours))
+        self.account.add_click(activity, when)
+
+    def load(self, day: int, warehouse: Warehouse) -> None:
+        """Run the tap as that day has it, into the warehouse."""
+        self.sandbox.limits.used = 0
+        self.sandbox.limits.per_day = QUOTA_DAYS.get(day, 10_000)
+        self.sandbox.on_request = self._during if day <= DAYS else None
+        self._tokens_end_in = 6
+        messages = self._run(day)
+        if day in CRASH_DAYS:
+            # The machine went down: this much had come through.
+            del messages[self._random.randrange(len(messages)) :]
+        for message in messages:
+            if message["type"] == "STATE":
+                self.state = message["value"]
+        warehouse.upsert(Output(messages).records("email_clicks"))
+        if self.sandbox.log.statuses()[429]:
+            self.cut_short.append(day)
+        self.sandbox.log.clear()
+
+    def _run(self, day: int) -> list[Row]:
+        wrong_by = self.account.now.timestamp() - time.time()
+        state = json.loads(json.dumps(self.state))
+        with clock(lambda: wrong_by), captured() as output:
+            try:
+                TapCCClicks(config=dict(self.settings), state=state).sync_all()
+            except SingerSDKError:
+                self.failed.append(day)
+        return output.messages
+
+    def _during(self, _: str) -> None:
+        """Let clicks come in while a run goes on, and the token end in its middle."""
+        if self._random.random() < 0.03:
+            self._click(hours=0)
+        self._tokens_end_in -= 1
+        if self._tokens_end_in == 0:
+            self.tokens.expire_all()
+
+
+class Warehouse:
+    """Clicks by their key, the newest version of each."""
+
+    def __init__(self) -> None:
+        """Be empty."""
+        self._clicks: dict[str, Row] = {}
+
+    def upsert(self, records: list[Row]) -> None:
+        """Put records in place of those with their keys."""
+        self._clicks.update({record["click_id"]: record for record in records})
+
+    def rows(self) -> list[Row]:
+        """Return all there are."""
+        return list(self._clicks.values())
+
+
+class PostgresWarehouse(Warehouse):
+    """The same in a real database, as a loader that upserts would leave it."""
+
+    COLUMNS = ("click_id", *TRUTH)
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Make the table."""
+        self._connection = connection
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} text").format(sql.Identifier(name)) for name in self.COLUMNS
+        )
+        create = "create table email_clicks ({}, primary key (click_id))"
+        connection.execute(sql.SQL(create).format(columns))
+        names = [sql.Identifier(name) for name in self.COLUMNS]
+        self._upsert = sql.SQL(
+            "insert into email_clicks ({}) values ({}) "
+            "on conflict (click_id) do update set ({}) = row({})"
+        ).format(
+            sql.SQL(", ").join(names),
+            sql.SQL(", ").join(map(sql.Placeholder, self.COLUMNS)),
+            sql.SQL(", ").join(names),
+            sql.SQL(", ").join(sql.SQL("excluded.{}").format(name) for name in names),
+        )
+
+    def upsert(self, records: list[Row]) -> None:
+        """Upsert, in one transaction."""
+        values = [
+            {name: record.get(name) for name in self.COLUMNS} for record in records
+        ]
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(self._upsert, values)
+
+    def rows(self) -> list[Row]:
+        """Return all there are."""
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute("select * from email_clicks").fetchall()
+
+
+@pytest.fixture
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    """Return a warehouse of the kind asked for."""
+    if request.param == "memory":
+        yield Warehouse()
+        return
+    with (
+        Postgres(tmp_path / "postgres") as server,
+        psycopg.connect(server.url, autocommit=True) as connection,
+    ):
+        yield PostgresWarehouse(connection)
+
+
+@pytest.mark.parametrize(
+    ("detection", "warehouse"),
+    [("exact", "postgres"), ("fast", "memory")],
+    indirect=["warehouse"],
+)
+def test_after_thirty_days_the_warehouse_is_the_truth(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    detection: str,
+    warehouse: Warehouse,
+) -> None:
+    """Tokens rotate and end, quotas are spent, machines crash, counters lag behind."""
+    # So that a crash has a state to go back to.
+    often(monkeypatch.setattr, 20)
+    month = Month(detection, tmp_path / "tokens.json")
+    with month.sandbox:
+        for day in range(1, DAYS + 1):
+            month.pass_a_day(day)
+            month.load(day, warehouse)
+        month.account.stats_lag = timedelta(0)
+        for day in range(DAYS + 1, DAYS + 1 + QUIET_DAYS):
+            month.account.advance(days=1)
+            month.load(day, warehouse)
+    assert month.failed == []
+    assert month.cut_short == sorted(QUOTA_DAYS)
+    assert month.tokens.renewals >= DAYS
+    assert len(month.account.rows()) > 600
+    assert rows(warehouse.rows()) == rows(month.account.rows())
