@@ -6,12 +6,12 @@ BIN := $(VENV)/dev/bin
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings catalogs clean
+.PHONY: help test lint audit chaos unit demo bench settings catalogs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-test: lint unit ## Run every check and every test
+test: lint audit unit ## Run every check and every test
 
 lint: $(VENV)/dev/.done ## Run the linters and type checkers
 	$(BIN)/ruff check .
@@ -20,6 +20,12 @@ lint: $(VENV)/dev/.done ## Run the linters and type checkers
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
+
+audit: $(VENV)/dev/.done ## Look for known vulnerabilities in what an install brings
+	$(BIN)/python tools/audit.py
+
+chaos: $(VENV)/dev/.done ## Run the chaos suite ten times, each time with other seeds
+	CHAOS_ROUNDS=10 $(BIN)/python -m pytest tests/chaos
 
 unit: $(VENV)/dev/.done $(TOOLS)
 	$(BIN)/python -m pytest

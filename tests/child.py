@@ -14,7 +14,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ import backoff
 from tap_cc_clicks import state
 from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.tap import TapCCClicks
+from tests.support import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +55,6 @@ class Fate:
         if self.largest_file is not None:
             limit = (self.largest_file, self.largest_file)
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        if self.clock:
-            real = time.time
-            time.time = lambda: real() + self.clock
         if self.state_records:
             often(setattr, self.state_records)
         for place, value in self.patches.items():
@@ -131,5 +128,7 @@ def start(
 
 
 if __name__ == "__main__":
-    Fate(**json.loads(os.environ["FATE"])).befall()
-    TapCCClicks.cli()
+    mine = Fate(**json.loads(os.environ["FATE"]))
+    mine.befall()
+    with clock(lambda: mine.clock):
+        TapCCClicks.cli()

@@ -7,6 +7,7 @@ import random
 import signal
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +187,7 @@ class World:
         """Let these faults befall so many of all requests."""
         each = probability / len(faults)
         self.sandbox.faults.rules[:] = [
-            Fault(**{**vars(fault), "probability": each}) for fault in faults
+            replace(fault, probability=each) for fault in faults
         ]
 
     def calm(self) -> None:

@@ -67,7 +67,9 @@ def test_a_body_that_unpacks_into_a_giant_is_not_unpacked(
     assert peak < 110 * MEGABYTE
 
 
-def test_packed_bodies_are_read(sandbox: Sandbox) -> None:
+def test_packed_bodies_are_read(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the service's gateway sends them."""
     packed: list[str] = []
 
@@ -80,7 +82,7 @@ def test_packed_bodies_are_read(sandbox: Sandbox) -> None:
         await middleware(scope, receive, watching)
 
     middleware = GZipMiddleware(sandbox._app, minimum_size=1)
-    sandbox._app = packing
+    monkeypatch.setattr(sandbox, "_app", packing)
     output = run_tap(sandbox)
     assert rows(clicks(output).values()) == rows(sandbox.account.rows())
     assert set(packed) == {"gzip"}

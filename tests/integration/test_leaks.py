@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_every_fault_of_the_table_is_hushed(
         environment = {"SINGER_SDK_LOG_CONFIG": str(path)}
     passing = list(FAULTS.values())[: list(FAULTS).index("400")]
     rotating.faults.rules[:] = [
-        Fault(**{**vars(fault), "match": "^/(emails|reports)", "probability": 0.03})
+        replace(fault, match="^/(emails|reports)", probability=0.03)
         for fault in passing
     ]
     text = printed(rotating, tmp_path, environment=environment, page_size=3)
@@ -133,7 +134,7 @@ def test_every_error_that_ends_a_run_is_hushed(
     rotating: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """With sentences that name paths, and nothing else."""
-    fault = Fault(**{**vars(FAULTS[name]), "probability": 1, "times": 6})
+    fault = replace(FAULTS[name], probability=1, times=6)
     fault.match = fault.match or "tracking|stats"
     rotating.faults.rules.append(fault)
     text = printed(rotating, tmp_path, page_size=3)

@@ -7,13 +7,14 @@ import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 import trustme
 from singer_sdk.exceptions import ConfigValidationError
+from typing_extensions import override
 
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
@@ -21,7 +22,7 @@ from tests.child import start
 from tests.support import Output, clicks, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from tap_cc_clicks.sandbox import Sandbox
@@ -39,8 +40,9 @@ class Relay(BaseHTTPRequestHandler):
     """Hands requests on to the simulator, and notes what it was asked."""
 
     protocol_version = "HTTP/1.1"
-    base = ""
-    seen: list[str]
+    base: ClassVar[str]
+    port: ClassVar[int]
+    seen: ClassVar[list[str]]
 
     def do_GET(self) -> None:
         """Hand on."""
@@ -67,23 +69,30 @@ class Relay(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    def log_message(self, *_: Any) -> None:
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def relay(sandbox: Sandbox, tls: ssl.SSLContext | None = None) -> Iterator[Any]:
+def relay(
+    sandbox: Sandbox, tls: ssl.SSLContext | None = None
+) -> Generator[type[Relay]]:
     """Serve a relay in a thread; its class is given, with what it has seen."""
-    handler = type("Handler", (Relay,), {"base": sandbox.url, "seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    class Handler(Relay):
+        base = sandbox.url
+        seen: ClassVar[list[str]] = []
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    handler.port = server.server_address[1]
+    Handler.port = server.server_address[1]
     try:
-        yield handler
+        yield Handler
     finally:
         server.shutdown()
         server.server_close()
@@ -110,7 +119,7 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def over_tls(
     sandbox: Sandbox, authority: trustme.CA
-) -> Iterator[tuple[dict[str, Any], Any]]:
+) -> Iterator[tuple[dict[str, Any], type[Relay]]]:
     """Return settings that lead to the simulator over TLS, and what is seen there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -124,7 +133,7 @@ def over_tls(
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(
-    over_tls: tuple[dict[str, Any], Any], sandbox: Sandbox, tmp_path: Path
+    over_tls: tuple[dict[str, Any], type[Relay]], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """By the token endpoint and by the API; nothing is sent."""
     config, handler = over_tls
@@ -140,7 +149,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_an_authority_of_ones_own_is_taken_from_the_environment(
-    over_tls: tuple[dict[str, Any], Any],
+    over_tls: tuple[dict[str, Any], type[Relay]],
     authority: trustme.CA,
     sandbox: Sandbox,
     tmp_path: Path,
