@@ -72,6 +72,7 @@ class Campaigns(ConstantContactStream):
         began, newest = now(), since
         try:
             for record in self.listing():
+                self.run.beat()
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
                 if updated_at >= since or not updated_at:

@@ -44,10 +44,8 @@ def told(dependencies: list[dict[str, Any]]) -> str:
     """
     skipped = [one for one in dependencies if "skip_reason" in one]
     vulnerable = [one for one in dependencies if one.get("vulns")]
-    lines = [
-        f"audit: {len(dependencies) - len(skipped)} of {len(dependencies)} packages "
-        f"audited, {len(vulnerable)} with known vulnerabilities"
-    ]
+    audited = f"{len(dependencies) - len(skipped)} of {len(dependencies)} packages"
+    lines = [f"audit: {audited} audited, {len(vulnerable)} with known vulnerabilities"]
     lines += [_vulnerable(one) for one in vulnerable]
     if skipped:
         lines.append(

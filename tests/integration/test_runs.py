@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks.sandbox import Account, Sandbox, generate
-from tests.support import Output, clicks, clock, rows, run_tap
+from tests.child import start
+from tests.support import Output, clicks, clock, rows, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -220,6 +221,21 @@ def test_a_signal_ends_the_run_at_once_with_state_written(
     union = {**clicks(first), **clicks(second)}
     assert len(first.records("email_clicks")) < len(account.rows())
     assert rows(union.values()) == rows(account.rows())
+
+
+def test_a_signal_ends_a_run_that_only_lists(tmp_path: Path) -> None:
+    """It waited for the listing's last page, however many there were."""
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(json.dumps(select("campaigns")))
+    with Sandbox(generate(campaigns=60, clicks=60), latency=0.2) as sandbox:
+        config = {**sandbox.config, "page_size": 1}
+        process = start(config, tmp_path, "--catalog", str(catalog))
+        while sandbox.log.counts()["campaigns"] < 3:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 128 + signal.SIGTERM, said
+        assert sandbox.log.counts()["campaigns"] < 10
 
 
 @contextmanager
