@@ -30,7 +30,7 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
 
-settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
+settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 	$(BIN)/python tools/sync_settings.py
 
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
