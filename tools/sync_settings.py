@@ -1,8 +1,8 @@
 """Write the settings of tap.py into all files that list them.
 
 These are meltano.yml, .env.example, the README and the definition for Meltano Hub. Run
-by ``make settings``. One place says what a setting is; a test fails where the others say
-something else.
+by ``make settings``. One place says what a setting is; a test fails where the others
+say something else.
 """
 
 from __future__ import annotations
