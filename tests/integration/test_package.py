@@ -20,7 +20,6 @@ from tools import sync_settings
 if TYPE_CHECKING:
     from email.message import Message
 
-PACKAGE = Path("tap_cc_clicks")
 # What the tests read and run, besides the package.
 TESTED = ("catalog", "demo", "hub", "requirements", "tests", "tools")
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
@@ -66,25 +65,21 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the commands' folder of an environment with the wheel and no extras."""
-    folder = tmp_path_factory.mktemp("installed")
+    commands = tmp_path_factory.mktemp("installed") / "bin"
     uv = tool("meltano", "uv")
-    run(uv, "venv", "--python", sys.executable, folder / "venv")
-    commands = next((folder / "venv").glob("[bS]*in*/python*")).parent
-    done = run(
-        *(uv, "pip", "install", "--python", commands / "python"),
-        *("--constraint", ROOT / "constraints.txt", wheel),
-    )
-    assert done.returncode == 0, done.stderr
+    run(uv, "venv", "--allow-existing", "--python", sys.executable, commands.parent)
+    install = (uv, "pip", "install", "--python", commands / "python")
+    pins = ROOT / "constraints.txt"
+    installing = run(*install, "--constraint", pins, wheel)
+    assert installing.returncode == 0, installing.stderr
     return commands
 
 
-def files(folder: Path) -> set[str]:
+def files(folder: str) -> set[str]:
     """Return the files of a folder of this repository that belong to it."""
-    return {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file() and not NEVER & set(path.parts)
-    }
+    paths = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+    relative = [path.relative_to(ROOT) for path in paths]
+    return {path.as_posix() for path in relative if not NEVER & set(path.parts)}
 
 
 def metadata(wheel: Path) -> Message:
@@ -99,7 +94,7 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = {name for name in names if ".dist-info/" in name}
-    assert names - about == files(PACKAGE)
+    assert names - about == files("tap_cc_clicks")
     assert {
         "tap_cc_clicks/py.typed",
         "tap_cc_clicks/schemas/email_clicks.json",
@@ -118,7 +113,7 @@ def test_the_source_distribution_can_be_tested(sdist: Path) -> None:
     assert not NEVER & {part for path in paths for part in path.parts}
     names = {path.as_posix() for path in paths}
     for folder in TESTED:
-        assert files(Path(folder)) <= names, folder
+        assert files(folder) <= names, folder
     assert {"Makefile", "constraints.txt", "meltano.yml", ".env.example"} < names
 
 
@@ -154,9 +149,8 @@ def test_an_installed_tap_answers(installed: Path, wheel: Path) -> None:
 @pytest.mark.parametrize("extra", ["sandbox"])
 def test_a_missing_extra_is_named(installed: Path, extra: str) -> None:
     """In the last line, with the command that brings it."""
-    result = run(
-        installed / "python", "-m", f"tap_cc_clicks.{extra}", cwd=installed.parent
-    )
+    module = f"tap_cc_clicks.{extra}"
+    result = run(installed / "python", "-m", module, cwd=installed.parent)
     assert result.returncode == 1
     said = result.stderr.splitlines()[-1]
     assert f"needs more packages: pip install 'tap-cc-clicks[{extra}]'" in said
