@@ -51,7 +51,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that the source distribution unpacks to."""
     folder = tmp_path_factory.mktemp("source")
-    shutil.unpack_archive(sdist, folder)
+    shutil.unpack_archive(sdist, folder, filter="data")
     (unpacked,) = folder.iterdir()
     return unpacked
 
