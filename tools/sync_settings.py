@@ -26,8 +26,6 @@ KINDS = {
     "array": "array",
     "object": "object",
 }
-
-
 HUB = "hub/tap-cc-clicks.yml"
 HUB_COMMENT = """\
 # The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
