@@ -37,6 +37,7 @@ CONFIG = {"client_id": "id", "refresh_token": "token"}
         (RESTStream, "get_http_request_counter", ["self"]),
         (Tap, "load_state", ["self", "state"]),
         (Tap, "_handle_termination", ["self", "signum", "frame"]),
+        (Tap, "_setup_signal_handlers", ["self"]),
         (Tap, "_validate_config", ["self", "raise_errors"]),
         (StreamStateManager, "get_context_state", ["self", "context"]),
     ],
