@@ -8,7 +8,10 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
+from tap_cc_clicks.cli.check import check
+from tap_cc_clicks.cli.demo import demo
 from tap_cc_clicks.cli.login import login
+from tap_cc_clicks.cli.sandbox import sandbox
 
 
 class _Commands(click.Group):
@@ -31,3 +34,6 @@ def cc_clicks() -> None:
 
 
 cc_clicks.add_command(login)
+cc_clicks.add_command(check)
+cc_clicks.add_command(sandbox)
+cc_clicks.add_command(demo)

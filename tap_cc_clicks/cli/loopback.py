@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from typing_extensions import override
@@ -71,7 +71,6 @@ class Loopback(TCPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = SILENCE_SECONDS
-    server: Loopback
 
     def do_GET(self) -> None:
         """Take the answer; browsers ask for other things too, such as an icon."""
@@ -80,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path != "/" or not {"code", "error"} & set(query):
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        self.server.answer = query
+        cast("Loopback", self.server).answer = query
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(PAGE)))
