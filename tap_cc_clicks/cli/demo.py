@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 NEW_CLICKS = 250
 TOP_LINKS = 8
-FULL_DEMO = (
-    "The full demo, with Meltano and PostgreSQL: `make demo` in the repository."
-)
+FULL_DEMO = "The full demo, with Meltano and PostgreSQL: `make demo` in the repository."
 
 
 @dataclass

@@ -39,10 +39,12 @@ BROWSER_SECONDS = 600
 TO_COME = "to come"
 PASSWORD = "Treat the refresh token as a password: whoever has it can read the account."  # noqa: S105
 MELTANO = (
-    "In Meltano, put them in the project's .env, or set them:\n"
-    "  meltano config set tap-cc-clicks client_id\n"
-    "  meltano config set tap-cc-clicks refresh_token"
+    "In Meltano, put the lines into the project's .env (or sign in with --write-env "
+    ".env), or set them, the token by pasting it:\n"
+    "  meltano config set tap-cc-clicks client_id {client_id}\n"
+    "  meltano config set tap-cc-clicks refresh_token --from-file -"
 )
+FRAME_WIDTH = 4
 
 
 @click.command()
@@ -127,8 +129,9 @@ def in_browser(
 
 
 def show(screen: Console, *parts: str) -> None:
-    """Show what a person is to do: framed in a terminal, else line by line."""
-    if not screen.is_terminal:
+    """Show what a person is to do, framed in a terminal if no address is broken."""
+    longest = max(map(len, parts))
+    if not screen.is_terminal or longest > screen.width - FRAME_WIDTH:
         screen.print("\n".join(parts), markup=False)
         return
     styles = ("", "bold cyan", "", "bold green")
@@ -175,7 +178,8 @@ def hand_over(
         screen.print(f"client_id and refresh_token are in {env_file}.", markup=False)
         found = {"env_file": str(env_file)}
     else:
-        screen.print(PASSWORD, MELTANO, sep="\n", markup=False)
+        screen.print(PASSWORD, markup=False)
+        screen.print(MELTANO.format(**found), end="\n\n", markup=False)
     if as_json:
         click.echo(json.dumps(found))
     elif not env_file:
