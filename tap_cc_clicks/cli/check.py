@@ -6,11 +6,11 @@ import base64
 import json
 import stat
 import sys
-import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -184,7 +184,7 @@ class Examination:
         if not isinstance(ends, int):
             return "does not say when it ends"
         when = datetime.fromtimestamp(ends, timezone.utc)
-        hours = (ends - time.time()) / ONE_HOUR
+        hours = (ends - time()) / ONE_HOUR
         return f"ends {when:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours"
 
     def _scopes(self) -> tuple[str, str]:
@@ -221,7 +221,7 @@ class Examination:
             theirs = parsedate_to_datetime(self._account.date or "").timestamp()
         except ValueError:
             return SKIPPED, "no answer to compare with"
-        ahead = round(time.time() - theirs)
+        ahead = round(time() - theirs)
         if abs(ahead) <= CLOCK_SECONDS:
             return OK, f"within {CLOCK_SECONDS} s of the service's"
         way = "ahead of" if ahead > 0 else "behind"

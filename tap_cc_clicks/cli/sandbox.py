@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
 PACKAGES = {"starlette", "uvicorn"}
-MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[sandbox]'"
+MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,sandbox]'"
 
 
 def simulator() -> ModuleType:
@@ -27,7 +27,7 @@ def simulator() -> ModuleType:
     try:
         from tap_cc_clicks.sandbox import __main__  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name not in PACKAGES:
+        if str(error.name).partition(".")[0] not in PACKAGES:
             raise
         raise InputError(MISSING) from None
     return __main__

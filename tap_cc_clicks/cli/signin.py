@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import time
 from dataclasses import dataclass
-from time import sleep
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -153,8 +152,8 @@ class SignIn:
         """
         form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
         interval, lost = code.interval, False
-        deadline = time.monotonic() + code.lifetime
-        while time.monotonic() + interval < deadline:
+        deadline = monotonic() + code.lifetime
+        while monotonic() + interval < deadline:
             sleep(interval)
             response = self._asked(form, interval)
             if response is None:
@@ -276,7 +275,7 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
     return Tokens(
         refresh_token=answer["refresh_token"],
         access_token=answer["access_token"],
-        expires_at=time.time() + seconds(answer.get("expires_in")),
+        expires_at=time() + seconds(answer.get("expires_in")),
     )
 
 

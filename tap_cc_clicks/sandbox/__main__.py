@@ -48,6 +48,8 @@ def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
         limits=Limits(4, 10_000) if wish.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
+    # Whoever reads the announcement is served, if a little later.
+    sandbox.socket.listen()
     announce(sandbox)
     sandbox.serve()
 

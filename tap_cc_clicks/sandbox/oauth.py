@@ -36,6 +36,7 @@ class SignIns:
         expires_in: Seconds that a device code lives.
         scope: What they grant.
         page: Where a person enters the code; the server's own page if empty.
+        issued: All device codes and authorization codes so far.
     """
 
     outcome: str = "approved"
@@ -44,12 +45,13 @@ class SignIns:
     expires_in: float = 600
     scope: str = SCOPES
     page: str = ""
+    issued: list[str] = field(default_factory=list)
     devices: dict[str, list[str]] = field(default_factory=dict)
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def device(self, url: str) -> dict[str, Any]:
         """Return what a device shows to the person."""
-        code = secrets.token_urlsafe(24)
+        code = self._code()
         self.devices[code] = list(self.before)
         page = self.page or f"{url}/activate"
         return {
@@ -60,6 +62,10 @@ class SignIns:
             "expires_in": self.expires_in,
             "interval": self.interval,
         }
+
+    def _code(self) -> str:
+        self.issued.append(secrets.token_urlsafe(24))
+        return self.issued[-1]
 
     def poll(self, code: str) -> str | None:
         """Return the error that a device is answered with, or None once allowed."""
@@ -79,7 +85,7 @@ class SignIns:
         elif self.outcome != "approved":
             answer["error"] = self.outcome
         else:
-            answer["code"] = secrets.token_urlsafe(24)
+            answer["code"] = self._code()
             self.codes[answer["code"]] = (query["code_challenge"], redirect_uri)
         return f"{redirect_uri}?{urlencode(answer)}"
 
