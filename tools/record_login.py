@@ -28,7 +28,21 @@ PAGE = "https://sandbox.example.com/activate"
 
 def picture() -> str:
     """Return the picture as SVG, of a sign-in that really takes place."""
-    screen = Console(
+    screen = terminal()
+    screen.print(f"[bold]$[/] {COMMAND}")
+    with Sandbox(Account()) as sandbox, tempfile.TemporaryDirectory() as folder:
+        sandbox.tokens.sign_ins.page = PAGE
+        sandbox.tokens.sign_ins.interval = 0.01
+        stdout = sign_in(sandbox, Path(folder), screen)
+    screen.print(f"{escape(stdout)}[bold]$[/]")
+    written = screen.export_svg(title="cc-clicks", unique_id="login")
+    # The fonts would be fetched from elsewhere by whoever looks at the picture.
+    return re.sub(r"@font-face {.*?}\s*", "", written, flags=re.DOTALL)
+
+
+def terminal() -> Console:
+    """Return a terminal that records, and is the same on every machine."""
+    return Console(
         record=True,
         width=WIDTH,
         file=io.StringIO(),
@@ -37,26 +51,23 @@ def picture() -> str:
         highlight=False,
         _environ={},
     )
-    screen.print(f"[bold]$[/] {COMMAND}")
-    with Sandbox(Account()) as sandbox, tempfile.TemporaryDirectory() as folder:
-        sandbox.tokens.sign_ins.page = PAGE
-        sandbox.tokens.sign_ins.interval = 0.01
-        config = {
-            "token_url": sandbox.token_url,
-            "token_store": f"{folder}/tokens.json",
-        }
-        settings = Path(folder, "config.json")
-        settings.write_text(json.dumps(config), "utf-8")
-        arguments = [*COMMAND.split()[1:], f"--config={settings}"]
-        with (
-            mock.patch("tap_cc_clicks.cli.login.console", return_value=screen),
-            redirect_stdout(io.StringIO()) as stdout,
-        ):
-            cc_clicks.main(arguments, standalone_mode=False)
-    screen.print(f"{escape(stdout.getvalue())}[bold]$[/]")
-    written = screen.export_svg(title="cc-clicks", unique_id="login")
-    # The fonts would be fetched from elsewhere by whoever looks at the picture.
-    return re.sub(r"@font-face {.*?}\s*", "", written, flags=re.DOTALL)
+
+
+def sign_in(sandbox: Sandbox, folder: Path, screen: Console) -> str:
+    """Run the command, and return what it writes to stdout."""
+    config = {
+        "token_url": sandbox.token_url,
+        "token_store": str(folder / "tokens.json"),
+    }
+    settings = folder / "config.json"
+    settings.write_text(json.dumps(config), "utf-8")
+    arguments = [*COMMAND.split()[1:], f"--config={settings}"]
+    with (
+        mock.patch("tap_cc_clicks.cli.login.console", return_value=screen),
+        redirect_stdout(io.StringIO()) as stdout,
+    ):
+        cc_clicks.main(arguments, standalone_mode=False)
+    return stdout.getvalue()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tap_cc_clicks.cli.options import (
     config_option,
     console,
     json_option,
+    printable,
     tap_of,
 )
 from tap_cc_clicks.cli.signin import SCOPES
@@ -205,7 +206,7 @@ class Examination:
             # The tap does not need it: listing and clicks have the last word.
             return OK, f"{address} answers, but does not say whose account it is"
         name = account.get("organization_name") or "an account without a name"
-        return OK, f"{address} answers: {name}"
+        return OK, f"{address} answers: {printable(name)}"
 
     def _summary(self) -> dict[str, Any]:
         try:

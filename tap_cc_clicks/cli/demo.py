@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections import Counter
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
@@ -68,8 +67,6 @@ def demo(output: Path | None) -> None:
     from tap_cc_clicks.sandbox import Sandbox, generate  # noqa: PLC0415
 
     screen, warehouse = console(), Warehouse()
-    # The runs' own lines would stand between the tables.
-    logging.getLogger("tap-cc-clicks").setLevel(logging.WARNING)
     with ExitStack() as stack:
         file = stack.enter_context(_opened(output)) if output else None
         running = stack.enter_context(Sandbox(generate()))

@@ -41,6 +41,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(highlight=False, soft_wrap=True, stderr=stderr)
 
 
+def printable(value: object) -> str:
+    """Return what a server sent, without characters that steer a terminal."""
+    return "".join(char for char in str(value) if char.isprintable())
+
+
 def tap_of(configs: Sequence[str], *, validated: bool = True) -> CommandTap:
     """Return the tap with the settings that a person named.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,7 +48,8 @@ def sandbox(**wish: Any) -> None:
     """
     module = simulator()
     try:
-        module.serve(module.Wish(**wish), announce)
+        with suppress(KeyboardInterrupt):
+            module.serve(module.Wish(**wish), announce)
     except OSError as error:
         message = f"Port {wish['port']} cannot be listened on: {error.strerror}"
         raise InputError(message) from None

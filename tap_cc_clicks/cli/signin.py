@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -18,6 +18,7 @@ import requests
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_cc_clicks.auth import object_of, refusal, seconds, token_answer
+from tap_cc_clicks.cli.options import printable
 from tap_cc_clicks.network import unanswered
 from tap_cc_clicks.tokens import Tokens
 
@@ -45,6 +46,7 @@ USUAL_INTERVAL = 5
 SLOW_DOWN_SECONDS = 5
 LONGEST_INTERVAL = 60
 USUAL_LIFETIME = 600
+LONGEST_LIFETIME = 3600
 SERVER_ERROR = 500
 ANOTHER_WAY = (
     "This application may not sign in this way: in the developer portal choose the "
@@ -89,7 +91,7 @@ class Code:
     page: str
     direct: str
     user_code: str
-    device_code: str
+    device_code: str = field(repr=False)
     interval: float
     lifetime: float
 
@@ -130,12 +132,16 @@ class SignIn:
         if not (response.ok and page and code and device):
             raise _refused(response)
         return Code(
-            page=str(page),
-            direct=str(body.get("verification_uri_complete") or page),
-            user_code=str(code),
+            page=printable(page),
+            direct=printable(body.get("verification_uri_complete") or page),
+            user_code=printable(code),
             device_code=str(device),
-            interval=seconds(body.get("interval")) or USUAL_INTERVAL,
-            lifetime=seconds(body.get("expires_in")) or USUAL_LIFETIME,
+            interval=min(
+                seconds(body.get("interval")) or USUAL_INTERVAL, LONGEST_INTERVAL
+            ),
+            lifetime=min(
+                seconds(body.get("expires_in")) or USUAL_LIFETIME, LONGEST_LIFETIME
+            ),
         )
 
     def await_person(self, code: Code) -> dict[str, Any]:
@@ -243,8 +249,8 @@ class Request:
     """
 
     redirect_uri: str
-    state: str
-    verifier: str
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
 
     @classmethod
     def new(cls, redirect_uri: str) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -45,7 +46,8 @@ def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
             )
             page = requests.get(f"{told}/activate", timeout=5)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
     assert answer.status_code == 401
     assert "This is the sandbox of tap-cc-clicks" in page.text
     assert names["TAP_CC_CLICKS_CLIENT_ID"] == "sandbox-client"

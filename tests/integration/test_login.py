@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -242,6 +243,16 @@ def test_tokens_that_were_lost_on_the_way_are_named(
     assert not shown(result, sandbox)
 
 
+def test_a_code_that_steers_the_terminal_does_not(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Nor is anything in it taken for markup."""
+    sandbox.tokens.sign_ins.page = "https://example.com/\x1b[2J[red]"
+    result = login(sandbox, tmp_path)
+    assert "https://example.com/[2J[red]" in result.stderr
+    assert "\x1b" not in result.output
+
+
 def test_an_unsafe_token_url_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     """Tokens travel by https, or stay on this machine."""
     result = login(sandbox, tmp_path, token_url="http://example.com/v1/token")
@@ -406,23 +417,43 @@ def test_settings_come_from_the_environment_and_the_folders_env_file(
 ) -> None:
     """As they do where Meltano runs the command; numbers are read as numbers."""
     (tmp_path / ".env").write_text("TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n")
+    with in_a_shell(sandbox, tmp_path, "--json") as process:
+        told, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert json.loads(told)["client_id"] == "sandbox-client"
+
+
+def test_ctrl_c_ends_the_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
+    """At once, though the tap itself would first write its state."""
+    sandbox.tokens.sign_ins.interval = 30
+    with in_a_shell(sandbox, tmp_path, "--client-id=sandbox-client") as process:
+        assert process.stderr
+        while not process.stderr.readline().startswith("Waiting"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        told, said = process.communicate(timeout=10)
+    assert (process.returncode, told) == (1, "")
+    assert "Traceback" not in said
+
+
+def in_a_shell(
+    sandbox: Sandbox, folder: Path, *arguments: str
+) -> subprocess.Popen[str]:
+    """Start the command with settings from the environment."""
     others = {k: v for k, v in os.environ.items() if not k.startswith("TAP_CC_CLICKS")}
-    result = subprocess.run(
-        [sys.executable, "-m", "tap_cc_clicks.cli", "login", "--json"],
-        cwd=tmp_path,
+    return subprocess.Popen(
+        [sys.executable, "-m", "tap_cc_clicks.cli", "login", *arguments],
+        cwd=folder,
         env={
             **others,
             "PYTHONPATH": os.pathsep.join(sys.path),
             "TAP_CC_CLICKS_TOKEN_URL": sandbox.token_url,
             "TAP_CC_CLICKS_REQUESTS_PER_SECOND": "2.5",
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["client_id"] == "sandbox-client"
 
 
 def test_the_picture_shows_what_the_command_shows() -> None:
