@@ -10,6 +10,7 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -47,7 +48,7 @@ SLOW_DOWN_SECONDS = 5
 LONGEST_INTERVAL = 60
 USUAL_LIFETIME = 600
 LONGEST_LIFETIME = 3600
-SERVER_ERROR = 500
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 ANOTHER_WAY = (
     "This application may not sign in this way: in the developer portal choose the "
     "OAuth2 Device Flow for it, or with --pkce the Authorization Code Flow with PKCE"
@@ -182,9 +183,10 @@ class SignIn:
         except requests.RequestException as error:
             reason = unanswered(error)
         else:
-            if response.status_code < SERVER_ERROR:
+            status = response.status_code
+            if status < SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
-            reason = f"it answered {response.status_code}"
+            reason = f"it answered {status}"
         wait = min(2 * interval, LONGEST_INTERVAL)
         self._say(f"No answer from token_url ({reason}); asking again in {wait:g} s")
         return None

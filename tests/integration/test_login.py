@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -218,12 +219,16 @@ def test_a_service_that_gives_no_code_is_explained(
     assert sentence in result.stderr
 
 
-@pytest.mark.parametrize("kind", ["reset", "status"])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("reset"), Fault("status", status=503), Fault("status", status=429)],
+    ids=["no answer", "503", "429"],
+)
 def test_a_question_without_an_answer_is_asked_again_less_often(
-    sandbox: Sandbox, tmp_path: Path, clock: Clock, kind: str
+    sandbox: Sandbox, tmp_path: Path, clock: Clock, fault: Fault
 ) -> None:
     """RFC 8628 wants it so; what the server had not heard is no loss."""
-    sandbox.faults.rules.append(Fault(kind, "/token", times=2))
+    sandbox.faults.rules.append(replace(fault, match="/token", times=2))
     result = login(sandbox, tmp_path)
     assert result.stdout == SIGNED_IN
     assert clock.slept == [1, 2, 4, 4]
