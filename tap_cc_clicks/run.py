@@ -16,7 +16,7 @@ from typing_extensions import override
 from tap_cc_clicks.auth import ConstantContactAuthenticator
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
-from tap_cc_clicks.settings import Settings, problems, with_numbers
+from tap_cc_clicks.settings import Settings, from_environment, problems
 from tap_cc_clicks.state import PacedStateWriter, load, stamp
 from tap_cc_clicks.writer import PageWriter
 
@@ -117,8 +117,9 @@ class RunTap(Tap, abc.ABC):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """The settings in the environment; the SDK leaves fractions as text."""
-        return with_numbers(super()._env_var_config, cls.config_jsonschema)
+        """The settings in the environment."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from typing_extensions import override
 
@@ -57,9 +56,6 @@ def tap_of(configs: Sequence[str], *, validated: bool = True) -> CommandTap:
         ConfigValidationError: Settings are wrong.
         InputError: A file cannot be used.
     """
-    if "ENV" in configs:
-        # The SDK looks for .env beside its own files, not where a person is.
-        load_dotenv(find_dotenv(usecwd=True))
     settings: dict[str, Any] = {}
     for path in configs:
         settings.update(read_config_file(path) if path != "ENV" else {})
