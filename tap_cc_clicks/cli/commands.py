@@ -8,6 +8,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
+from tap_cc_clicks.cli.plan import plan
 from tap_cc_clicks.cli.state import state
 
 
@@ -30,4 +31,5 @@ def cc_clicks() -> None:
     """Sign in to Constant Contact, and look after tap-cc-clicks."""
 
 
+cc_clicks.add_command(plan)
 cc_clicks.add_command(state)

@@ -31,12 +31,15 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def tap_of(configs: Sequence[str], *, validated: bool = True) -> TapCCClicks:
+def tap_of(
+    configs: Sequence[str], *, validated: bool = True, **inputs: Any
+) -> TapCCClicks:
     """Return the tap with the settings that a person named.
 
     Args:
         configs: Paths of JSON files, and ENV for the environment.
         validated: Whether wrong settings are refused; sign-in comes before credentials.
+        inputs: A state, a catalog, as the tap itself takes them.
 
     Raises:
         ConfigValidationError: Settings are wrong.
@@ -49,4 +52,5 @@ def tap_of(configs: Sequence[str], *, validated: bool = True) -> TapCCClicks:
         config=settings,
         parse_env_config="ENV" in configs,
         validate_config=validated,
+        **inputs,
     )

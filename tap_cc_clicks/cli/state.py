@@ -121,7 +121,7 @@ def state() -> None:
     show_default=True,
     help="Show so many activities; 0 for all. JSON has all of them.",
 )
-def show(  # noqa: D301, PLR0913 - click's mark; one for each option
+def show(
     *,
     file: str,
     as_json: bool,
@@ -140,7 +140,7 @@ def show(  # noqa: D301, PLR0913 - click's mark; one for each option
 
     Activities never read come first, then those with the newest clicks. The state knows
     no people: ids, moments and numbers are all there is.
-    """
+    """  # noqa: D301 - the mark is for click
     read = read_state(file)
     lines = [Line.of(known) for known in known_activities(read.state)]
     totals = _totals(read, lines)
@@ -238,7 +238,7 @@ def _cells(line: Line, *, links: bool) -> list[str]:
     "--output", metavar="FILE", help="Write the state there instead of to stdout."
 )
 @click.option("--in-place", is_flag=True, help="Write the state over FILE.")
-def reset(  # noqa: D301, PLR0913 - click's mark; one for each option
+def reset(
     *,
     file: str,
     activity: str | None,
@@ -260,7 +260,7 @@ def reset(  # noqa: D301, PLR0913 - click's mark; one for each option
     What is read again has the same click_id as before, so a loader that upserts doubles
     nothing. If something is wrong, nothing is written: Meltano then refuses the empty
     input and keeps the state it has. Make sure that no run is under way meanwhile.
-    """
+    """  # noqa: D301 - the mark is for click
     if bool(activity) + bool(campaign) > 1 or not (activity or campaign or links):
         message = "Name one of --activity ID, --campaign ID or --links"
         raise click.UsageError(message)
