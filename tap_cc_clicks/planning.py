@@ -192,7 +192,7 @@ class Planner:
         plan.known = sum(campaign.known for campaign in campaigns)
         plan.new = plan.sent - plan.known
         plan.changed = sum(one.look_up and one.known for one in campaigns)
-        plan.requests["campaign look-ups"] = Figure(
+        plan.requests["look_ups"] = Figure(
             sum(one.look_up and not self._is_free(one) for one in campaigns)
         )
 
@@ -372,7 +372,7 @@ class Planner:
         stats = ceil(plan.activities.value / IDS_PER_STATS_REQUEST)
         stats = stats if self._stream.counting else 0
         exact = plan.activities.exact or not self._stream.counting
-        plan.requests["activity details"] = total.figure(DETAILS)
+        plan.requests["details"] = total.figure(DETAILS)
         plan.requests["stats"] = Figure(stats, exact)
         for reader in self._readers:
             plan.requests[reader.name] = total.figure(reader.name)

@@ -5,7 +5,7 @@ This room alone knows how the SDK keeps state. Its format, version 1::
     {"version": 1, "bookmarks": {
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
-        "updated_at": "…Z", "activities": ["<campaign_activity_id>"]}}},
+        "updated_at": "…Z", "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
       "email_links": {"clicks": {"<campaign_activity_id>": 12}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
@@ -29,7 +29,7 @@ from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.parsing import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, TapState
     from singer_sdk.singerlib.encoding.base import GenericSingerWriter
@@ -115,16 +115,25 @@ class _Partition(Bookmark, kw_only=True):
     context: _Context
 
 
-class _Unfinished(Struct):
+class _LookedUp(Struct):
     updated_at: str | None
     activities: list[dict[str, Any]]
 
 
 class _Remembered(Struct):
     updated_at: str | None = None
-    activities: list[str] = []
-    check: str | None = None
-    unfinished: _Unfinished | None = None
+    activities: list[str | tuple[str, str]] = []
+    unfinished: _LookedUp | None = None
+    check: Annotated[str, Meta(pattern=r"^.*@\d+$")] | None = None
+
+
+class _StreamState(Struct):
+    """All that any stream keeps, to see whether a state can be used."""
+
+    replication_key_value: str | None = None
+    partitions: list[_Partition] = []
+    campaigns: dict[str, _Remembered] = {}
+    clicks: dict[str, int | None] = {}
 
 
 class OwnState(StreamStateManager):
@@ -225,9 +234,24 @@ class CampaignMemory:
         """Return how many campaigns are remembered."""
         return len(self._campaigns)
 
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of the campaigns that are remembered."""
+        yield from self._campaigns
+
     def find(self, campaign_id: str) -> dict[str, Any]:
         """Return what is remembered of a campaign."""
         return self._campaigns.get(campaign_id, {})
+
+    def activities(self, campaign_id: str) -> tuple[list[str], dict[str, str]]:
+        """Return a campaign's activities, and the fingerprints of their counters."""
+        pairs = [
+            (item, None) if isinstance(item, str) else item
+            for item in self.find(campaign_id).get("activities", ())
+        ]
+        ids = [activity_id for activity_id, _ in pairs]
+        return ids, {
+            activity_id: text for activity_id, text in pairs if text is not None
+        }
 
     def remember(self, campaign_id: str, **values: Any) -> None:
         """Remember these values of a campaign, besides those known; forget Nones."""
@@ -235,6 +259,16 @@ class CampaignMemory:
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
+
+
+def with_prints(
+    activity_ids: Sequence[str], prints: Mapping[str, str]
+) -> list[str | list[str]]:
+    """Return activities as state keeps them: each with its fingerprint, if any."""
+    return [
+        [activity_id, prints[activity_id]] if activity_id in prints else activity_id
+        for activity_id in activity_ids
+    ]
 
 
 class PacedStateWriter(StateWriter):
@@ -326,17 +360,14 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:
 def _bookmark_problem(bookmark: Any) -> str | None:
     if not isinstance(bookmark, dict):
         return "is not an object"
-    values = [bookmark.get("replication_key_value")]
     try:
-        partitions = msgspec.convert(bookmark.get("partitions", []), list[_Partition])
-        values += [partition.value for partition in partitions]
+        state = msgspec.convert(bookmark, _StreamState)
+        values = [state.replication_key_value, *(one.value for one in state.partitions)]
         for value in filter(None, values):
             moment(value)
-        msgspec.convert(bookmark.get("campaigns", {}), dict[str, _Remembered])
-        msgspec.convert(bookmark.get("clicks", {}), dict[str, int | None])
     except msgspec.ValidationError as error:
-        return f"holds what is none of this tap's: {error}"
-    except (TypeError, ValueError):
+        return f"is none of this tap's: {error}"
+    except ValueError:
         return "has a replication_key_value that is not a moment"
     return None
 
@@ -364,7 +395,7 @@ def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
     """Yield what a state, found good, knows of each activity."""
     campaign_of = dict(_activities_of_campaigns(state))
     unread = dict(campaign_of)
-    memory = CampaignMemory(_bookmark(state, "campaign_activities"))
+    memory = campaigns_of(state)
     for partition in _bookmark(state, "email_clicks").get("partitions", ()):
         activity_id, url_id = _key(partition["context"])
         unread.pop(activity_id, None)
@@ -384,17 +415,19 @@ def campaigns_of(state: Mapping[str, Any]) -> CampaignMemory:
 
 def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
     """Let the next run read all reports of an activity from their beginning."""
-    for bookmark in state.get("bookmarks", {}).values():
-        if "partitions" in bookmark:
-            bookmark["partitions"] = [
-                partition
-                for partition in bookmark["partitions"]
-                if partition["context"]["campaign_activity_id"] != campaign_activity_id
-            ]
-        # Whatever else a stream keeps is kept by the activity's id.
-        for values in bookmark.values():
-            if isinstance(values, dict):
-                values.pop(campaign_activity_id, None)
+    clicks = _bookmark(state, "email_clicks")
+    if "partitions" in clicks:
+        clicks["partitions"] = [
+            partition
+            for partition in clicks["partitions"]
+            if partition["context"]["campaign_activity_id"] != campaign_activity_id
+        ]
+    forget_links(state, campaign_activity_id)
+    memory = campaigns_of(state)
+    for campaign_id in memory:
+        ids, prints = memory.activities(campaign_id)
+        if prints.pop(campaign_activity_id, None) is not None:
+            memory.remember(campaign_id, activities=with_prints(ids, prints))
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
@@ -411,12 +444,12 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
     Returns:
         The activities that are read again.
     """
-    known = campaigns_of(state).find(campaign_id)
-    activities = list(known.get("activities", ()))
+    memory = campaigns_of(state)
+    known = memory.find(campaign_id)
+    activities, _ = memory.activities(campaign_id)
     listed = known.get("updated_at") or known.get("unfinished", {}).get("updated_at")
     _move_back(_bookmark(state, "campaigns"), listed)
-    for name in ("updated_at", "check", "unfinished"):
-        known.pop(name, None)
+    memory.remember(campaign_id, updated_at=None, check=None, unfinished=None)
     for activity_id in activities:
         forget_activity(state, activity_id)
     return activities
@@ -434,9 +467,9 @@ def _bookmark(state: Mapping[str, Any], stream: str) -> dict[str, Any]:
 
 
 def _activities_of_campaigns(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    campaigns = _bookmark(state, "campaign_activities").get("campaigns", {})
-    for campaign_id, known in campaigns.items():
-        for activity_id in known.get("activities", ()):
+    memory = campaigns_of(state)
+    for campaign_id in memory:
+        for activity_id in memory.activities(campaign_id)[0]:
             yield activity_id, campaign_id
 
 

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from tap_cc_clicks.tap import TapCCClicks
 
 MINUTES_PER_HOUR = 60
+LABELS = {
+    "campaigns": "campaign listing",
+    "summaries": "campaign summaries",
+    "look_ups": "campaign look-ups",
+    "details": "activity details",
+    "stats": "counters",
+    "email_clicks": "clicks reports",
+    "email_links": "links reports",
+}
 
 
 @click.command()
@@ -90,7 +99,11 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
         f"{made.activities} activities to go through\n"
         f"{made.clicks} clicks not read yet\n"
     )
-    rows = [[name, str(figure)] for name, figure in made.requests.items()]
+    rows = [
+        [LABELS.get(name, name), str(figure)]
+        for name, figure in made.requests.items()
+        if figure.value
+    ]
     print_table(["requests for", "number"], [*rows, ["total", str(made.total)]])
     about = "" if made.total.exact else "about "
     out.print(
@@ -129,6 +142,6 @@ def _said(made: Plan) -> str:
         return f"{spent}; as long as nothing changes, its numbers are exact"
     return (
         f"{spent}: it looked up {made.looked_up:,} campaigns and asked for the "
-        f'counters of {made.counted:,} activities. "About" is scaled up from these, or '
-        "a report of several pages"
+        f'counters of {made.counted:,} activities. "About" is scaled up from these; a '
+        "report of several pages may also take one page more or less than counted"
     )
