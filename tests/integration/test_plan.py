@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +14,12 @@ from click.testing import CliRunner
 
 from tap_cc_clicks.cli.commands import cc_clicks
 from tap_cc_clicks.planning import SAMPLE, Planner
-from tap_cc_clicks.sandbox import Fault, Sandbox, generate
+from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import run_tap, select
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tap_cc_clicks.planning import Plan
-    from tap_cc_clicks.sandbox import Account
 
 ENDPOINTS = {
     "campaigns": "campaigns",
@@ -31,6 +30,7 @@ ENDPOINTS = {
     "email_clicks": "clicks",
     "email_links": "links",
 }
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 # An estimated number of requests, or of clicks, is so near the true one.
 TOLERANCE = 0.15
 CLICKS_TOLERANCE = 0.3
@@ -178,6 +178,35 @@ def test_a_changed_catalog_page_size_changes_how_many_pages_are_expected() -> No
         counts, _ = made(sandbox, state, catalog, **config)
         assert newest.clicks
         assert plan.requests["email_clicks"].value == counts["clicks"]
+
+
+@pytest.mark.parametrize("detection", ["exact", "fast"])
+@pytest.mark.parametrize("catalog", [None, select("email_clicks")])
+def test_a_small_account_costs_what_the_documentation_says(
+    detection: str, catalog: Any
+) -> None:
+    """The first row of the table in docs/operations.md."""
+    account = Account()
+    for number in range(100):
+        sent = account.now - timedelta(days=2 + number)
+        campaign = account.add_campaign(sent=sent)
+        if number % 10 == 0:
+            account.add_activity(campaign, "resend")
+    for activity in account.clickable():
+        account.add_click(activity)
+    config: dict[str, Any] = {"change_detection": detection}
+    with Sandbox(account) as sandbox:
+        counts, state = made(sandbox, None, catalog, **config)
+        first = sum(counts.values()) - counts["summaries"]
+        account.advance(hours=1)
+        for activity in account.clickable()[:20]:
+            account.add_click(activity, contact_id=account.uuid())
+        counts, _ = made(sandbox, state, catalog, **config)
+    (row,) = re.findall(r"^\| 100 \|.*", OPERATIONS.read_text("utf-8"), re.MULTILINE)
+    _, all_columns, only_clicks, exact, fast = re.findall(r"\d+", row)[:5]
+    assert first == int(only_clicks if catalog else all_columns)
+    each = int(fast if detection == "fast" else exact)
+    assert sum(counts.values()) + (counts["clicks"] if catalog else 0) == each
 
 
 def test_a_plan_tells_how_many_runs_a_budget_takes(sandbox: Sandbox) -> None:
