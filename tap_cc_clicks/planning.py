@@ -113,21 +113,17 @@ class _Estimate:
     unsure: set[str] = field(default_factory=set)
     largest: int = 0
 
-    def add(self, other: _Estimate, times: float | dict[str, float] = 1) -> None:
-        """Add another one, each kind so many times."""
+    def add(self, other: _Estimate, times: float = 1) -> None:
+        """Add another one so many times."""
         for kind, value in other.sums.items():
-            self.sums[kind] += value * (
-                times[kind] if isinstance(times, dict) else times
-            )
+            self.sums[kind] += value * times
         self.unsure |= other.unsure
         self.largest = max(self.largest, other.largest)
 
-    def factors(self, actual: _Estimate) -> dict[str, float]:
-        """Return by how much each kind of this one has to be corrected."""
-        return {
-            kind: actual.sums[kind] / value if value else 1.0
-            for kind, value in self.sums.items()
-        }
+    def correct(self, supposed: _Estimate, actual: _Estimate) -> None:
+        """Correct each kind by as much as another one of its sort was wrong."""
+        for kind, value in supposed.sums.items():
+            self.sums[kind] *= actual.sums[kind] / value if value else 1
 
     def figure(self, kind: str) -> Figure:
         """Return the sum of a kind."""
@@ -218,15 +214,18 @@ class Planner:
         total = self._of_known([*looked_up, *self._remembered(campaigns)])
         if unseen:
             total.add(self._of_unseen(typical, unseen, looked_up))
-            total.unsure |= {*total.sums, CLICKS}
         return total
 
     def _looked_up(self, campaigns: list[Campaign]) -> list[Activity]:
         """Look campaigns up, and return their activities."""
+        answers = self._fetched([self._account.look_up(one) for one in campaigns])
+        return [activity for answer in answers for activity in answer]
+
+    def _fetched(self, jobs: list[Iterator[T]]) -> list[T]:
+        """Return what each of the jobs yields, done side by side as a run does them."""
         ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
         try:
-            answers = [ahead.submit(self._account.look_up(one)) for one in campaigns]
-            return [activity for one in answers for activity in next(iter(one))]
+            return [next(iter(one)) for one in [ahead.submit(job) for job in jobs]]
         finally:
             ahead.close()
 
@@ -268,9 +267,11 @@ class Planner:
         chosen = {one.campaign_id for one in typical}
         seen = [one for one in looked_up if one.campaign.campaign_id in chosen]
         self._clicks_by_people = self._curve(looked_up)
-        actual, supposed = self._cost(seen), self._supposed(typical)
-        estimate = _Estimate()
-        estimate.add(self._supposed(unseen), supposed.factors(actual))
+        estimate = self._supposed(unseen)
+        estimate.unsure = {ACTIVITIES, CLICKS, *(one.name for one in self._readers)}
+        if estimate.sums[DETAILS]:
+            estimate.unsure.add(DETAILS)
+        estimate.correct(self._supposed(typical), self._cost(seen))
         return estimate
 
     def _curve(self, looked_up: list[Activity]) -> list[tuple[float, float]]:
@@ -308,24 +309,14 @@ class Planner:
         """Ask for activities' counters, ten by ten, if anything depends on them."""
         if not self._readers:
             return
-        ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
-        try:
-            ids = [activity.campaign_activity_id for activity in activities]
-            starts = range(0, len(ids), IDS_PER_STATS_REQUEST)
-            answers = [
-                ahead.submit(
-                    self._account.count(ids[start : start + IDS_PER_STATS_REQUEST])
-                )
-                for start in starts
-            ]
-            counters: dict[str, Counters] = {}
-            for answer in answers:
-                counters.update(next(iter(answer)))
-        finally:
-            ahead.close()
+        ids = [activity.campaign_activity_id for activity in activities]
+        starts = range(0, len(ids), IDS_PER_STATS_REQUEST)
+        chunks = [ids[start : start + IDS_PER_STATS_REQUEST] for start in starts]
+        counters: dict[str, Counters] = {}
+        for answer in self._fetched([self._account.count(chunk) for chunk in chunks]):
+            counters.update(answer)
         for activity in activities:
-            known = counters.get(activity.campaign_activity_id, UNKNOWN)
-            activity.counters = known
+            activity.counters = counters.get(activity.campaign_activity_id, UNKNOWN)
         self._plan.counted = len(activities)
 
     def _cost(self, activities: list[Activity]) -> _Estimate:
