@@ -293,7 +293,7 @@ def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
         message = "--in-place needs a FILE, and no --output"
         raise click.UsageError(message)
     if in_place:
-        return Path(file)
+        return Path(file).resolve()
     if output and file != STDIN and Path(output).resolve() == Path(file).resolve():
         message = "--output is FILE itself: say --in-place to write over it"
         raise click.UsageError(message)

@@ -161,23 +161,23 @@ def test_only_some_campaigns_and_links_can_be_planned_for(sandbox: Sandbox) -> N
     compare(plan, counts)
 
 
-def test_a_changed_catalog_page_size_changes_how_many_pages_are_expected() -> None:
-    """The bookmark's window is read again, and one row below it ends the reading."""
-    account = generate(campaigns=3, clicks=0)
-    activity = account.clickable()[0]
+def test_pages_of_a_long_report_are_planned_from_its_bookmark() -> None:
+    """New clicks, the 25 within the lookback before, and one that ends the reading."""
+    account = Account()
+    activity = account.add_campaign().activities[0]
     for hours in range(200):
         account.add_click(activity, account.now - timedelta(hours=hours))
+    config: dict[str, Any] = {"page_size": 10, "hot_days": 0}
     with Sandbox(account) as sandbox:
-        catalog = select("email_clicks")
-        config: dict[str, Any] = {"page_size": 10, "hot_days": 0}
-        _, state = made(sandbox, None, catalog, **config)
+        _, state = made(sandbox, None, select("email_clicks"), **config)
         account.advance(hours=1)
-        account.add_clicks(7, emails=1)
-        newest = account.clickable()[-1]
-        plan = planned(sandbox, None, state, catalog, **config)
-        counts, _ = made(sandbox, state, catalog, **config)
-        assert newest.clicks
-        assert plan.requests["email_clicks"].value == counts["clicks"]
+        for _ in range(7):
+            account.add_click(activity)
+        plan = planned(sandbox, None, state, select("email_clicks"), **config)
+        counts, _ = made(sandbox, state, select("email_clicks"), **config)
+    assert counts["clicks"] == plan.requests["email_clicks"].value == 4
+    assert not plan.requests["email_clicks"].exact
+    assert (plan.clicks.value, plan.clicks.exact) == (7, True)
 
 
 @pytest.mark.parametrize("detection", ["exact", "fast"])

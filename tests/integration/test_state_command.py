@@ -133,7 +133,6 @@ def test_a_state_goes_from_meltano_through_a_reset_and_back(
     failed = meltano.shell(pipe.format("unknown"))
     assert failed.returncode == 1
     assert "The state knows no activity unknown" in failed.stderr
-    assert json.loads(meltano.shell(get).stdout) == {"singer_state": state}
     done = meltano.shell(pipe.format(activity))
     assert done.returncode == 0, done.stderr
     after = json.loads(meltano.shell(get).stdout)["singer_state"]
