@@ -43,14 +43,20 @@ def read_config_file(path: str) -> dict[str, Any]:
     return read_json_file("config", path)
 
 
-def read_json_file(kind: str, path: str) -> dict[str, Any]:
-    """Return the JSON object in a file, or on stdin (``-``).
+def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Args:
+        kind: What the file is: config, state or catalog.
+        path: Where it is.
+        stdin: Whether ``-`` means stdin.
 
     Raises:
         InputError: It cannot be read, or holds something else.
     """
+    opener = click.open_file if stdin else open
     try:
-        with click.open_file(path, encoding="utf-8") as file:
+        with opener(path, encoding="utf-8") as file:
             return _object(kind, file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
