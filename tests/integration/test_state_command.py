@@ -121,19 +121,20 @@ def test_a_state_goes_from_meltano_through_a_reset_and_back(
     state = run_tap(sandbox).state
     (tmp_path / "state.json").write_text(json.dumps({"singer_state": state}), "utf-8")
     meltano = Meltano(tmp_path)
-    cc = f"{sys.executable} -m tap_cc_clicks.cli"
+    cc = f"{sys.executable} -m tap_cc_clicks.cli state"
     activity = sandbox.account.clickable()[-1].campaign_activity_id
     put = f"{meltano.meltano} state set --force dev:x --input-file"
     get = f"{meltano.meltano} state get dev:x"
     assert meltano.shell(f"{put} state.json").returncode == 0
-    shown = meltano.shell(f"{get} | {cc} state show --json")
-    totals = json.loads(shown.stdout)["totals"]
-    assert totals["rows"] == len(sandbox.account.rows())
-    pipe = f"{get} | {cc} state reset - --activity {{}} | {put} /dev/stdin"
-    failed = meltano.shell(pipe.format("unknown"))
+    reset_unknown = f"{cc} reset state.json --activity unknown"
+    failed = meltano.shell(f"{reset_unknown} | {put} /dev/stdin")
     assert failed.returncode == 1
     assert "The state knows no activity unknown" in failed.stderr
-    done = meltano.shell(pipe.format(activity))
+    given = f"{get} | tee got.json"
+    wanted = f"{cc} reset - --activity {activity}"
+    done = meltano.shell(f"{given} | {wanted} | {put} /dev/stdin")
     assert done.returncode == 0, done.stderr
+    got = json.loads((tmp_path / "got.json").read_text("utf-8"))
+    assert got == {"singer_state": state}
     after = json.loads(meltano.shell(get).stdout)["singer_state"]
     assert after == reset(state, "--activity", activity)
