@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -59,6 +61,18 @@ class Settings:
         values["url_ids"] = tuple(dict.fromkeys(values["url_ids"] or ()))
         values["start_date"] = values["start_date"] and moment(values["start_date"])
         return cls(**values)
+
+
+def with_numbers(
+    config: Mapping[str, Any], schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a config from the environment, its numbers read; wrong ones stay text."""
+    found = dict(config)
+    for name, value in config.items():
+        if "number" in schema["properties"].get(name, {}).get("type", ()):
+            with suppress(ValueError):
+                found[name] = json.loads(value)
+    return found
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ def main() -> None:
     try:
         from tap_cc_clicks.cli.commands import cc_clicks  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "rich":
+        if error.name not in {"dotenv", "rich"}:
             raise
         sys.exit("cc-clicks needs more packages: pip install 'tap-cc-clicks[cli]'")
     cc_clicks()

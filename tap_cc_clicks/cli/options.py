@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
+from typing_extensions import override
 
 from tap_cc_clicks.inputs import read_config_file
 from tap_cc_clicks.tap import TapCCClicks
@@ -26,14 +28,27 @@ json_option = click.option(
 )
 
 
-def console() -> Console:
+class CommandTap(TapCCClicks):
+    """The tap as a command uses it: Ctrl-C ends the command at once."""
+
+    @override
+    def _setup_signal_handlers(self) -> None:
+        pass
+
+
+def console(*, stderr: bool = False) -> Console:
     """Return where people read: colours and lines only in a terminal."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, stderr=stderr)
+
+
+def printable(value: object) -> str:
+    """Return what a server sent, without characters that steer a terminal."""
+    return "".join(char for char in str(value) if char.isprintable())
 
 
 def tap_of(
     configs: Sequence[str], *, validated: bool = True, **inputs: Any
-) -> TapCCClicks:
+) -> CommandTap:
     """Return the tap with the settings that a person named.
 
     Args:
@@ -45,10 +60,13 @@ def tap_of(
         ConfigValidationError: Settings are wrong.
         InputError: A file cannot be used.
     """
+    if "ENV" in configs:
+        # The SDK looks for .env beside its own files, not where a person is.
+        load_dotenv(find_dotenv(usecwd=True))
     settings: dict[str, Any] = {}
     for path in configs:
         settings.update(read_config_file(path) if path != "ENV" else {})
-    return TapCCClicks(
+    return CommandTap(
         config=settings,
         parse_env_config="ENV" in configs,
         validate_config=validated,

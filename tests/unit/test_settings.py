@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.settings import Settings, with_numbers
 from tap_cc_clicks.tap import TapCCClicks
 
 MISSING = (
@@ -112,3 +112,11 @@ def test_every_setting_is_explained_and_secrets_are_marked() -> None:
         assert properties[name]["description"]
     secrets = {name for name, one in properties.items() if one.get("secret")}
     assert secrets == {"client_secret", "refresh_token", "access_token"}
+
+
+def test_fractions_in_the_environment_are_read() -> None:
+    """What is no number stays text, for validation to name."""
+    schema = TapCCClicks.config_jsonschema
+    told = {"lookback": "1.5", "hot_days": "two", "client_id": "7"}
+    assert with_numbers(told, schema) == {**told, "lookback": 1.5}
+    assert "hot_days must be of type number" in problems(hot_days="two")
