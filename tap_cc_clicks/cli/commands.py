@@ -11,7 +11,9 @@ from typing_extensions import override
 from tap_cc_clicks.cli.check import check
 from tap_cc_clicks.cli.demo import demo
 from tap_cc_clicks.cli.login import login
+from tap_cc_clicks.cli.plan import plan
 from tap_cc_clicks.cli.sandbox import sandbox
+from tap_cc_clicks.cli.state import state
 
 
 class _Commands(click.Group):
@@ -37,3 +39,5 @@ cc_clicks.add_command(login)
 cc_clicks.add_command(check)
 cc_clicks.add_command(sandbox)
 cc_clicks.add_command(demo)
+cc_clicks.add_command(plan)
+cc_clicks.add_command(state)

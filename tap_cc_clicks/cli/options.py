@@ -45,12 +45,15 @@ def printable(value: object) -> str:
     return "".join(char for char in str(value) if char.isprintable())
 
 
-def tap_of(configs: Sequence[str], *, validated: bool = True) -> CommandTap:
+def tap_of(
+    configs: Sequence[str], *, validated: bool = True, **inputs: Any
+) -> CommandTap:
     """Return the tap with the settings that a person named.
 
     Args:
         configs: Paths of JSON files, and ENV for the environment.
         validated: Whether wrong settings are refused; sign-in comes before credentials.
+        inputs: A state, a catalog, as the tap itself takes them.
 
     Raises:
         ConfigValidationError: Settings are wrong.
@@ -63,4 +66,5 @@ def tap_of(configs: Sequence[str], *, validated: bool = True) -> CommandTap:
         config=settings,
         parse_env_config="ENV" in configs,
         validate_config=validated,
+        **inputs,
     )
