@@ -15,7 +15,7 @@ from typing_extensions import override
 from tap_cc_clicks.auth import ConstantContactAuthenticator
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
-from tap_cc_clicks.settings import Settings, problems
+from tap_cc_clicks.settings import Settings, problems, with_numbers
 from tap_cc_clicks.state import PacedStateWriter, load, stamp
 from tap_cc_clicks.writer import PageWriter
 
@@ -132,6 +132,7 @@ class RunTap(Tap, abc.ABC):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings, in sentences that repeat no value."""
+        self._config = with_numbers(self._config, self.config_jsonschema)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:
             summary = "Config validation failed"

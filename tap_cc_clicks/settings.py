@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cc_clicks.parsing import moment
@@ -59,6 +60,33 @@ class Settings:
         values["url_ids"] = tuple(dict.fromkeys(values["url_ids"] or ()))
         values["start_date"] = values["start_date"] and moment(values["start_date"])
         return cls(**values)
+
+
+def with_numbers(
+    config: Mapping[str, Any], schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a config with the numbers in it read.
+
+    The SDK leaves those of environment variables as text, unless they are integers.
+    """
+    return {
+        name: _number(value) if "number" in _types(schema, name) else value
+        for name, value in config.items()
+    }
+
+
+def _types(schema: Mapping[str, Any], name: str) -> list[str]:
+    types: list[str] = schema["properties"].get(name, {}).get("type", [])
+    return types
+
+
+def _number(value: object) -> object:
+    try:
+        return (
+            msgspec.json.decode(value, type=float) if isinstance(value, str) else value
+        )
+    except msgspec.DecodeError:
+        return value
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
