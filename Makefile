@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
+	$(VENV)/airflow/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help test lint unit demo bench settings catalogs clean
@@ -13,10 +14,13 @@ help: ## Show this help
 
 test: lint unit ## Run every check and every test
 
-lint: $(VENV)/dev/.done ## Run the linters and type checkers
+lint: $(VENV)/dev/.done $(VENV)/dagster/.done ## Run the linters and type checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=examples/dagster $(BIN)/mypy \
+		--python-executable $(VENV)/dagster/bin/python \
+		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
