@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
-	$(VENV)/airflow/.done
+	$(VENV)/airflow/.done $(VENV)/target-jsonl/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help test lint unit demo bench settings catalogs clean
@@ -14,10 +14,12 @@ help: ## Show this help
 
 test: lint unit ## Run every check and every test
 
-lint: $(VENV)/dev/.done $(VENV)/dagster/.done ## Run the linters and type checkers
+lint: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done ## Run the linters and type checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-executable $(VENV)/airflow/bin/python \
+		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
 	MYPYPATH=examples/dagster $(BIN)/mypy \
 		--python-executable $(VENV)/dagster/bin/python \
 		examples/dagster/agency/*.py tests/examples/in_dagster/*.py

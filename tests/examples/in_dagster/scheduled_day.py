@@ -15,11 +15,15 @@ from agency.definitions import clicks, defs, every_day
 def main(api_key: dict[str, Any]) -> None:
     """Run what the schedule asks for, and print what became of each account."""
     instance = dg.DagsterInstance.get()
-    context = dg.build_schedule_context(
-        instance, scheduled_execution_time=datetime.now(timezone.utc)
+    tick = every_day.evaluate_tick(
+        dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=datetime.now(timezone.utc),
+            repository_def=defs.get_repository_def(),
+        )
     )
     outcomes = []
-    for request in every_day(context):
+    for request in tick.run_requests or []:
         result = defs.resolve_job_def(clicks.name).execute_in_process(
             run_config={"resources": {"api_key": {"config": api_key}}},
             partition_key=request.partition_key,
