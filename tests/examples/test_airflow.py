@@ -58,7 +58,7 @@ def test_the_dag_loads_with_its_pool_and_its_order(loaded: dict[str, Any]) -> No
 def test_the_command_loads_an_account_from_its_state(
     loaded: dict[str, Any], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A second run asks for what is new; a target that failed moves no state."""
+    """Neither a target that failed nor a quota that is spent moves its state."""
     commands = tool("dev", "tap-cc-clicks"), tool("target-jsonl", "target-jsonl")
     folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
     settings = settings_of(sandbox.config)
@@ -81,6 +81,11 @@ def test_the_command_loads_an_account_from_its_state(
     assert load(TARGET="false") != 0
     assert not (folder / "state.json").exists()
     assert load() == 0
+    waited = (folder / "state.json").stat().st_mtime_ns
+    sandbox.limits.per_day = 0
+    assert load() == 0
+    assert (folder / "state.json").stat().st_mtime_ns == waited
+    sandbox.limits.per_day = None
     sandbox.account.add_clicks(9)
     sandbox.log.clear()
     assert load() == 0

@@ -78,7 +78,7 @@ class Agency:
             env={**self.environment, **more},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=150,
+            timeout=300,
             check=True,
         ).stdout
 

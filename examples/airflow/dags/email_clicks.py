@@ -20,10 +20,11 @@ export TAP_CC_CLICKS_REFRESH_TOKEN="${!token}"
 export TAP_CC_CLICKS_TOKEN_STORE="$PWD/tokens.json"
 state=()
 [ -e state.json ] && state=(--state state.json)
-tap-cc-clicks --config ENV "${state[@]}" | ${TARGET:-target-jsonl} | tail -n 1 > new
+tap-cc-clicks --config ENV "${state[@]}" | ${TARGET:-target-jsonl} | tail -n 1 > last
 code=$?
-if python3 -m json.tool new > /dev/null 2>&1 && ! cmp -s new state.json; then
-    mv new state.json
+# Sorted, since the same state may be written in another order.
+if python3 -m json.tool --sort-keys --no-indent last new 2> /dev/null; then
+    cmp -s new state.json || mv new state.json
 fi
 exit $code
 """

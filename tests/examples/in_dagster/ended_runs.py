@@ -9,7 +9,7 @@ import time
 
 import dagster as dg
 
-SECONDS = 120
+SECONDS = 240
 
 
 def main(expected: int) -> None:
