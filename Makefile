@@ -7,7 +7,7 @@ TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done 
 	$(VENV)/airflow/.done $(VENV)/target-jsonl/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings catalogs clean
+.PHONY: help test lint unit demo bench scale settings catalogs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -35,6 +35,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
+
+scale: $(VENV)/dev/.done ## Write the tables of docs/scale.md
+	$(BIN)/python tools/scale.py
 
 settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
 	$(BIN)/python tools/sync_settings.py

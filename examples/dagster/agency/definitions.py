@@ -74,7 +74,8 @@ def settings_of(account: str) -> dict[str, object]:
 
 def spent_today(instance: dg.DagsterInstance) -> int:
     """Return how many requests all runs have observed since the API's day began."""
-    midnight = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0)
+    now = datetime.now(timezone.utc)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = dg.AssetRecordsFilter(EMAIL_CLICKS, after_timestamp=midnight.timestamp())
     spent, cursor, more = 0, None, True
     while more:
