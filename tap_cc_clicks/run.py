@@ -149,8 +149,8 @@ class RunTap(Tap, abc.ABC):
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         checked = load(state, self.streams)
-        super().load_state(checked)
         stamp(self.state)
+        super().load_state(checked)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
