@@ -3,23 +3,35 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
+	$(VENV)/airflow/.done $(VENV)/target-jsonl/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint audit chaos unit demo bench settings catalogs clean
+.PHONY: help test lint audit chaos unit demo bench scale settings picture catalogs \
+	constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 test: lint audit unit ## Run every check and every test
 
-lint: $(VENV)/dev/.done ## Run the linters and type checkers
+lint: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done ## Run the linters and type checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-executable $(VENV)/airflow/bin/python \
+		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
+	MYPYPATH=examples/dagster $(BIN)/mypy \
+		--python-executable $(VENV)/dagster/bin/python \
+		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 
 audit: $(VENV)/dev/.done ## Look for known vulnerabilities in what an install brings
 	$(BIN)/python tools/audit.py
@@ -36,11 +48,22 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
 
-settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
+scale: $(VENV)/dev/.done ## Write the tables of docs/scale.md
+	$(BIN)/python tools/scale.py
+
+settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 	$(BIN)/python tools/sync_settings.py
+
+picture: $(VENV)/dev/.done ## Record cc-clicks login for the README
+	$(BIN)/python -m tools.record_login
 
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
 	$(BIN)/python tools/write_catalogs.py
+
+constraints: $(VENV)/meltano/.done ## Pin anew what the development environment installs
+	$(VENV)/meltano/bin/uv pip compile pyproject.toml --group dev --extra cli \
+		--extra sandbox --universal --python-version 3.10 --no-annotate --no-header \
+		--upgrade --quiet --output-file constraints.txt
 
 clean: ## Remove environments, caches and the demo's data
 	rm -rf $(VENV) .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis demo/data

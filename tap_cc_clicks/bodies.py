@@ -87,7 +87,7 @@ def _hang_up(response: requests.Response) -> None:
     # The response may be over by now. Its thread waits within the socket: only a
     # shutdown wakes it.
     with (
-        suppress(OSError, ValueError),
+        suppress(AttributeError, OSError, ValueError),
         socket.fromfd(
             response.raw.fileno(), socket.AF_INET, socket.SOCK_STREAM
         ) as connection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +19,7 @@ from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_cc_clicks.limits import QuotaExceededError
+from tap_cc_clicks.network import unanswered
 from tap_cc_clicks.pagination import Envelope, NextLinkPaginator
 from tap_cc_clicks.parsing import body_of, decode
 from tap_cc_clicks.progress import RunCounter, SilentTimer
@@ -174,13 +176,14 @@ class ConstantContactStream(RESTStream[Any]):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Sync, and leave the state behind whatever happens."""
+        """Sync, and leave state and counts behind whatever happens."""
         try:
             yield from super()._sync_records(context, write_messages=write_messages)
         finally:
             # In BATCH mode records may still wait for their message.
             if write_messages and not context:
                 self._tap.state_writer.flush(self.tap_state)
+                self.run.tell_counts()
 
     @override
     def finalize_state_progress_markers(
@@ -287,7 +290,7 @@ class ConstantContactStream(RESTStream[Any]):
 
     @override
     def backoff_handler(self, details: Details) -> None:
-        error = details.get("exception")
+        error: Any = details.get("exception")
         self.logger.warning(
             "Trying again in %.1f s: %s", details.get("wait"), _reason(error)
         )
@@ -320,7 +323,8 @@ class ConstantContactStream(RESTStream[Any]):
 
     @cached_property
     def _record_counter(self) -> RunCounter:
-        return RunCounter(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: self.name})
+        tags = {metrics.Tag.STREAM: self.name}
+        return self.run.counter(metrics.Metric.RECORD_COUNT, tags)
 
     @override
     def get_record_counter(
@@ -334,7 +338,8 @@ class ConstantContactStream(RESTStream[Any]):
 
     @override
     def get_http_request_counter(self) -> metrics.Counter:
-        return self.run.request_counter
+        # Never heard: the gate counts, and leaves no refused or repeated request out.
+        return RunCounter(metrics.Metric.HTTP_REQUEST_COUNT, log_interval=math.inf)
 
 
 def error_keys(content: bytes) -> list[str]:
@@ -351,11 +356,10 @@ def error_keys(content: bytes) -> list[str]:
     return [key for key in keys if isinstance(key, str)]
 
 
-def _reason(error: object) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, RetriableAPIError):
         return str(error)
-    # What requests says names the whole URL.
-    return f"no answer ({type(error).__name__})"
+    return f"no answer ({unanswered(error)})"
 
 
 def _given_up(prepared: requests.PreparedRequest, error: Exception) -> str:

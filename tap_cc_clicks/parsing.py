@@ -122,14 +122,20 @@ def now() -> str:
     return format_moment(datetime.fromtimestamp(time.time(), timezone.utc))
 
 
+def hours_since(text: str) -> float:
+    """Return the hours that have passed since a moment."""
+    return (datetime.now(timezone.utc) - strptime_to_utc(text)) / timedelta(hours=1)
+
+
 def this_hour() -> int:
     """Return the hours since 1970."""
     return int(time.time() // SECONDS_PER_HOUR)
 
 
 def is_recent(hour: int, hours: float) -> bool:
-    """Tell whether less than so many hours have passed since an hour of then.
+    """Tell whether an hour of then is no longer ago than so many hours.
 
-    One that is yet to come was noted by a clock that was wrong: that is long ago.
+    The hour that has begun counts as a whole one: nothing is put off too long. One that
+    is yet to come was noted by a clock that was wrong, and counts as long ago.
     """
-    return 0 <= this_hour() - hour < hours
+    return 0 <= this_hour() - hour <= hours - 1

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Tap, metrics
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
 from tap_cc_clicks.auth import ConstantContactAuthenticator
 from tap_cc_clicks.hush import hush_queries
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
-from tap_cc_clicks.settings import Settings, problems
+from tap_cc_clicks.settings import Settings, from_environment, problems
 from tap_cc_clicks.state import PacedStateWriter, load, stamp
 from tap_cc_clicks.writer import PageWriter
 
@@ -57,16 +58,31 @@ class Run:
         hush_queries()
         self.settings = Settings.from_config(config, schema)
         self.authenticator = ConstantContactAuthenticator(config)
+        self._counters: list[RunCounter] = []
         self.gate = RequestGate(
-            self.settings.requests_per_second, self.settings.max_requests
+            self.settings.requests_per_second,
+            self.settings.max_requests,
+            self.counter(metrics.Metric.HTTP_REQUEST_COUNT),
         )
         self.session = PacedSession(self.gate, self.settings.concurrency)
         self.progress = Progress(logger, self.gate)
         self.failures = 0
-        self.request_counter = RunCounter(metrics.Metric.HTTP_REQUEST_COUNT)
         self.signum: int | None = None
         self._logger = logger
         self._end_told = False
+
+    def counter(
+        self, metric: metrics.Metric, tags: dict[Any, Any] | None = None
+    ) -> RunCounter:
+        """Return a counter that tells the rest of its count however the run ends."""
+        self._counters.append(RunCounter(metric, tags))
+        return self._counters[-1]
+
+    def tell_counts(self) -> None:
+        """Log what was counted since each counter last spoke."""
+        for counter in self._counters:
+            if counter.value:
+                counter.exit()
 
     def beat(self) -> None:
         """Tell progress, and obey a signal.
@@ -116,6 +132,12 @@ class RunTap(Tap, abc.ABC):
     def _paced_state_writer(self) -> PacedStateWriter:
         return PacedStateWriter(self.message_writer)
 
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings in the environment."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings, in sentences that repeat no value."""
@@ -129,8 +151,8 @@ class RunTap(Tap, abc.ABC):
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         checked = load(state, self.streams)
-        super().load_state(checked)
         stamp(self.state)
+        super().load_state(checked)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

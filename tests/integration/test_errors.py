@@ -276,3 +276,17 @@ def test_a_listing_without_end_is_fatal(
     message, _ = failing(sandbox, Fault("new_next", match="/emails$"))
     assert "The pages of /v3/emails come to no end" in message
     assert sandbox.log.counts()["campaigns"] == 21
+
+
+def test_a_campaign_without_a_moment_of_its_last_change_is_read(
+    sandbox: Sandbox,
+) -> None:
+    """It was taken for one that had not changed, and its clicks were never read."""
+    sandbox.faults.rules.append(Fault("bad_row", "/emails$", field="updated_at"))
+    activity = sandbox.account.clickable()[0]
+    campaign = sandbox.account.campaigns[activity.campaign_id]
+    run: dict[str, Any] = {"campaign_ids": [campaign.campaign_id], "page_size": 1}
+    output = run_tap(sandbox, **run)
+    expected = [one.row for each in campaign.activities for one in each.clicks]
+    assert rows(output.records("email_clicks")) == rows(expected)
+    assert expected
