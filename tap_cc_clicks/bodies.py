@@ -38,7 +38,7 @@ def read_body(response: requests.Response) -> None:
     body = bytearray()
     # Taken away, so that urllib3 leaves the unpacking to us: it may unpack a chunk as a
     # whole, however large it becomes.
-    encoding = response.raw.headers.pop("Content-Encoding", "identity")
+    encoding = response.raw.headers.pop("Content-Encoding", "identity").lower()
     with _time_limit(response):
         for piece in _unpacked(response.iter_content(CHUNK_BYTES), encoding):
             body += piece

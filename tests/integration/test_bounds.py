@@ -40,6 +40,15 @@ def test_a_body_that_trickles_in_is_cut_off(
     assert time.monotonic() - began < 20
 
 
+def test_a_body_that_came_in_time_is_left_alone(sandbox: Sandbox) -> None:
+    """Its clock may run out just as it is over."""
+    url = f"{sandbox.api_url}/emails"
+    with requests.get(url, headers=sandbox.headers, stream=True, timeout=9) as response:
+        bodies.read_body(response)
+        bodies._hang_up(response)
+        assert response.json()["campaigns"]
+
+
 def test_a_token_that_trickles_in_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
