@@ -201,7 +201,7 @@ class Account:
         return Activity(
             campaign,
             str(activity_id),
-            has_reports=row.get("role") in ROLES_WITH_REPORTS,
+            has_reports=str(row.get("role")) in ROLES_WITH_REPORTS,
             record=self._record(campaign, str(activity_id), row.get("role")),
             hot=self._is_hot(campaign),
         )
@@ -260,7 +260,7 @@ class Account:
         answer = self._endpoints.stats.fetch({"campaign_activity_ids": ids})
         return {
             str(result.get("campaign_activity_id")): Counters.from_result(result)
-            for result in answer.get("results") or ()
+            for result in _objects(answer.get("results"))
         }
 
     def remember(self, campaign: Campaign) -> None:
@@ -291,3 +291,9 @@ class Account:
 
     def _warn(self, message: str, *args: object) -> None:
         self._endpoints.campaigns.logger.warning(message, *args)
+
+
+def _objects(rows: object) -> list[dict[str, Any]]:
+    """Return the objects in what should be a list of them."""
+    listed = rows if isinstance(rows, list) else []
+    return [row for row in listed if isinstance(row, dict)]

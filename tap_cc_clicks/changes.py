@@ -46,7 +46,8 @@ class Counters:
     @classmethod
     def from_result(cls, result: Mapping[str, Any]) -> Counters:
         """Read one of the ``results`` of the stats endpoint."""
-        told = result.get("stats") or {}
+        told = result.get("stats")
+        told = told if isinstance(told, dict) else {}
         stats = {name: count for name, count in told.items() if isinstance(count, int)}
         refreshed = moment_or_none(result.get("last_refresh_time"))
         return cls(stats.get("em_clicks_all"), refreshed, stats)

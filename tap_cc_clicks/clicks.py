@@ -112,7 +112,11 @@ class ClickReport:
 
 def _tolerated(row: Row) -> Click:
     """Return a row that is not quite as documented."""
-    known = {name: row[name] for name in Click.__struct_fields__ if name in row}
+    known = {
+        name: str(row[name])
+        for name in Click.__struct_fields__
+        if row.get(name) is not None
+    }
     for name in REQUIRED:
-        known[name] = str(known.get(name) or "")
+        known[name] = str(row.get(name) or "")
     return Click(**known)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import backoff
 import requests
+from msgspec import Struct
 from singer_sdk import RESTStream, StreamSchema, metrics
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SkippableAPIError
 from singer_sdk.schema.source import SchemaDirectory
@@ -68,6 +69,8 @@ UNANSWERED = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+# What a JSON object is decoded into.
+OBJECTS = (dict, Struct)
 RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
@@ -235,8 +238,8 @@ class ConstantContactStream(RESTStream[Any]):
         except ValueError:
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message, response) from None
-        if not isinstance(body, (dict, Envelope)) or (
-            self.records_key and not isinstance(self._rows(body), list)
+        if not isinstance(body, OBJECTS) or (
+            self.records_key and not _is_list_of_objects(self._rows(body))
         ):
             message = f"The answer of {path} has no {self.records_key or 'object'}"
             raise RetriableAPIError(message, response)
@@ -340,6 +343,10 @@ class ConstantContactStream(RESTStream[Any]):
     def get_http_request_counter(self) -> metrics.Counter:
         # Never heard: the gate counts, and leaves no refused or repeated request out.
         return RunCounter(metrics.Metric.HTTP_REQUEST_COUNT, log_interval=math.inf)
+
+
+def _is_list_of_objects(rows: object) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, OBJECTS) for row in rows)
 
 
 def error_keys(content: bytes) -> list[str]:

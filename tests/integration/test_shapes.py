@@ -1,0 +1,105 @@
+"""Answers not shaped as documented: read as far as they can be, or one sentence.
+
+A run ended in a traceback for each of these.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from tap_cc_clicks.sandbox.api import Answer
+from tests.support import clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
+def misshape(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint: str,
+    values: dict[str, Any],
+    within: str | None = None,
+) -> None:
+    """Let an endpoint answer with these values, or have them in each of its rows."""
+    answers = sandbox.api.endpoint
+
+    def misshapen(handler: Any, query: Any) -> Answer:
+        reply = handler(query)
+        body = msgspec.json.decode(reply.body)
+        for changed in body.get(within, ()) if within else [body]:
+            changed.update(values)
+        return Answer(reply.status, msgspec.json.encode(body))
+
+    def answering(path: str) -> Any:
+        name, handler = answers(path)
+        return name, partial(misshapen, handler) if name == endpoint else handler
+
+    monkeypatch.setattr(sandbox.api, "endpoint", answering)
+
+
+@pytest.mark.parametrize("row", [1, None, []])
+@pytest.mark.parametrize(
+    ("endpoint", "key"),
+    [
+        ("campaigns", "campaigns"),
+        ("campaign", "campaign_activities"),
+        ("links", "link_click_counts"),
+        ("clicks", "tracking_activities"),
+    ],
+)
+def test_rows_that_are_no_objects_end_in_a_sentence(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint: str,
+    key: str,
+    row: Any,
+) -> None:
+    """As any other answer of a wrong shape does, after other tries."""
+    misshape(sandbox, monkeypatch, endpoint, {key: [row]})
+    with pytest.raises(FatalSyncError, match=f"has no {key}"):
+        run_tap(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "within", "values"),
+    [
+        ("stats", None, {"results": 1}),
+        ("stats", None, {"results": [1, None, []]}),
+        ("stats", "results", {"stats": "many"}),
+        ("stats", "results", {"stats": {"em_clicks_all": "12"}}),
+        ("stats", "results", {"last_refresh_time": 12}),
+        ("campaigns", "campaigns", {"updated_at": 12}),
+        ("clicks", "tracking_activities", {"deleted_at": []}),
+        ("links", "link_click_counts", {"unique_clicks": "x"}),
+    ],
+)
+def test_values_that_can_be_done_without_cost_no_click(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint: str,
+    within: str | None,
+    values: dict[str, Any],
+) -> None:
+    """Counters that cannot be read are counters that are not known."""
+    misshape(sandbox, monkeypatch, endpoint, values, within)
+    assert rows(clicks(run_tap(sandbox)).values()) == rows(sandbox.account.rows())
+
+
+@pytest.mark.parametrize("device", [1, [], {}])
+def test_a_text_that_is_none_is_made_one(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, device: Any
+) -> None:
+    """A loader would refuse the row, and the tap could not tell clicks apart by it."""
+    values = {"device_type": device}
+    misshape(sandbox, monkeypatch, "clicks", values, "tracking_activities")
+    found = run_tap(sandbox).records("email_clicks")
+    assert len(found) == len(sandbox.account.rows())
+    assert {one["device_type"] for one in found} == {str(device)}
