@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
+LOADERS := $(patsubst %,$(VENV)/target-%/.done,postgres snowflake jsonl duckdb csv)
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(LOADERS)
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings catalogs clean
+.PHONY: help test lint unit demo bench loaders settings catalogs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,6 +30,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
+
+loaders: $(VENV)/dev/.done $(LOADERS) ## Load a torture set and a million clicks by each loader
+	$(BIN)/python -m tests.loaders.run
 
 settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
 	$(BIN)/python tools/sync_settings.py

@@ -40,7 +40,9 @@ def execute_staged(
     """Execute a statement, with the user's stage made of tables."""
     if params:
         command, params = cursor._rewrite_with_params(command, params)
-    with Path(sys.argv[0]).with_name("statements.sql").open("a", encoding="utf-8") as log:
+    with (
+        Path(sys.argv[0]).with_name("statements.sql").open("a", encoding="utf-8") as log
+    ):
         log.write(f"{command};\n")
     if put := PUT.match(command):
         staged[put["stage"]].append(unquote(urlparse(put["file"]).path))
@@ -54,7 +56,9 @@ def execute_staged(
 
 def _rows(cursor: FakeSnowflakeCursor, files: list[str], casts: str) -> str:
     """Return the name of a view of what the loader selects from staged files."""
-    lines, rows = (f"{cursor._conn.database}.main.STAGED_{n}" for n in ("LINES", "ROWS"))
+    lines, rows = (
+        f"{cursor._conn.database}.main.STAGED_{n}" for n in ("LINES", "ROWS")
+    )
     cursor._duck_conn.execute(
         f"create or replace table {lines} as "
         "select json as LINE, row_number() over () as STAGED_LINE from "
