@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-from psycopg.rows import dict_row
 
 from demo.stack import Postgres, tool
 
@@ -29,8 +28,8 @@ DDL_KEY = re.compile(r"^\tPRIMARY KEY \((.+)\)", re.MULTILINE)
 # The server's own time zone must not matter.
 TIME_ZONE = "alter database postgres set timezone to 'America/New_York'"
 POSTGRES_TYPES = """
-    select attname as name, format_type(atttypid, atttypmod) as type,
-        attnum = any(coalesce(conkey, '{}')) as is_key
+    select attname, format_type(atttypid, atttypmod),
+        attnum = any(coalesce(conkey, '{}'))
     from pg_attribute
     left join pg_constraint on conrelid = attrelid and contype = 'p'
     where attrelid = %s::regclass and attnum > 0 order by attnum
@@ -133,13 +132,14 @@ class PostgresInsert(Loader):
     def table(self, name: str) -> Table:
         """Read a table."""
         where = f"{self._schema}.{name}"
-        with psycopg.connect(self._server.url, row_factory=dict_row) as connection:
+        with psycopg.connect(self._server.url) as connection:
             columns = connection.execute(POSTGRES_TYPES, [where]).fetchall()
             rows = connection.execute(f"select * from {where}".encode()).fetchall()
+        names = [column for column, *_ in columns]
         return Table(
-            {column["name"]: column["type"] for column in columns},
-            [column["name"] for column in columns if column["is_key"]],
-            [_with_plain_moments(row) for row in rows],
+            {column: kind for column, kind, _ in columns},
+            [column for column, _, is_key in columns if is_key],
+            [dict(zip(names, map(_plain, row), strict=True)) for row in rows],
         )
 
 
@@ -297,13 +297,6 @@ def everything(folder: Path, server: Postgres) -> list[Loader]:
     ]
 
 
-def _with_plain_moments(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _plain(value) if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
-
-
 def _with_moments_of(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of a file, its moments as those of a table."""
     return {
@@ -324,8 +317,10 @@ def _with_lists(rows: list[dict[str, Any]], read: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _plain(when: datetime) -> str:
-    if when.tzinfo:
-        when = when.astimezone(timezone.utc).replace(tzinfo=None)
-    # Not strftime(): it leaves the zeros of early years out.
-    return when.isoformat(timespec="microseconds")
+def _plain(value: Any) -> Any:
+    """Return a moment as text, in UTC; anything else as it is."""
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo:
+        value = value.astimezone(timezone.utc).replace(tzinfo=None)
+    return value.isoformat(timespec="microseconds")

@@ -22,11 +22,10 @@ import fakesnow
 from fakesnow.cursor import FakeSnowflakeCursor
 from target_snowflake.target import TargetSnowflake
 
-PUT = re.compile(r"put '(?P<file>[^']+)' '@~/target-snowflake/(?P<stage>[^']+)'", re.I)
+PUT = re.compile(r"put '(?P<file>[^']+)' '@~/target-snowflake/(?P<stage>[^']+)'")
 FROM_STAGE = re.compile(
     r"\(select (?P<casts>.+) from '@~/target-snowflake/(?P<stage>[^']+)'"
-    r"\(file_format => \S+\) QUALIFY",
-    re.I,
+    r"\(file_format => \S+\) QUALIFY"
 )
 NOT_EMULATED = [r"create or replace file format", r"drop file format", r"remove '@~"]
 

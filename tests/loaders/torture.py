@@ -18,7 +18,7 @@ COLUMNS = (*TRUTH, "tracking_activity_type", "deleted_at")
 TEXTS = {
     "emoji": "👩‍👩‍👧‍👦 🇺🇳 👍🏽",
     "combining characters": "e\u0301 n\u0303 — not é ñ; Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L",
-    "right to left": "\u202bשלום, \u202eالعربية\u202c",
+    "right to left": "\u202bשלום, \u202eالعربية\u202c",  # noqa: RUF001
     "double quotes": 'Ann "the ""first""" Example',
     "single quotes": "O'Example ''",
     "quoted whole": '"all of it"',
@@ -117,9 +117,10 @@ def _torment(made: Account, activity: Activity) -> None:
     made.add_click(activity, url_id="goes")
     made.add_click(activity, url_id="renamed")
     made.add_click(activity, url_id="nameless", first_name=None, last_name=None)
-    contact = {"contact_id": made.uuid(), "device_type": "mobile"}
+    contact_id = made.uuid()
     for _ in range(3):
-        made.add_click(activity, url_id="alike", **contact)
+        alike = {"url_id": "alike", "contact_id": contact_id, "device_type": None}
+        made.add_click(activity, None, **alike)
 
 
 def go_on(made: Account) -> None:
@@ -141,13 +142,13 @@ def truth(made: Account) -> list[dict[str, Any]]:
     replaced = dict(UNSTORABLE.values())
     rows = []
     for row in made.rows():
-        name, when, gone = (
-            row.get(key) for key in ("last_name", "created_time", "deleted_at")
+        landed = dict.fromkeys(COLUMNS) | row
+        landed["last_name"] = replaced.get(
+            str(row.get("last_name")), row.get("last_name")
         )
-        fixed = {
-            "last_name": replaced.get(name, name),
-            "created_time": MOMENTS.get(when) or when.replace("Z", "000"),
-            "deleted_at": f"{gone}T00:00:00.000000" if gone else None,
-        }
-        rows.append({name: {**row, **fixed}.get(name) for name in COLUMNS})
+        when = str(row["created_time"])
+        landed["created_time"] = MOMENTS.get(when) or when.replace("Z", "000")
+        if row.get("deleted_at"):
+            landed["deleted_at"] = f"{row['deleted_at']}T00:00:00.000000"
+        rows.append(landed)
     return rows
