@@ -109,7 +109,7 @@ def a_million() -> str:
         ):
             took = pipe(service.config, None, loader, CLICKS_ONLY)
             lines.append([loader.name, f"{clicks:,}", *_figures(took, clicks)])
-            print(lines[-1], flush=True)
+            print(*lines[-1], sep="\t", flush=True)
     return _markdown(head, lines)
 
 
@@ -132,16 +132,16 @@ def written(text: str, part: str, table: str) -> str:
 
 
 def main() -> None:
-    """Run everything, and write the tables."""
+    """Run everything, and write the tables; the figures are printed as they come."""
     with tempfile.TemporaryDirectory() as folder:
         scenario = play(Path(folder))
+    tables = {
+        "loaders": matrix(scenario),
+        "types": types(scenario),
+        "million": a_million(),
+    }
     text = DOCS.read_text("utf-8")
-    for part, table in (
-        ("loaders", matrix(scenario)),
-        ("types", types(scenario)),
-        ("million", a_million()),
-    ):
-        print(table, flush=True)
+    for part, table in tables.items():
         text = written(text, part, table)
     DOCS.write_text(text, "utf-8")
 

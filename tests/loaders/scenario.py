@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Account
 
-TABLES = ("campaigns", "campaign_activities", "email_links", "email_clicks")
+TABLES = (
+    "campaigns",
+    "campaign_activities",
+    "campaign_activity_stats",
+    "email_links",
+    "email_clicks",
+)
 # As many at once as the machines that test this have processors.
 AT_ONCE = 2
 
