@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +93,18 @@ def test_every_recipe_is_tested_here() -> None:
     text = Path(__file__).read_text("utf-8")
     assert {name for name in RECIPES if f'"{name}"' not in text} == set()
     assert len(RECIPES) == PAGE.count("```yaml") - 1
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_command_takes_every_recipe(
+    sandbox: Sandbox, name: str, tmp_path: Path
+) -> None:
+    """In a process of its own: it once knew these settings only the second time."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**sandbox.config, **config_of(name)}), "utf-8")
+    command = [sys.executable, "-m", "tap_cc_clicks", "--config", str(path)]
+    output = subprocess.check_output(command, stderr=subprocess.DEVNULL)
+    assert b'"RECORD"' in output
 
 
 def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
