@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
 
 from tap_cc_clicks.tap import TapCCClicks
 
@@ -17,6 +22,13 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
+RECIPES = dict(
+    re.findall(
+        r"<!-- recipe: ([\w-]+) -->\n```yaml\n(.*?)```",
+        (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8"),
+        re.DOTALL,
+    )
+)
 TRUTH = (
     "campaign_activity_id",
     "contact_id",
@@ -115,3 +127,10 @@ def rows(records: Any) -> list[tuple[Any, ...]]:
     return sorted(
         (tuple(str(one.get(name)) for name in TRUTH) for one in records), key=repr
     )
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """Return the settings of a recipe of docs/recipes.md, with its variables put in."""
+    config = YAML(typ="safe").load(RECIPES[name])["config"]
+    expanded: dict[str, Any] = json.loads(os.path.expandvars(json.dumps(config)))
+    return expanded

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from tap_cc_clicks.sandbox import Sandbox, generate
-from tests.support import Output, clicks, run_tap
+from tests.support import RECIPES, Output, clicks, recipe, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
-RECIPE = re.compile(r"<!-- recipe: ([\w-]+) -->\n```yaml\n(.*?)```", re.DOTALL)
-RECIPES = dict(RECIPE.findall(PAGE))
 SALT, ACCOUNT = "s3cret" * 6, "north"
 PERSONAL = {"email_address", "first_name", "last_name"}
 DOMAINS = ("example.com", "Example.COM", "example.org", "notexample.com")
@@ -53,16 +47,9 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def config_of(name: str) -> dict[str, Any]:
-    """Return a recipe's settings, with the environment's variables put in."""
-    config = YAML(typ="safe").load(RECIPES[name])["config"]
-    expanded: dict[str, Any] = json.loads(os.path.expandvars(json.dumps(config)))
-    return expanded
-
-
 def cook(sandbox: Sandbox, name: str) -> tuple[Output, Output]:
     """Run the tap without and with a recipe; where it stands is no concern of maps."""
-    plain, mapped = run_tap(sandbox), run_tap(sandbox, **config_of(name))
+    plain, mapped = run_tap(sandbox), run_tap(sandbox, **recipe(name))
     assert (
         mapped.states[-1]["bookmarks"]["email_clicks"]
         == (plain.states[-1]["bookmarks"]["email_clicks"])
@@ -92,7 +79,6 @@ def test_every_recipe_is_tested_here() -> None:
     """By its name."""
     text = Path(__file__).read_text("utf-8")
     assert {name for name in RECIPES if f'"{name}"' not in text} == set()
-    assert len(RECIPES) == PAGE.count("```yaml") - 1
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -101,7 +87,7 @@ def test_the_command_takes_every_recipe(
 ) -> None:
     """In a process of its own: it once knew these settings only the second time."""
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({**sandbox.config, **config_of(name)}), "utf-8")
+    path.write_text(json.dumps({**sandbox.config, **recipe(name)}), "utf-8")
     command = [sys.executable, "-m", "tap_cc_clicks", "--config", str(path)]
     output = subprocess.check_output(command, stderr=subprocess.DEVNULL)
     assert b'"RECORD"' in output
@@ -122,7 +108,7 @@ def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("salt", ["", None])
 def test_without_its_key_the_hash_is_null(sandbox: Sandbox, salt: str | None) -> None:
     """Rather than one that can be undone."""
-    config = config_of("hash") | {"stream_map_config": {"salt": salt}}
+    config = recipe("hash") | {"stream_map_config": {"salt": salt}}
     output = run_tap(sandbox, **config)
     addresses = {one["email_address"] for one in output.records("email_clicks")}
     assert addresses == {None}
@@ -208,6 +194,6 @@ def test_every_stream_says_its_account(sandbox: Sandbox) -> None:
 
 def test_what_a_filter_dropped_comes_back_by_a_full_refresh(sandbox: Sandbox) -> None:
     """And not by a run that goes on."""
-    filtered = run_tap(sandbox, **config_of("domain"))
+    filtered = run_tap(sandbox, **recipe("domain"))
     assert not run_tap(sandbox, filtered.state, hot_days=0).records("email_clicks")
     assert len(clicks(run_tap(sandbox))) == len(sandbox.account.rows())

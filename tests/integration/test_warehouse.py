@@ -35,7 +35,7 @@ def landed(postgres: Postgres) -> list[dict[str, Any]]:
     columns = (
         "campaign_activity_id, contact_id, url_id, link_url, device_type, "
         "email_address, first_name, last_name, "
-        "to_char(created_time, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+        'to_char(created_time, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
     )
     with psycopg.connect(postgres.url) as connection:
         cursor = connection.execute(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from demo.stack import ROOT
+from tap_cc_clicks.sandbox import Sandbox, generate
 from tests.loaders import run
-from tests.loaders.loaders import Snowflake
+from tests.loaders.loaders import DuckDB, Snowflake
+from tests.loaders.piping import pipe
 from tests.loaders.scenario import Landing, Scenario, comparable, newest, play
+from tests.support import recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -111,3 +118,21 @@ def test_the_documented_tables_are_what_landed(scenario: Scenario) -> None:
     text = run.DOCS.read_text("utf-8")
     assert run.written(text, "loaders", run.matrix(scenario)) == text
     assert run.written(text, "types", run.types(scenario)) == text
+
+
+def test_two_accounts_share_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the recipe, which puts the account into the key."""
+    account = generate(campaigns=4, clicks=40)
+    loader = DuckDB(tmp_path / "duckdb")
+    with Sandbox(account) as sandbox:
+        for name in ("north", "south", "north"):
+            monkeypatch.setenv("CC_CLICKS_ACCOUNT", name)
+            pipe({**sandbox.config, **recipe("accounts")}, None, loader)
+    table = loader.table("email_clicks")
+    assert table.key == ["account_id", "click_id"]
+    assert Counter(row["account_id"] for row in table.rows) == {
+        "north": 40,
+        "south": 40,
+    }
