@@ -6,23 +6,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from demo.stack import Meltano, Postgres, settings_of
+from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.sandbox import Sandbox, generate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 LOOK_AGAIN = (
     "  .venv/dev/bin/python -m demo.psql 'select * from cc_clicks.email_clicks'"
 )
 DATA = Path(__file__).parent / "data"
-BAR_WIDTH = 40
 NEW_CLICKS = 250
 TOP_LINKS = """
     select link_url, count(*), count(distinct contact_id)
@@ -103,18 +100,8 @@ def show(postgres: Postgres) -> None:
     for link, clicks, people in query(postgres, TOP_LINKS):
         links.add_row(str(link), str(clicks), str(people))
     console.print(links)
-    chart("Clicks by device", query(postgres, BY_DEVICE))
-    chart("Clicks by hour (UTC)", query(postgres, BY_HOUR))
-
-
-def chart(title: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Draw a bar for each row."""
-    rows = list(rows)
-    most = max((int(count) for _, count in rows), default=1)
-    console.print(f"\n{title}", style="bold")
-    for label, count in rows:
-        bar = "█" * max(1, round(BAR_WIDTH * int(count) / most))
-        console.print(f"{label!s:>10} {bar} {count}", highlight=False)
+    chart(console, "Clicks by device", query(postgres, BY_DEVICE))
+    chart(console, "Clicks by hour (UTC)", query(postgres, BY_HOUR))
 
 
 def query(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:

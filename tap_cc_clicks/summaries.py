@@ -29,8 +29,10 @@ class Summaries(ConstantContactStream):
 
     def by_campaign(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary; none unless change detection is fast."""
-        if self.settings.change_detection != "fast":
-            return {}
+        return self.all() if self.settings.change_detection == "fast" else {}
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Return each campaign's summary, wanted or not."""
         return {
             str(row.get("campaign_id")): row for page in self.pages() for row in page
         }
@@ -51,7 +53,8 @@ class Summaries(ConstantContactStream):
         if self.settings.change_detection != "fast" or not check:
             return False
         known, _, hour = check.partition("@")
-        recent = this_hour() - int(hour) < self.settings.recheck_hours
+        # The hour that has begun counts as a whole one: a check is never late.
+        recent = this_hour() - int(hour) + 1 <= self.settings.recheck_hours
         return recent and known == fingerprint(summary)
 
 
