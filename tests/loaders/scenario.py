@@ -112,3 +112,10 @@ def comparable(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """Return clicks in a form and an order in which they can be compared."""
     columns = torture.COLUMNS
     return sorted((tuple(row.get(name) for name in columns) for row in rows), key=repr)
+
+
+def landed_as(loader: Loader, clicks: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return clicks as a loader holds them, with what it is known to lose."""
+    return comparable(
+        [{name: loader.lands(value) for name, value in one.items()} for one in clicks]
+    )

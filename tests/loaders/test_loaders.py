@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,7 +13,7 @@ from tap_cc_clicks.sandbox import Sandbox, generate
 from tests.loaders import run
 from tests.loaders.loaders import DuckDB, Snowflake
 from tests.loaders.piping import pipe
-from tests.loaders.scenario import Landing, Scenario, comparable, newest, play
+from tests.loaders.scenario import Scenario, comparable, landed_as, newest, play
 from tests.support import recipe
 
 if TYPE_CHECKING:
@@ -37,20 +37,12 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     return play(tmp_path_factory.mktemp("loaders"))
 
 
-def expected(landing: Landing, clicks: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return clicks as the loader holds them, with what it is known to lose."""
-    lands = landing.loader.lands
-    return comparable(
-        [{name: lands(value) for name, value in click.items()} for click in clicks]
-    )
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_every_click_lands_as_it_was_sent(scenario: Scenario, name: str) -> None:
     """Text, moments in UTC and nulls; clicks that look alike stay as many."""
     landing = scenario.landings[name]
     landed = comparable(landing.first["email_clicks"].rows)
-    assert landed == expected(landing, scenario.first)
+    assert landed == landed_as(landing.loader, scenario.first)
 
 
 @pytest.mark.parametrize("name", UPSERTING)
@@ -58,7 +50,7 @@ def test_a_second_run_updates_what_is_known(scenario: Scenario, name: str) -> No
     """Each click stands once, as it is now."""
     landing = scenario.landings[name]
     landed = comparable(landing.second["email_clicks"].rows)
-    assert landed == expected(landing, scenario.second)
+    assert landed == landed_as(landing.loader, scenario.second)
     assert landing.second["email_clicks"].key == ["click_id"]
     assert landing.second["email_links"].key == ["campaign_activity_id", "url_id"]
 
@@ -71,7 +63,7 @@ def test_of_what_is_appended_the_newest_row_is_right(
     landing = scenario.landings[name]
     rows = landing.second["email_clicks"].rows
     assert len(rows) > len(scenario.second)
-    assert comparable(newest(rows)) == expected(landing, scenario.second)
+    assert comparable(newest(rows)) == landed_as(landing.loader, scenario.second)
 
 
 @pytest.mark.parametrize("name", ALL)
