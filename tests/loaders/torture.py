@@ -76,6 +76,8 @@ MOMENTS = {
     "0001-01-01T00:00:00.000Z": "0001-01-01T00:00:00.000000",
 }
 DEVICES = ("computer", "mobile", "tablet", "other", "smart fridge", "MOBILE", "", None)
+# Clicks of each campaign but the last, as they usually are.
+ORDINARY = 60
 LISTS: tuple[list[str] | None, ...] = (
     [],
     None,
@@ -85,12 +87,15 @@ LISTS: tuple[list[str] | None, ...] = (
 
 
 def account() -> Account:
-    """Return the account; its clicks are told apart by ``url_id``."""
+    """Return the account; the last campaign's clicks are told apart by ``url_id``."""
     made = Account()
     for lists in LISTS:
         campaign = made.add_campaign(sent=made.now - timedelta(days=400))
         for activity in campaign.activities:
             activity.details["contact_list_ids"] = lists
+        for hours in range(ORDINARY):
+            when = made.now - timedelta(hours=hours)
+            made.add_click(campaign.activities[0], when)
     campaign = made.add_campaign(
         sent=made.now - timedelta(days=400), name=TEXTS["SQL"] + TEXTS["newline"]
     )
