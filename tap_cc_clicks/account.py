@@ -12,6 +12,7 @@ from tap_cc_clicks.changes import Counters, is_hot
 from tap_cc_clicks.client import GoneError
 from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.parsing import moment_or_none
+from tap_cc_clicks.state import with_prints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,16 +101,18 @@ class Account:
         if never_sent and "activities" not in known:
             return None
         changed = known.get("updated_at") != row["updated_at"]
+        ids, prints = self._memory.activities(row["campaign_id"])
         return Campaign(
             row=row,
             look_up=(changed or self._all_anew) and not never_sent,
-            activity_ids=list(known.get("activities", ())),
+            activity_ids=ids,
+            prints=prints,
             known="activities" in known,
         )
 
     def _was_read(self, campaign: Campaign) -> bool:
         return campaign.known and all(
-            reader.has_read(activity_id)
+            reader.has_read(campaign, activity_id)
             for reader in self._readers
             for activity_id in campaign.activity_ids
         )
@@ -238,9 +241,10 @@ class Account:
         if campaign.unfinished is not None:
             rows = campaign.unfinished
             values["unfinished"] = {"updated_at": updated_at, "activities": rows}
-        elif campaign.look_up:
-            values = {"updated_at": updated_at, "activities": campaign.activity_ids}
-            values["unfinished"] = None
+        else:
+            values["activities"] = with_prints(campaign.activity_ids, campaign.prints)
+            if campaign.look_up:
+                values.update(updated_at=updated_at, unfinished=None)
         if campaign.checked and not campaign.cut:
             values["check"] = self._endpoints.summaries.check(campaign.summary)
         self._memory.remember(campaign.campaign_id, **values)
@@ -251,7 +255,8 @@ class Account:
         activity_id = activity.campaign_activity_id
         if activity_id in campaign.activity_ids:
             campaign.activity_ids.remove(activity_id)
-        self._memory.remember(campaign.campaign_id, activities=campaign.activity_ids)
+        activities = with_prints(campaign.activity_ids, campaign.prints)
+        self._memory.remember(campaign.campaign_id, activities=activities)
 
     def _warn(self, message: str, *args: object) -> None:
         self._endpoints.campaigns.logger.warning(message, *args)

@@ -40,6 +40,7 @@ class Campaign:
         row: Its row of the listing.
         look_up: Whether its activities have to be asked for.
         activity_ids: Its activities with reports.
+        prints: Of each activity, the fingerprint of its counters as they were written.
         known: Whether it was looked up before.
         read_before: Whether all its reports were read before.
         summary: Its summary, if summaries are read.
@@ -52,6 +53,7 @@ class Campaign:
     row: dict[str, Any]
     look_up: bool
     activity_ids: list[str] = field(default_factory=list)
+    prints: dict[str, str] = field(default_factory=dict)
     known: bool = False
     read_before: bool = False
     summary: dict[str, Any] | None = None
@@ -79,6 +81,7 @@ class Activity:
         has_reports: Whether there are reports of it.
         hot: Whether it is so fresh that its reports are read whatever is counted.
         counters: What the service counts of it.
+        counted: Whether the service was asked for that.
         reads: The reports under way, by stream.
         gone: Whether the API no longer knows it.
     """
@@ -89,6 +92,7 @@ class Activity:
     hot: bool = False
     record: dict[str, Any] | None = None
     counters: Counters = UNKNOWN
+    counted: bool = False
     reads: dict[str, Ahead[Any]] = field(default_factory=dict)
     gone: bool = False
 
@@ -254,6 +258,7 @@ class ActivityPass:
             activity.campaign.cut = True
             return
         activity.counters = counters.get(activity.campaign_activity_id, UNKNOWN)
+        activity.counted = self._counting
         for reader in self._readers:
             if reader.is_due(activity):
                 read = self._ahead.submit(reader.read(activity))

@@ -9,7 +9,7 @@ ahead of the other, and a click can come to the report late, below newer ones.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -36,17 +36,20 @@ class Counters:
     Attributes:
         clicks: ``em_clicks_all``; None if it is not known.
         refreshed: When that was counted; None if it is not known.
+        stats: All that is counted, by name; empty if it is not known.
     """
 
     clicks: int | None = None
     refreshed: str | None = None
+    stats: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_result(cls, result: Mapping[str, Any]) -> Counters:
         """Read one of the ``results`` of the stats endpoint."""
-        clicks = (result.get("stats") or {}).get("em_clicks_all")
+        told = result.get("stats") or {}
+        stats = {name: count for name, count in told.items() if isinstance(count, int)}
         refreshed = moment_or_none(result.get("last_refresh_time"))
-        return cls(clicks if isinstance(clicks, int) else None, refreshed)
+        return cls(stats.get("em_clicks_all"), refreshed, stats)
 
 
 UNKNOWN = Counters()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_cc_clicks.activities import Activity
+    from tap_cc_clicks.activities import Activity, Campaign
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class ReportStream(ConstantContactStream):
     """A stream with a report per activity, fetched ahead by the parent's pass."""
 
     state_partitioning_keys = ("campaign_activity_id", "url_id")
+    needs_counters: ClassVar[bool] = False
+    """Whether counters are asked for even where change detection does not want them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Expect nothing yet."""
@@ -52,15 +54,15 @@ class ReportStream(ConstantContactStream):
         """Tell whether the activity's report is to be read."""
         raise NotImplementedError
 
-    def has_read(self, campaign_activity_id: str) -> bool:
-        """Tell whether the activity's report was ever read."""
+    def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
+        """Tell whether the report of a campaign's activity was ever read."""
         raise NotImplementedError
 
     def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
         """Fetch the activity's report: records page by page, and where it ended."""
         raise NotImplementedError
 
-    def move(self, moved: Moved) -> None:
+    def move(self, activity: Activity, moved: Moved) -> None:
         """Move the bookmark: all records before it were written."""
         raise NotImplementedError
 
@@ -84,7 +86,7 @@ class ReportStream(ConstantContactStream):
         try:
             for item in activity.reads[self.name]:
                 if isinstance(item, Moved):
-                    self.move(item)
+                    self.move(activity, item)
                 else:
                     self._tap.state_writer.records += len(item)
                     self.run.progress.records += len(item)

@@ -5,7 +5,7 @@ This room alone knows how the SDK keeps state. Its format, version 1::
     {"version": 1, "bookmarks": {
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
-        "updated_at": "…Z", "activities": ["<campaign_activity_id>"]}}},
+        "updated_at": "…Z", "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
       "email_links": {"clicks": {"<campaign_activity_id>": 12}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
@@ -15,10 +15,10 @@ This room alone knows how the SDK keeps state. Its format, version 1::
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
@@ -28,7 +28,7 @@ from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.parsing import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, TapState
     from singer_sdk.singerlib.encoding.base import GenericSingerWriter
@@ -112,6 +112,27 @@ class _Context(Struct):
 
 class _Partition(Bookmark, kw_only=True):
     context: _Context
+
+
+class _LookedUp(Struct):
+    updated_at: str | None
+    activities: list[dict[str, Any]]
+
+
+class _Remembered(Struct):
+    updated_at: str | None = None
+    activities: list[str | tuple[str, str]] = []
+    unfinished: _LookedUp | None = None
+    check: Annotated[str, Meta(pattern=r"^.*@\d+$")] | None = None
+
+
+class _StreamState(Struct):
+    """All that any stream keeps, to see whether a state can be used."""
+
+    replication_key_value: str | None = None
+    partitions: list[_Partition] = []
+    campaigns: dict[str, _Remembered] = {}
+    clicks: dict[str, int | None] = {}
 
 
 class OwnState(StreamStateManager):
@@ -212,12 +233,33 @@ class CampaignMemory:
         """Return what is remembered of a campaign."""
         return self._campaigns.get(campaign_id, {})
 
+    def activities(self, campaign_id: str) -> tuple[list[str], dict[str, str]]:
+        """Return a campaign's activities, and the fingerprints of their counters."""
+        pairs = [
+            (item, None) if isinstance(item, str) else item
+            for item in self.find(campaign_id).get("activities", ())
+        ]
+        ids = [activity_id for activity_id, _ in pairs]
+        return ids, {
+            activity_id: text for activity_id, text in pairs if text is not None
+        }
+
     def remember(self, campaign_id: str, **values: Any) -> None:
         """Remember these values of a campaign, besides those known; forget Nones."""
         known = {**self.find(campaign_id), **values}
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
+
+
+def with_prints(
+    activity_ids: Sequence[str], prints: Mapping[str, str]
+) -> list[str | list[str]]:
+    """Return activities as state keeps them: each with its fingerprint, if any."""
+    return [
+        [activity_id, prints[activity_id]] if activity_id in prints else activity_id
+        for activity_id in activity_ids
+    ]
 
 
 class PacedStateWriter(StateWriter):
@@ -309,15 +351,14 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:
 def _bookmark_problem(bookmark: Any) -> str | None:
     if not isinstance(bookmark, dict):
         return "is not an object"
-    values = [bookmark.get("replication_key_value")]
     try:
-        partitions = msgspec.convert(bookmark.get("partitions", []), list[_Partition])
-        values += [partition.value for partition in partitions]
+        state = msgspec.convert(bookmark, _StreamState)
+        values = [state.replication_key_value, *(one.value for one in state.partitions)]
         for value in filter(None, values):
             moment(value)
     except msgspec.ValidationError as error:
-        return f"has partitions that are none of this tap's: {error}"
-    except (TypeError, ValueError):
+        return f"is none of this tap's: {error}"
+    except ValueError:
         return "has a replication_key_value that is not a moment"
     return None
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.parsing import this_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FINGERPRINT_DIGITS = 8
 
@@ -52,7 +55,7 @@ class Summaries(ConstantContactStream):
         return recent and known == fingerprint(summary)
 
 
-def fingerprint(summary: dict[str, Any] | None) -> str:
+def fingerprint(summary: Mapping[str, Any] | None) -> str:
     """Return a short digest of all that a summary says."""
     told = msgspec.json.encode(summary or {}, order="deterministic")
     return hashlib.sha256(told).hexdigest()[:FINGERPRINT_DIGITS]

@@ -53,5 +53,8 @@ class PageWriter(MsgSpecWriter):
 
     @staticmethod
     def _write(lines: bytes | bytearray) -> None:
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        stdout, left = sys.stdout.buffer, memoryview(lines)
+        # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
+        while left:
+            left = left[stdout.write(left) :]
+        stdout.flush()

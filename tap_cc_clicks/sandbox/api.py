@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 MOST_ROWS = 500
 USUAL_ROWS = 50
 MOST_STATS = 10
+DEVICES = ("computer", "mobile", "tablet", "other", "none")
+BOUNCES = (
+    "blocked",
+    "mailbox_full",
+    "nonexistent_address",
+    "other",
+    "suspended",
+    "undeliverable",
+    "vacation",
+)
 
 
 @dataclass(frozen=True)
@@ -52,12 +63,16 @@ class Api:
         account: The account.
         keyset: Whether a cursor remembers a row instead of a place, so that no row
             repeats when clicks come in.
+
+    Attributes:
+        uncounted: Activities of which the service has no stats.
     """
 
     def __init__(self, account: Account, *, keyset: bool = False) -> None:
         """List the endpoints."""
         self.account = account
         self.keyset = keyset
+        self.uncounted: set[str] = set()
         activity = r"/reports/email_reports/([^/]+)"
         self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
             (r"/emails", "campaigns", self._campaigns),
@@ -195,38 +210,57 @@ class Api:
             return BAD_QUERY
         if not all(_is_uuid(activity_id) for activity_id in asked):
             return NOT_FOUND
-        found = [self.account.activities.get(activity_id) for activity_id in asked]
+        found = [self._counted(activity_id) for activity_id in asked]
         errors = [
             {
                 "error_key": "stats.not_found",
                 "error_message": f"No stats for {asked[n]}",
             }
             for n, activity in enumerate(found)
-            if activity is None or not activity.has_reports
+            if activity is None
         ]
-        results = [self._result(item) for item in found if item and item.has_reports]
+        results = [self._result(activity) for activity in found if activity]
         return answer({"results": results, "errors": errors})
 
+    def _counted(self, activity_id: str) -> Activity | None:
+        activity = self.account.activities.get(activity_id)
+        if activity is None or activity_id in self.uncounted:
+            return None
+        return activity if activity.has_reports else None
+
     def _result(self, activity: Activity) -> dict[str, Any]:
-        counted = self.account.counted(activity)
-        sends = 10 * len(activity.people) + 10
-        stats = {
-            "em_sends": sends,
-            "em_opens": 3 * len(activity.people),
-            "em_opens_all": 4 * len(activity.people),
-            "em_clicks": len(activity.people),
-            "em_clicks_all": counted,
-            "em_bounces": 1,
-            "em_forwards": 0,
-            "em_optouts": 0,
-            "em_abuse": 0,
-            "em_not_opened": sends - 3 * len(activity.people),
-        }
         return {
             "campaign_id": activity.campaign_id,
             "campaign_activity_id": activity.campaign_activity_id,
             "last_refresh_time": moment(self.account.now - self.account.stats_lag),
-            "stats": stats,
+            "stats": self.stats_of(activity),
+        }
+
+    def stats_of(self, activity: Activity) -> dict[str, int]:
+        """Return what the service counts of an activity."""
+        people, counted = len(activity.people), self.account.counted(activity)
+        # Counted are the oldest clicks; an offset of the count has no device.
+        devices = Counter(
+            click.row.get("device_type", "none")
+            for click in activity.clicks[-counted:] * bool(counted)
+        )
+        devices["none"] += counted - devices.total()
+        opens = {"computer": 2 * people, "mobile": people, "none": people}
+        sends, bounces = 10 * people + 10, {"mailbox_full": 1}
+        return {
+            "em_sends": sends,
+            "em_opens": 3 * people,
+            "em_opens_all": sum(opens.values()),
+            **{f"em_opens_all_{kind}": opens.get(kind, 0) for kind in DEVICES},
+            "em_clicks": people,
+            "em_clicks_all": counted,
+            **{f"em_clicks_all_{kind}": devices[kind] for kind in DEVICES},
+            "em_bounces": sum(bounces.values()),
+            **{f"em_bounces_{kind}": bounces.get(kind, 0) for kind in BOUNCES},
+            "em_forwards": 0,
+            "em_optouts": 0,
+            "em_abuse": 0,
+            "em_not_opened": sends - 3 * people - sum(bounces.values()),
         }
 
     def _summaries(self, query: Mapping[str, str]) -> Answer:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def without_times(output: Output) -> list[dict[str, Any]]:
-    """Return the messages without the moments of extraction."""
+    """Return the messages without the moments of extraction, and without empty state.
+
+    The SDK leaves an empty bookmark behind for a stream that keeps none.
+    """
+    for state in output.states:
+        bookmarks = state["bookmarks"]
+        state["bookmarks"] = {name: kept for name, kept in bookmarks.items() if kept}
     return [
         {key: value for key, value in message.items() if key != "time_extracted"}
         for message in output.messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -179,9 +180,10 @@ def test_a_bare_bookmark_of_the_sdk_is_taken(sandbox: Sandbox) -> None:
     assert set(rows(others)) <= set(rows(output.records("email_clicks")))
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_at_once_with_state_written(
-    tmp_path: Path, signum: signal.Signals
+    tmp_path: Path, signum: signal.Signals, unbuffered: str
 ) -> None:
     """And the next run brings what is missing."""
     account = generate(campaigns=60, clicks=600)
@@ -192,6 +194,7 @@ def test_a_signal_ends_the_run_at_once_with_state_written(
             [*TAP, "--config", str(config)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
         while sandbox.log.counts()["clicks"] < 8:
             time.sleep(0.01)

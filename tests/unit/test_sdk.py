@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import io
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,3 +102,29 @@ def test_records_are_written_as_the_sdk_writes_them(version: int | None) -> None
     for message in plain.messages:
         message.pop("time_extracted", None)
     assert fast.messages == plain.messages
+
+
+class _Sluggish(io.RawIOBase):
+    """Takes seven bytes at a time, as a pipe may when a signal comes in between."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.held = b""
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Take a little."""
+        self.held += bytes(data[:7])
+        return min(7, len(data))
+
+
+def test_a_write_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a line would be torn, and what follows it lost."""
+    pipe = _Sluggish()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
+    PageWriter().write_records("stream", RECORDS, None)
+    lines = pipe.held.splitlines()
+    assert [json.loads(line)["record"] for line in lines] == RECORDS

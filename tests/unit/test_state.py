@@ -84,11 +84,11 @@ def test_a_state_of_version_1_is_understood() -> None:
         ),
         (
             {"bookmarks": {"email_clicks": {"partitions": [1]}}},
-            "Expected `object`, got `int` - at `$[0]`",
+            "Expected `object`, got `int` - at `$.partitions[0]`",
         ),
         (
             {"bookmarks": {"email_clicks": {"partitions": [{"context": {}}]}}},
-            "missing required field `campaign_activity_id` - at `$[0].context`",
+            "missing required field `campaign_activity_id` - at `$.partitions[0].co",
         ),
         (
             {"bookmarks": {"campaigns": {"replication_key_value": "new"}}},
@@ -107,8 +107,21 @@ def test_a_state_of_version_1_is_understood() -> None:
                     }
                 }
             },
-            "Expected `int | null`, got `str` - at `$[0].clicks`",
+            "Expected `int | null`, got `str` - at `$.partitions[0].clicks`",
         ),
+        (
+            {"bookmarks": {"campaign_activities": {"campaigns": {"a": 1}}}},
+            "its bookmark of campaign_activities is none of this tap's: Expected",
+        ),
+        (
+            {
+                "bookmarks": {
+                    "campaign_activities": {"campaigns": {"a": {"check": "x"}}}
+                }
+            },
+            "matching regex",
+        ),
+        ({"bookmarks": {"email_links": {"clicks": {"a": "x"}}}}, "got `str`"),
     ],
 )
 def test_a_state_that_cannot_be_used_is_refused(state: Any, reason: str) -> None:

@@ -1,0 +1,98 @@
+"""The stream of what the service counts: the answers of change detection, kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Account, Sandbox
+from tests.support import run_tap, select
+
+if TYPE_CHECKING:
+    from tests.support import Output
+
+STATS = "campaign_activity_stats"
+
+
+def stats(output: Output) -> dict[str, dict[str, Any]]:
+    """Return the records by activity."""
+    return {one["campaign_activity_id"]: one for one in output.records(STATS)}
+
+
+def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
+    """All of them, as the service gives them."""
+    found = stats(run_tap(sandbox))
+    activities = {one.campaign_activity_id: one for one in sandbox.account.clickable()}
+    assert set(found) == set(activities)
+    for activity_id, record in found.items():
+        activity = activities[activity_id]
+        told = sandbox.api.stats_of(activity)
+        assert {name: record[name] for name in told} == told
+        assert record["em_clicks_all"] == len(activity.clicks)
+        assert record["campaign_id"] == activity.campaign_id
+        assert record["last_refresh_time"]
+
+
+@pytest.mark.parametrize("detection", ["exact", "fast"])
+def test_counts_cost_no_request_beside_change_detection(
+    sandbox: Sandbox, detection: str
+) -> None:
+    """The same requests with the stream as without it."""
+    asked = []
+    for streams in (("email_clicks",), ("email_clicks", STATS)):
+        sandbox.log.clear()
+        run_tap(sandbox, catalog=select(*streams), change_detection=detection)
+        asked.append(sandbox.log.counts())
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("detection", ["exact", "off"])
+def test_counts_alone_ask_for_counts_alone(sandbox: Sandbox, detection: str) -> None:
+    """No report is read, and counters are asked for whatever the detection."""
+    output = run_tap(sandbox, catalog=select(STATS), change_detection=detection)
+    assert set(sandbox.log.counts()) == {"campaigns", "campaign", "stats"}
+    assert len(stats(output)) == len(sandbox.account.clickable())
+
+
+@pytest.mark.parametrize("detection", ["exact", "fast"])
+def test_only_counts_that_changed_are_written_again(
+    sandbox: Sandbox, detection: str
+) -> None:
+    """A new time of refresh alone is no change."""
+    first = run_tap(sandbox, change_detection=detection)
+    account = sandbox.account
+    account.advance(hours=2)
+    clicked = account.clickable()[2]
+    account.add_click(clicked, contact_id="someone-new")
+    second = run_tap(sandbox, first.state, change_detection=detection)
+    assert set(stats(second)) == {clicked.campaign_activity_id}
+    third = run_tap(sandbox, second.state, change_detection=detection)
+    assert not stats(third)
+
+
+def test_an_activity_that_is_not_counted_has_no_record() -> None:
+    """And holds up nothing: with fast detection it is left alone like others."""
+    account = Account()
+    account.add_click(account.add_campaign().activities[0])
+    gone = account.add_campaign().activities[0].campaign_activity_id
+    with Sandbox(account) as sandbox:
+        sandbox.api.uncounted.add(gone)
+        first = run_tap(sandbox, change_detection="fast", hot_days=0)
+        assert len(stats(first)) == 1
+        sandbox.log.clear()
+        run_tap(sandbox, first.state, change_detection="fast", hot_days=0)
+        assert sandbox.log.counts() == {"campaigns": 1, "summaries": 1}
+
+
+def test_counts_below_the_budget_come_with_the_next_run(sandbox: Sandbox) -> None:
+    """The union of budgeted runs is complete."""
+    union: dict[str, Any] = {}
+    state: dict[str, Any] | None = None
+    for _ in range(6):
+        output = run_tap(sandbox, state, max_requests=15, catalog=select(STATS))
+        union.update(stats(output))
+        state = output.state
+    assert set(union) == {
+        one.campaign_activity_id for one in sandbox.account.clickable()
+    }
