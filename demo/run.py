@@ -27,13 +27,14 @@ LOOK_AGAIN = (
 DATA = Path(__file__).parent / "data"
 BAR_WIDTH = 40
 NEW_CLICKS = 250
-TOP_EMAILS = """
-    select campaign_name, role, clicks, human_clicks, performance.sends,
+EMAILS = """
+    select campaign_name || case role when 'resend' then ' (resend)' else '' end,
+        clicks, human_clicks,
         to_char(100 * click_through_rate, 'FM990.0') || ' %',
         to_char(100 * click_to_open_rate, 'FM990.0') || ' %'
-    from cc_clicks_marts.fct_campaign_activity_performance as performance
+    from cc_clicks_marts.fct_campaign_activity_performance
     join cc_clicks_marts.dim_campaign_activities using (campaign_activity_id)
-    order by clicks desc limit 8
+    where clicks > 0 order by last_clicked_at desc limit 6
 """
 BY_DEVICE = """
     select coalesce(device_type, '(unknown)'), count(*)
@@ -124,10 +125,10 @@ def six_hours_later(account: Account) -> None:
 def show(postgres: Postgres) -> None:
     """Show what the models make of what landed."""
     emails = Table(
-        *("Email", "Role", "Clicks", "by people", "Sends", "Click-through", "to open"),
-        title="Emails clicked most",
+        *("Email", "Clicks", "by people", "Click-through", "Click-to-open"),
+        title="Emails clicked last",
     )
-    for row in query(postgres, TOP_EMAILS):
+    for row in query(postgres, EMAILS):
         emails.add_row(*map(str, row))
     console.print(emails)
     chart("Clicks by device", query(postgres, BY_DEVICE))
