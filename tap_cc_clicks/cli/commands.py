@@ -8,6 +8,8 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
+from tap_cc_clicks.cli.reconcile import reconcile
+
 
 class _Commands(click.Group):
     """A group in which what the tap refuses is one sentence and exit code 1."""
@@ -26,3 +28,6 @@ class _Commands(click.Group):
 @click.version_option(package_name="tap-cc-clicks")
 def cc_clicks() -> None:
     """Sign in to Constant Contact, and look after tap-cc-clicks."""
+
+
+cc_clicks.add_command(reconcile)
