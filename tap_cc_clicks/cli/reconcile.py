@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 
 import click
 import msgspec
-from singer_sdk.exceptions import RequestedAbortException
 
 from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
@@ -125,11 +124,8 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
     )
     activities = cast("CampaignActivities", tap.streams["campaign_activities"])
     counters: dict[str, Counters] = {}
-    try:
-        for chunk in chunks:
-            counters.update(activities.count(chunk))
-    except RequestedAbortException as reason:
-        raise click.ClickException(str(reason)) from None
+    for chunk in chunks:
+        counters.update(activities.count(chunk))
     return counters
 
 
