@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dbt/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help test lint unit demo bench settings catalogs clean

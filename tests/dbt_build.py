@@ -1,7 +1,7 @@
 """Land a folder of JSON lines in DuckDB or Snowflake's emulator, and build the models.
 
-Run by the tests, with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER``. What each
-node came to is printed as JSON; the rows of the marts are written into the folder.
+Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER``. It prints
+as JSON what each node came to, and writes the rows of the marts into the folder.
 """
 
 from __future__ import annotations
@@ -60,9 +60,6 @@ class Snowflake:
     # The emulator has no temporary tables in a schema, which unit tests make.
     build: tuple[str, ...] = ("build", "--exclude-resource-type", "unit_test")
 
-    def __init__(self, folder: Path) -> None:
-        """Need no folder."""
-
     def patched(self) -> AbstractContextManager[None]:
         """Put the emulator in the connector's place."""
         patched: AbstractContextManager[None] = import_module("fakesnow").patch()
@@ -117,7 +114,7 @@ def _literal(value: Any, kind: str) -> Any:
 def main() -> None:
     """Land, build, tell, and write the marts."""
     kind, folder = sys.argv[1], Path(sys.argv[2])
-    warehouse = {"duckdb": DuckDB, "snowflake": Snowflake}[kind](folder)
+    warehouse = Snowflake() if kind == "snowflake" else DuckDB(folder)
     with warehouse.patched():
         warehouse.land(sorted(folder.glob("*.jsonl")))
         runner = import_module("dbt.cli.main").dbtRunner()
