@@ -6,7 +6,7 @@ BIN := $(VENV)/dev/bin
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dbt/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings catalogs clean
+.PHONY: help test lint unit demo bench settings catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,6 +20,11 @@ lint: $(VENV)/dev/.done ## Run the linters and type checkers
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 
 unit: $(VENV)/dev/.done $(TOOLS)
 	$(BIN)/python -m pytest
@@ -30,11 +35,16 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
 
-settings: $(VENV)/dev/.done ## Write settings into meltano.yml, .env.example and README
+settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 	$(BIN)/python tools/sync_settings.py
 
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
 	$(BIN)/python tools/write_catalogs.py
+
+constraints: $(VENV)/meltano/.done ## Pin anew what the development environment installs
+	$(VENV)/meltano/bin/uv pip compile pyproject.toml --group dev --extra cli \
+		--extra sandbox --universal --python-version 3.10 --no-annotate --no-header \
+		--upgrade --quiet --output-file constraints.txt
 
 clean: ## Remove environments, caches and the demo's data
 	rm -rf $(VENV) .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis demo/data

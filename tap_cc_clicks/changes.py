@@ -87,7 +87,7 @@ class Terms:
         if times <= 0:
             return False
         doublings = min(times - 1, MOST_DOUBLINGS)
-        return this_hour() - search.hour < self.recheck_hours * (1 << doublings)
+        return this_hour() - search.hour + 1 <= self.recheck_hours * (1 << doublings)
 
 
 def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:

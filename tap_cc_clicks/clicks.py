@@ -7,7 +7,6 @@ time, and grows at its front while its pages are read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalAPIError
@@ -18,7 +17,7 @@ from tap_cc_clicks.pagination import Envelope
 from tap_cc_clicks.parsing import moment, moment_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from tap_cc_clicks.changes import Counters, Terms
@@ -69,18 +68,21 @@ class ClickReport:
         """
         numbering = Numbering(self.campaign_activity_id)
         tally = Tally(self.known, self.counters, self.terms)
-        for page in self._pages(fetch, None):
+        for page in self.rows_of(fetch(None)):
             yield tally.take(numbering.number(page), page)
             if tally.enough:
                 break
         else:
             tally.ended()
-        settled = list(settle(numbering, partial(self._pages, fetch), tally.floor))
+        settled = list(
+            settle(numbering, lambda size: self.rows_of(fetch(size)), tally.floor)
+        )
         yield tally.take(settled, settled)
         yield tally.bookmark()
 
-    def _pages(self, fetch: Fetch, size: int | None) -> Iterator[list[Click]]:
-        for number, rows in enumerate(fetch(size), start=1):
+    def rows_of(self, pages: Iterable[list[Any]]) -> Iterator[list[Click]]:
+        """Yield the pages with their rows completed and checked."""
+        for number, rows in enumerate(pages, start=1):
             yield [self._record(row, number) for row in rows]
 
     def _record(self, row: Click | Row, page: int) -> Click:

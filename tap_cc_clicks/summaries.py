@@ -51,7 +51,8 @@ class Summaries(ConstantContactStream):
         if self.settings.change_detection != "fast" or not check:
             return False
         known, _, hour = check.partition("@")
-        recent = this_hour() - int(hour) < self.settings.recheck_hours
+        # The hour that has begun counts as a whole one: a check is never late.
+        recent = this_hour() - int(hour) + 1 <= self.settings.recheck_hours
         return recent and known == fingerprint(summary)
 
 

@@ -1,7 +1,8 @@
-"""Write the settings of tap.py into meltano.yml, .env.example and the README.
+"""Write the settings of tap.py into all files that list them.
 
-Run by ``make settings``. One place says what a setting is; a test fails where the
-others say something else.
+These are meltano.yml, .env.example, the README and the definition for Meltano Hub. Run
+by ``make settings``. One place says what a setting is; a test fails where the others
+say something else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ KINDS = {
     "array": "array",
     "object": "object",
 }
+HUB = "hub/tap-cc-clicks.yml"
+HUB_COMMENT = """\
+# The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
+# it puts their account's name in place of the variant, and adds repo and logo_url: its
+# place there is _data/meltano/extractors/tap-cc-clicks/VARIANT.yml.
+"""
 
 
 def settings() -> dict[str, dict[str, Any]]:
@@ -57,17 +64,22 @@ def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
 
 def meltano_yml(text: str) -> str:
     """Return meltano.yml with the extractor's settings and capabilities."""
-    yaml = YAML()
-    yaml.width = 88
-    project = yaml.load(text)
+    project = YAML().load(text)
     extractor = project["plugins"]["extractors"][0]
     capabilities = TapCCClicks.capabilities
     extractor["capabilities"] = [str(capability) for capability in capabilities]
     extractor["settings"] = [
         meltano_setting(name, setting) for name, setting in settings().items()
     ]
+    return as_yaml(project)
+
+
+def as_yaml(value: Any) -> str:
+    """Return a value as YAML."""
+    yaml = YAML()
+    yaml.width = 88
     written = io.StringIO()
-    yaml.dump(project, written)
+    yaml.dump(value, written)
     return written.getvalue()
 
 
@@ -84,6 +96,35 @@ def env_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def hub_yml() -> str:
+    """Return the plugin definition for Meltano Hub, its keys in the Hub's order."""
+    about = TapCCClicks._get_about_info()  # noqa: SLF001
+    definition = {
+        "capabilities": sorted(str(one) for one in about.capabilities),
+        "description": about.description,
+        "domain_url": "https://www.constantcontact.com",
+        "keywords": ["api", "email marketing", "meltano_sdk"],
+        "label": "Constant Contact email clicks",
+        "maintenance_status": "beta",
+        "name": about.name,
+        "namespace": about.name.replace("-", "_"),
+        "pip_url": about.name,
+        "quality": "unknown",
+        "settings": [
+            dict(sorted(meltano_setting(name, setting).items()))
+            for name, setting in settings().items()
+        ],
+        "settings_group_validation": [["client_id", "refresh_token"], ["access_token"]],
+        "supported_python_versions": [
+            SingleQuotedScalarString(one)
+            for one in about.supported_python_versions or ()
+        ],
+        # Meltano's own word for a plugin of which there is one.
+        "variant": "original",
+    }
+    return HUB_COMMENT + as_yaml(definition)
+
+
 def readme(text: str) -> str:
     """Return the README with the table of settings."""
     rows = ["| Setting | Default | What it does |", "| --- | --- | --- |"]
@@ -97,11 +138,12 @@ def readme(text: str) -> str:
 
 
 def main() -> None:
-    """Write all three files."""
+    """Write all files."""
     for name, write in (("meltano.yml", meltano_yml), ("README.md", readme)):
         path = ROOT / name
         path.write_text(write(path.read_text("utf-8")), "utf-8")
-    (ROOT / ".env.example").write_text(env_example(), "utf-8")
+    for name, written in ((".env.example", env_example()), (HUB, hub_yml())):
+        (ROOT / name).write_text(written, "utf-8")
 
 
 if __name__ == "__main__":

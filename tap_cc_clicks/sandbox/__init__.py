@@ -12,6 +12,13 @@ from __future__ import annotations
 from tap_cc_clicks.sandbox.account import Account
 from tap_cc_clicks.sandbox.faults import Fault
 from tap_cc_clicks.sandbox.generate import generate
-from tap_cc_clicks.sandbox.runner import Sandbox
+
+try:
+    from tap_cc_clicks.sandbox.runner import Sandbox
+except ModuleNotFoundError as error:
+    if error.name not in {"starlette", "uvicorn"}:
+        raise
+    message = "The simulator needs more packages: pip install 'tap-cc-clicks[sandbox]'"
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 __all__ = ["Account", "Fault", "Sandbox", "generate"]

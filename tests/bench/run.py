@@ -18,6 +18,7 @@ import msgspec
 from tap_cc_clicks.identity import Click
 from tests.bench.measure import Run, Tap, run
 from tests.bench.service import Service, make
+from tests.bench.stages import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +84,14 @@ def _counts(run: Run) -> str:
 
 def useful_rates() -> tuple[Table, dict[str, list[tuple[float, float]]]]:
     """Return useful requests a second under a limit of 4/s, by latency."""
-    rows = [["account", "latency", "tap", "useful requests/s", "answered 429"]]
+    head = [
+        "account",
+        "latency",
+        "tap",
+        "useful requests/s",
+        "in the middle of the run",
+    ]
+    rows = [[*head, "answered 429"]]
     rates: dict[str, list[tuple[float, float]]] = {}
     for account, (campaigns, clicks) in RATE_ACCOUNTS.items():
         for latency in LATENCIES:
@@ -94,7 +102,11 @@ def useful_rates() -> tuple[Table, dict[str, list[tuple[float, float]]]]:
                     traffic = run(tap, service, seconds=RATE_SECONDS[tap.name]).traffic
                 rate, share = traffic.useful_rate, 100 * traffic.throttled
                 rates.setdefault(f"{tap.name}, {account}", []).append((latency, rate))
-                measured = [f"{rate:.2f}", f"{share:.1f} %"]
+                measured = [
+                    f"{rate:.2f}",
+                    f"{traffic.steady_rate:.2f}",
+                    f"{share:.1f} %",
+                ]
                 rows.append([account, f"{latency} s", tap.name, *measured])
     return rows, rates
 
@@ -132,6 +144,18 @@ def msgspec_alone() -> float:
     return pages * PAGE / (time.perf_counter() - began)
 
 
+def steps() -> Table:
+    """Return where the processor time of a click goes."""
+    with Service(ACTIVITIES_WITH_MANY, CLICKS_EACH) as service:
+        result = run(OURS, service)
+    took = microseconds()
+    whole = 1e6 * result.cpu / result.messages["RECORD"]
+    took["HTTP, threads, start-up"] = whole - sum(took.values())
+    rows = [[step, f"{each:.2f}"] for step, each in took.items()]
+    limit = ["msgspec alone: decode and encode", f"{1e6 / msgspec_alone():.2f}"]
+    return [["step", "µs/record"], *rows, ["all", f"{whole:.2f}"], limit]
+
+
 def memory() -> Table:
     """Return the peak memory of a million clicks."""
     with Service(20, 50_000, alike=True) as service:
@@ -143,14 +167,14 @@ def memory() -> Table:
 def growth() -> tuple[Table, dict[str, list[tuple[int, float]]]]:
     """Return what a run takes by the number of activities, 10 clicks each.
 
-    Processor time is that beyond a run over an empty account, which is start-up.
+    Processor time is that beyond a run over a single activity, which is start-up.
     """
     head = ["activities", "tap", "seconds", "CPU µs/record", "bytes/record"]
     rows = [[*head, "STATE messages", "state/activity"]]
     seconds: dict[str, list[tuple[int, float]]] = {}
     for tap in (TEMPLATE, OURS):
-        with Service(0, 0) as service:
-            empty = statistics.median(run(tap, service).cpu for _ in range(3))
+        with Service(1, 10) as service:
+            start_up = statistics.median(run(tap, service).cpu for _ in range(3))
         for activities in GROWTH[tap.name]:
             with Service(activities, 10) as service:
                 result = run(tap, service)
@@ -161,7 +185,7 @@ def growth() -> tuple[Table, dict[str, list[tuple[int, float]]]]:
                     f"{activities:,}",
                     tap.name,
                     f"{result.seconds:.1f}",
-                    f"{1e6 * (result.cpu - empty) / records:,.0f}",
+                    f"{1e6 * (result.cpu - start_up) / records:,.0f}",
                     f"{1e6 * result.written / records:,.0f}",
                     f"{result.messages['STATE']:,}",
                     f"{len(msgspec.json.encode(result.state)) / activities:,.0f} B",
@@ -206,6 +230,7 @@ def sections() -> Iterable[str]:
     yield "![Useful requests a second by latency](rate.svg)\n"
     clicks = ACTIVITIES_WITH_MANY * CLICKS_EACH
     yield markdown(f"Records a second, {clicks:,} clicks, no limit", throughput())
+    yield markdown("Where the processor time goes", steps())
     yield markdown("A million clicks", memory())
     table, seconds = growth()
     chart("growth", ("activities with 10 clicks each", "seconds"), seconds)

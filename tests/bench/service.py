@@ -26,12 +26,12 @@ class Traffic:
     Attributes:
         endpoints: Requests by endpoint.
         statuses: Answers by status.
-        seconds: Between the first arrival and the last one.
+        arrivals: When each request came, in seconds of some clock.
     """
 
     endpoints: Counter[str]
     statuses: Counter[int]
-    seconds: float
+    arrivals: list[float]
 
     @property
     def useful_rate(self) -> float:
@@ -39,7 +39,20 @@ class Traffic:
 
         Without the first one: it opens the stretch of time, and does not fill it.
         """
-        return (self.statuses[200] - 1) / max(self.seconds, 0.001)
+        seconds = self.arrivals[-1] - self.arrivals[0]
+        return (self.statuses[200] - 1) / max(seconds, 0.001)
+
+    @property
+    def steady_rate(self) -> float:
+        """The same without the first tenth of the run and the last one.
+
+        At its start a run waits for one answer after another, and at its end for the
+        pages of the last report: the shorter the run, the more that weighs.
+        """
+        first, last = self.arrivals[0], self.arrivals[-1]
+        tenth = (last - first) / 10
+        within = [at for at in self.arrivals if tenth <= at - first <= 9 * tenth]
+        return len(within) * (1 - self.throttled) / max(8 * tenth, 0.001)
 
     @property
     def throttled(self) -> float:
@@ -140,8 +153,7 @@ def _serve(
                     account.add_click(activity, contact_id=account.uuid())
                 connection.send(None)
                 continue
-            seconds = arrivals[-1] - arrivals[0] if arrivals else 0.0
             log = sandbox.log
-            connection.send((log.counts(), log.statuses(), seconds))
+            connection.send((log.counts(), log.statuses(), list(arrivals)))
             log.clear()
             arrivals.clear()

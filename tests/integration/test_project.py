@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
         ("meltano.yml", sync_settings.meltano_yml),
         ("README.md", sync_settings.readme),
         (".env.example", lambda _: sync_settings.env_example()),
+        (sync_settings.HUB, lambda _: sync_settings.hub_yml()),
     ],
 )
 def test_settings_stand_everywhere_as_the_tap_has_them(name: str, written: Any) -> None:

@@ -299,3 +299,18 @@ def test_the_union_of_all_runs_is_the_truth(  # noqa: PLR0913
         with a_day_later():
             union.update(clicks(run_tap(sandbox, state, **config)))
     assert rows(union.values()) == rows(account.rows())
+
+
+@pytest.mark.parametrize(("hours", "found"), [(0.5, True), (2, False)])
+def test_a_check_is_never_later_than_recheck_hours(
+    sandbox: Sandbox,
+    hours: float,
+    found: bool,  # noqa: FBT001
+) -> None:
+    """Though state knows whole hours only."""
+    first = run_tap(sandbox, change_detection="fast", recheck_hours=hours)
+    activity = sandbox.account.clickable()[1]
+    contact = activity.clicks[0].row["contact_id"]
+    sandbox.account.add_click(activity, contact_id=contact)
+    second = run_tap(sandbox, first.state, change_detection="fast", recheck_hours=hours)
+    assert bool(second.records("email_clicks")) is found

@@ -1,0 +1,172 @@
+"""What is published: the source distribution, and the wheel built from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.stack import ROOT, tool
+from tools import sync_settings
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+# What the tests read and run, besides the package.
+TESTED = ("catalog", "demo", "hub", "requirements", "tests", "tools")
+NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
+
+
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, whatever that is."""
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+def build(kind: str, source: Path, into: Path) -> Path:
+    """Build one kind of distribution with what is installed, so without a network."""
+    hatchling = (sys.executable, "-m", "hatchling", "build")
+    built = run(*hatchling, "-t", kind, "-d", into, cwd=source)
+    assert built.returncode == 0, built.stderr
+    (path,) = into.iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the source distribution."""
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def source(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the source distribution unpacks to."""
+    folder = tmp_path_factory.mktemp("source")
+    shutil.unpack_archive(sdist, folder, filter="data")
+    (unpacked,) = folder.iterdir()
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel, built as an installer would from the source distribution."""
+    return build("wheel", source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the commands' folder of an environment with the wheel and no extras."""
+    commands = tmp_path_factory.mktemp("installed") / "bin"
+    uv = tool("meltano", "uv")
+    run(uv, "venv", "--allow-existing", "--python", sys.executable, commands.parent)
+    install = (uv, "pip", "install", "--python", commands / "python")
+    pins = ROOT / "constraints.txt"
+    installing = run(*install, "--constraint", pins, wheel)
+    assert installing.returncode == 0, installing.stderr
+    return commands
+
+
+def files(folder: str) -> set[str]:
+    """Return the files of a folder of this repository that belong to it."""
+    paths = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+    relative = [path.relative_to(ROOT) for path in paths]
+    return {path.as_posix() for path in relative if not NEVER & set(path.parts)}
+
+
+def metadata(wheel: Path) -> Message:
+    """Return the wheel's metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [one for one in archive.namelist() if one.endswith("/METADATA")]
+        return message_from_bytes(archive.read(name))
+
+
+def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
+    """Modules, schemas, the marker of types; no tests, no catalogs, no demo."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    about = {name for name in names if ".dist-info/" in name}
+    assert names - about == files("tap_cc_clicks")
+    assert {
+        "tap_cc_clicks/py.typed",
+        "tap_cc_clicks/schemas/email_clicks.json",
+        "tap_cc_clicks/cli/commands.py",
+        "tap_cc_clicks/sandbox/server.py",
+    } < names
+    assert {Path(name).name for name in about} == {
+        *("METADATA", "WHEEL", "RECORD", "LICENSE", "entry_points.txt")
+    }
+
+
+def test_the_source_distribution_can_be_tested(sdist: Path) -> None:
+    """And holds nothing that belongs to one machine."""
+    with tarfile.open(sdist) as archive:
+        paths = [Path(*Path(one.name).parts[1:]) for one in archive.getmembers()]
+    assert not NEVER & {part for path in paths for part in path.parts}
+    names = {path.as_posix() for path in paths}
+    for folder in TESTED:
+        assert files(folder) <= names, folder
+    assert {"Makefile", "constraints.txt", "meltano.yml", ".env.example"} < names
+
+
+def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None:
+    """Description, licence, versions of Python, extras."""
+    checked = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+    assert checked.returncode == 0, checked.stdout
+    about = metadata(wheel)
+    assert about["Name"] == "tap-cc-clicks"
+    assert about["License-Expression"] == "Apache-2.0"
+    assert about["License-File"] == "LICENSE"
+    assert about["Requires-Python"] == ">=3.10"
+    assert about.get_all("Provides-Extra") == ["cli", "sandbox"]
+    assert "Typing :: Typed" in about.get_all("Classifier", [])
+
+
+@pytest.mark.slow
+def test_an_installed_tap_answers(installed: Path, wheel: Path) -> None:
+    """Its commands are there, and all of them know the one version."""
+    version = metadata(wheel)["Version"]
+    tap = installed / "tap-cc-clicks"
+    assert f"tap-cc-clicks v{version}," in run(tap, "--version").stdout
+    about = json.loads(run(tap, "--about", "--format=json").stdout)
+    assert about["version"] == version
+    catalog = json.loads(run(tap, "--discover").stdout)
+    default = json.loads((ROOT / "catalog" / "default.json").read_text("utf-8"))
+    assert [one["tap_stream_id"] for one in catalog["streams"]] == [
+        one["tap_stream_id"] for one in default["streams"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", ["sandbox"])
+def test_a_missing_extra_is_named(installed: Path, extra: str) -> None:
+    """In the last line, with the command that brings it."""
+    module = f"tap_cc_clicks.{extra}"
+    result = run(installed / "python", "-m", module, cwd=installed.parent)
+    assert result.returncode == 1
+    said = result.stderr.splitlines()[-1]
+    assert f"needs more packages: pip install 'tap-cc-clicks[{extra}]'" in said
+
+
+def test_meltano_takes_the_hubs_definition(tmp_path: Path) -> None:
+    """A project that adds the tap by it knows all settings, and what must be set."""
+    (tmp_path / "meltano.yml").write_text(
+        "project_id: test\nsend_anonymous_usage_stats: false\n", "utf-8"
+    )
+    meltano, reference = tool("meltano", "meltano"), str(ROOT / sync_settings.HUB)
+    add = ("add", "--no-install", "--from-ref", reference, "tap-cc-clicks")
+    added = run(meltano, *add, cwd=tmp_path)
+    assert added.returncode == 0, added.stderr
+    listed = run(meltano, "config", "list", "--all", "tap-cc-clicks", cwd=tmp_path)
+    for name in sync_settings.settings():
+        assert f"\n{name} " in listed.stdout, name
+    assert "Group 1: client_id, refresh_token\n" in listed.stdout
+    assert "Group 2: access_token\n" in listed.stdout
