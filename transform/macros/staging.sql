@@ -19,11 +19,13 @@
 {#- A stream as the tap describes it, whatever the loader made of it: each key once (the
     copy that was loaded last), columns that were not selected as null.
 
-    columns: {name: text, integer, moment or json}. -#}
-{% macro staged(stream, key, columns) %}
+    columns: {name: text, integer, moment or json}.
+    version: the column by which the service itself tells newer rows from older ones, for
+    loaders that do not note when they loaded what. -#}
+{% macro staged(stream, key, columns, version=none) %}
     {%- set table = source('tap_cc_clicks', stream) -%}
     {%- set landed = landed_columns(table) -%}
-    {%- set loaded_last = ['_sdc_batched_at', '_sdc_extracted_at', '_sdc_sequence'] -%}
+    {%- set newest = ['_sdc_batched_at', '_sdc_extracted_at', '_sdc_sequence', version] -%}
 select
     {%- for name, kind in columns.items() %}
     {{ as_kind(name, kind, landed.get(name)) }} as {{ name }}{{ ',' if not loop.last }}
@@ -34,7 +36,7 @@ from (
         row_number() over (
             partition by {{ key | join(', ') }}
             order by
-            {%- for column in loaded_last if column in landed %}
+            {%- for column in newest if column in landed %}
                 {{ column }} desc nulls last,
             {%- endfor %}
                 {{ key[0] }}

@@ -19,4 +19,4 @@
     'permalink_url': 'text',
     'contact_list_ids': 'json',
     'segment_ids': 'json',
-}) }}
+}, version='campaign_updated_at') }}

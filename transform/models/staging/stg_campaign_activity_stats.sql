@@ -29,4 +29,4 @@
     'em_optouts': 'integer',
     'em_abuse': 'integer',
     'em_not_opened': 'integer',
-}) }}
+}, version='last_refresh_time') }}

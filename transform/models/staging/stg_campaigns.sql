@@ -6,4 +6,4 @@
     'current_status': 'text',
     'created_at': 'moment',
     'updated_at': 'moment',
-}) }}
+}, version='updated_at') }}
