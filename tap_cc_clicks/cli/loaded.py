@@ -50,7 +50,7 @@ def from_postgres(url: str, schema: str) -> Loaded:
     """
     try:
         import psycopg  # noqa: PLC0415
-    except ModuleNotFoundError:
+    except ImportError:
         raise click.ClickException(NO_DRIVER) from None
     try:
         with psycopg.connect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -178,6 +179,16 @@ def test_what_cannot_be_compared_is_one_sentence(
     assert sentence in result.stderr
     assert "hush" not in result.output
     assert "Traceback" not in result.output
+
+
+def test_without_a_driver_it_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The extra is only for those who keep clicks in PostgreSQL."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    result = reconcile("--postgres", "postgresql://host/x", "--offline")
+    assert result.exit_code == 1
+    assert "pip install 'tap-cc-clicks[reconcile]'" in result.stderr
 
 
 def test_a_spent_quota_ends_it_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
