@@ -6,7 +6,7 @@ BIN := $(VENV)/dev/bin
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dbt/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings catalogs constraints clean
+.PHONY: help test lint unit demo bench settings picture catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +37,9 @@ bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's templat
 
 settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 	$(BIN)/python tools/sync_settings.py
+
+picture: $(VENV)/dev/.done ## Record cc-clicks login for the README
+	$(BIN)/python -m tools.record_login
 
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
 	$(BIN)/python tools/write_catalogs.py

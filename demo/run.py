@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.stack import Meltano, Postgres, settings_of
+from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.sandbox import Sandbox, generate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tap_cc_clicks.sandbox.account import Account
 
 LOOK_AGAIN = (
@@ -25,7 +24,6 @@ LOOK_AGAIN = (
     "'select * from cc_clicks_marts.fct_email_clicks'"
 )
 DATA = Path(__file__).parent / "data"
-BAR_WIDTH = 40
 NEW_CLICKS = 250
 EMAILS = """
     select campaign_name || case role when 'resend' then ' (resend)' else '' end,
@@ -131,8 +129,8 @@ def show(postgres: Postgres) -> None:
     for row in query(postgres, EMAILS):
         emails.add_row(*map(str, row))
     console.print(emails)
-    chart("Clicks by device", query(postgres, BY_DEVICE))
-    chart("Clicks by hour (UTC)", query(postgres, BY_HOUR))
+    chart(console, "Clicks by device", query(postgres, BY_DEVICE))
+    chart(console, "Clicks by hour (UTC)", query(postgres, BY_HOUR))
     console.print("\nReconciliation with what the service counts", style="bold")
     for verdict, activities, loaded, counted in query(postgres, VERDICTS):
         console.print(
@@ -140,16 +138,6 @@ def show(postgres: Postgres) -> None:
             f"{counted} counted",
             highlight=False,
         )
-
-
-def chart(title: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Draw a bar for each row."""
-    rows = list(rows)
-    most = max((int(count) for _, count in rows), default=1)
-    console.print(f"\n{title}", style="bold")
-    for label, count in rows:
-        bar = "█" * max(1, round(BAR_WIDTH * int(count) / most))
-        console.print(f"{label!s:>10} {bar} {count}", highlight=False)
 
 
 def query(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from singer_sdk.exceptions import FatalAPIError
 
@@ -42,13 +42,20 @@ DETAILS = (
 )
 
 
+class Endpoint(Protocol):
+    """Where one object is asked for."""
+
+    def fetch(self, context: dict[str, str]) -> dict[str, Any]:
+        """Return the object."""
+
+
 @dataclass(frozen=True)
 class Endpoints:
     """The streams that the pass reads from, listed in the catalog or not."""
 
     campaigns: Campaigns
     activities: ConstantContactStream
-    details: ConstantContactStream
+    details: Endpoint
     stats: ConstantContactStream
     summaries: Summaries
 
@@ -100,7 +107,10 @@ class Account:
         never_sent = str(row["current_status"]).lower() in NEVER_SENT
         if never_sent and "activities" not in known:
             return None
-        changed = known.get("updated_at") != row["updated_at"]
+        # A campaign without that moment is looked up each time.
+        changed = row["updated_at"] is None or (
+            known.get("updated_at") != row["updated_at"]
+        )
         ids, prints = self._memory.activities(row["campaign_id"])
         return Campaign(
             row=row,
@@ -130,6 +140,13 @@ class Account:
             for activity_id in campaign.activity_ids
         ]
 
+    def unfinished(self, campaign: Campaign) -> list[dict[str, Any]] | None:
+        """Return the rows of a campaign's activities, if an earlier run left them."""
+        rows = self._memory.find(campaign.campaign_id).get("unfinished") or {}
+        if rows and rows["updated_at"] == campaign.row["updated_at"]:
+            return list(rows["activities"])
+        return None
+
     def _unchanged(self, campaign: Campaign) -> bool:
         remembered = self._memory.find(campaign.campaign_id)
         return not self._is_hot(campaign) and self._endpoints.summaries.unchanged(
@@ -151,18 +168,24 @@ class Account:
             yield self.remembered(campaign)
             return
         try:
-            yield [self._activity(campaign, row) for row in rows]
+            yield self.activities(campaign, rows)
         except RunEndedError:
             campaign.unfinished = rows
             raise
 
     def _rows(self, campaign: Campaign) -> list[dict[str, Any]]:
         """Return the rows of a campaign's activities, if need be by a request."""
-        unfinished = self._memory.find(campaign.campaign_id).get("unfinished") or {}
-        if unfinished and unfinished["updated_at"] == campaign.row["updated_at"]:
-            return list(unfinished["activities"])
+        unfinished = self.unfinished(campaign)
+        if unfinished is not None:
+            return unfinished
         answer = self._endpoints.activities.fetch({"campaign_id": campaign.campaign_id})
         return answer["campaign_activities"] or []
+
+    def activities(
+        self, campaign: Campaign, rows: list[dict[str, Any]]
+    ) -> list[Activity]:
+        """Return a campaign's activities from its rows of them."""
+        return [self._activity(campaign, row) for row in rows]
 
     def _activity(self, campaign: Campaign, row: dict[str, Any]) -> Activity:
         activity_id = row.get("campaign_activity_id")

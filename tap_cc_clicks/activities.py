@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from tap_cc_clicks.changes import UNKNOWN, Counters
 from tap_cc_clicks.limits import RunEndedError
@@ -121,6 +121,9 @@ class ReportReader(Protocol):
         """Fetch it."""
 
 
+ReaderT = TypeVar("ReaderT", bound=ReportReader)
+
+
 class Source(Protocol):
     """Where the pass asks: each method makes the requests it needs."""
 
@@ -140,6 +143,13 @@ class Source(Protocol):
 
     def count(self, activity_ids: list[str]) -> Iterator[dict[str, Counters]]:
         """Yield the counters of up to ten activities."""
+
+
+def due(activity: Activity, readers: Iterable[ReaderT]) -> list[ReaderT]:
+    """Return the readers that have something to read of an activity."""
+    return [
+        reader for reader in readers if activity.has_reports and reader.is_due(activity)
+    ]
 
 
 class ActivityPass:
@@ -259,10 +269,8 @@ class ActivityPass:
             return
         activity.counters = counters.get(activity.campaign_activity_id, UNKNOWN)
         activity.counted = self._counting
-        for reader in self._readers:
-            if reader.is_due(activity):
-                read = self._ahead.submit(reader.read(activity))
-                activity.reads[reader.name] = read
+        for reader in due(activity, self._readers):
+            activity.reads[reader.name] = self._ahead.submit(reader.read(activity))
 
     def _answer(self, answer: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""

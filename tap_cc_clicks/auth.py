@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -12,6 +13,7 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers._util import utc_now
 from typing_extensions import override
 
+from tap_cc_clicks.network import unanswered
 from tap_cc_clicks.parsing import decode
 from tap_cc_clicks.tokens import Tokens, TokenStore
 
@@ -25,6 +27,32 @@ SIGN_IN_AGAIN = (
     "The refresh token is unknown, spent or expired: sign in again for a new one "
     "(cc-clicks login) and set refresh_token"
 )
+
+
+@dataclass(frozen=True)
+class Client:
+    """The application, as the authorization server knows it."""
+
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+
+    def post(self, url: str, form: Mapping[str, str]) -> requests.Response:
+        """Send a form to the authorization server, once.
+
+        Raises:
+            RequestException: No answer came.
+        """
+        # A public client has no secret to prove itself with: it only names itself.
+        named = form if self.client_secret else {**form, "client_id": self.client_id}
+        proof = (self.client_id, self.client_secret) if self.client_secret else None
+        return requests.post(
+            url,
+            data=named,
+            auth=proof,
+            headers={"Accept": "application/json"},
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
+        )
 
 
 class ConstantContactAuthenticator(OAuthAuthenticator):
@@ -45,6 +73,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         )
         self.access_token = config.get("access_token")
         self.refresh_token = config.get("refresh_token")
+        self.requests = 0
         self._store = TokenStore.from_config(config)
         self._refused: str | None = None
         self._renewed_after_rejection = False
@@ -63,11 +92,10 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
     @property
     @override
     def oauth_request_body(self) -> dict[str, str]:
-        body = {"grant_type": "refresh_token", "refresh_token": str(self.refresh_token)}
-        # A public client has no secret to prove itself with: it only names itself.
-        return (
-            body if self.client_secret else {**body, "client_id": str(self.client_id)}
-        )
+        return {
+            "grant_type": "refresh_token",
+            "refresh_token": str(self.refresh_token),
+        }
 
     @override
     def update_access_token(self) -> None:
@@ -105,7 +133,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         return Tokens(
             refresh_token=answer.get("refresh_token") or str(self.refresh_token),
             access_token=answer["access_token"],
-            expires_at=time.time() + _seconds(answer.get("expires_in")),
+            expires_at=time.time() + seconds(answer.get("expires_in")),
         )
 
     def _adopt(self, tokens: Tokens) -> None:
@@ -116,21 +144,13 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         self.last_refreshed = utc_now()
 
     def _request_token(self) -> requests.Response:
-        basic = (
-            (str(self.client_id), self.client_secret) if self.client_secret else None
-        )
+        self.requests += 1
+        client = Client(str(self.client_id), self.client_secret)
         try:
-            return requests.post(
-                self.auth_endpoint,
-                data=self.oauth_request_body,
-                auth=basic,
-                headers={"Accept": "application/json"},
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
+            return client.post(self.auth_endpoint, self.oauth_request_body)
         except requests.RequestException as error:
             message = (
-                f"No answer from token_url ({type(error).__name__}). The refresh token "
+                f"No answer from token_url ({unanswered(error)}). The refresh token "
                 "may or may not have been used up: run again, and if it is refused, "
                 "sign in again"
             )
@@ -166,23 +186,28 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         self._renewed_after_rejection = False
 
 
+def object_of(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object that a response holds; an empty one if it holds none."""
+    try:
+        body = decode(response.content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
 def token_answer(response: requests.Response) -> dict[str, Any]:
     """Return the token endpoint's answer.
 
     Raises:
         FatalAPIError: The request was refused, or the answer holds no access token.
     """
-    try:
-        body = decode(response.content)
-    except ValueError:
-        body = None
-    body = body if isinstance(body, dict) else {}
+    body = object_of(response)
     if response.ok and isinstance(body.get("access_token"), str):
         return body
-    raise FatalAPIError(_refusal(response.status_code, body.get("error")))
+    raise FatalAPIError(refusal(response.status_code, body.get("error")))
 
 
-def _seconds(value: object) -> float:
+def seconds(value: object) -> float:
     """Return a lifetime; 0 where the answer gives none that can be read."""
     try:
         return max(0.0, float(str(value)))
@@ -190,7 +215,8 @@ def _seconds(value: object) -> float:
         return 0.0
 
 
-def _refusal(status: int, error: object) -> str:
+def refusal(status: int, error: object) -> str:
+    """Say what an answer without a token means, and what to do."""
     if error == "invalid_grant":
         return SIGN_IN_AGAIN
     if error in {"invalid_client", "unauthorized_client"}:

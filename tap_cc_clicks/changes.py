@@ -96,8 +96,33 @@ def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
         return counters.clicks != 0
     if counters.clicks is None or counters.clicks != known.clicks:
         return True
+    return _search_is_due(known, terms)
+
+
+def _search_is_due(known: Bookmark, terms: Terms) -> bool:
     search = known.search
     return search is not None and not terms.put_off(search, search.futile)
+
+
+def new_clicks(known: Bookmark | None, counters: Counters) -> int:
+    """Return how many clicks were counted since the bookmark and are not read."""
+    known = known or Bookmark()
+    before = known.rows_read if known.clicks is None else known.clicks + known.ahead
+    return max(0, (counters.clicks or 0) - before)
+
+
+def rows_to_read(known: Bookmark | None, counters: Counters, terms: Terms) -> int:
+    """Return how many rows of a report are read, if its new clicks are the newest.
+
+    Down to the first one below the floor, or to the end; as :class:`Tally` stops.
+    """
+    total = counters.clicks
+    if known is None or not known.value or _search_is_due(known, terms):
+        return total or 0
+    if known.lookback != terms.lookback:
+        return known.rows_read if total is None else total
+    rows = new_clicks(known, counters) + known.window + 1
+    return rows if total is None else min(total, rows)
 
 
 def is_hot(moments: list[str | None], days: float) -> bool:

@@ -18,6 +18,7 @@ from singer_sdk.streams.rest import HTTPRequest
 from typing_extensions import override
 
 from tap_cc_clicks.limits import QuotaExceededError
+from tap_cc_clicks.network import unanswered
 from tap_cc_clicks.pagination import Envelope, NextLinkPaginator
 from tap_cc_clicks.parsing import body_of, decode
 from tap_cc_clicks.progress import RunCounter, SilentTimer
@@ -287,7 +288,7 @@ class ConstantContactStream(RESTStream[Any]):
 
     @override
     def backoff_handler(self, details: Details) -> None:
-        error = details.get("exception")
+        error: Any = details.get("exception")
         self.logger.warning(
             "Trying again in %.1f s: %s", details.get("wait"), _reason(error)
         )
@@ -351,11 +352,10 @@ def error_keys(content: bytes) -> list[str]:
     return [key for key in keys if isinstance(key, str)]
 
 
-def _reason(error: object) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, RetriableAPIError):
         return str(error)
-    # What requests says names the whole URL.
-    return f"no answer ({type(error).__name__})"
+    return f"no answer ({unanswered(error)})"
 
 
 def _given_up(prepared: requests.PreparedRequest, error: Exception) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, TextIO
 
+import click
 from singer_sdk.exceptions import SingerSDKError
 
 if TYPE_CHECKING:
@@ -39,12 +40,27 @@ def read_config_file(path: str) -> dict[str, Any]:
     Raises:
         InputError: It cannot, or holds something else.
     """
+    return read_json_file("config", path)
+
+
+def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Args:
+        kind: What the file is: config, state or catalog.
+        path: Where it is.
+        stdin: Whether ``-`` means stdin.
+
+    Raises:
+        InputError: It cannot be read, or holds something else.
+    """
+    opener = click.open_file if stdin else open
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a mere name
-            return _object("config", file.read())
+        with opener(path, encoding="utf-8") as file:
+            return _object(kind, file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        message = f"The config file {path} cannot be read: {reason}"
+        message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None
 
 

@@ -46,6 +46,10 @@ class RequestGate:
     Args:
         per_second: Requests a second (``requests_per_second``).
         max_requests: Requests in this run, or None for as many as it takes.
+
+    Attributes:
+        requests: How many were let through.
+        ended: Why no more are; None while they are.
     """
 
     def __init__(self, per_second: float, max_requests: int | None = None) -> None:
@@ -56,7 +60,7 @@ class RequestGate:
         # Not leaking by a thread of its own, which would outlive the run.
         factory = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(factory, buffer_ms=LIMITER_BUFFER_MS)
-        self._max_requests = max_requests
+        self.max_requests = max_requests
         self._turn = threading.Lock()
         self.requests = 0
         self.ended: RunEndedError | None = None
@@ -68,7 +72,7 @@ class RequestGate:
             RunEndedError: The budget is spent or the gate was shut.
         """
         with self._turn:
-            if self.requests == self._max_requests:
+            if self.requests == self.max_requests:
                 self.shut(BudgetSpentError(_spent(self.requests)))
             if self.ended:
                 # Anew for each thread: a traceback grows with every raise.

@@ -122,6 +122,11 @@ def now() -> str:
     return format_moment(datetime.now(timezone.utc))
 
 
+def hours_since(text: str) -> float:
+    """Return the hours that have passed since a moment."""
+    return (datetime.now(timezone.utc) - strptime_to_utc(text)) / timedelta(hours=1)
+
+
 def this_hour() -> int:
     """Return the hours since 1970."""
     return int(time.time() // SECONDS_PER_HOUR)

@@ -38,6 +38,23 @@ class Moved:
     to: Any
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What reading a report will take, as far as counters and bookmarks tell.
+
+    Attributes:
+        requests: Pages to ask for.
+        clicks: Clicks not read before.
+        sure: Whether it will be just so many requests.
+        clicks_sure: Whether it will be just so many clicks.
+    """
+
+    requests: int = 1
+    clicks: int = 0
+    sure: bool = True
+    clicks_sure: bool = True
+
+
 class ReportStream(ConstantContactStream):
     """A stream with a report per activity, fetched ahead by the parent's pass."""
 
@@ -56,6 +73,10 @@ class ReportStream(ConstantContactStream):
 
     def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
         """Tell whether the report of a campaign's activity was ever read."""
+        raise NotImplementedError
+
+    def expected(self, activity: Activity) -> Expected:
+        """Tell what it will take to read the activity's report, without reading it."""
         raise NotImplementedError
 
     def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Tap, metrics
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
 from tap_cc_clicks.auth import ConstantContactAuthenticator
 from tap_cc_clicks.limits import PacedSession, RequestGate, RunEndedError
 from tap_cc_clicks.progress import Progress, RunCounter
-from tap_cc_clicks.settings import Settings, problems
+from tap_cc_clicks.settings import Settings, from_environment, problems
 from tap_cc_clicks.state import PacedStateWriter, load, stamp
 from tap_cc_clicks.writer import PageWriter
 
@@ -113,6 +114,12 @@ class RunTap(Tap, abc.ABC):
     @cached_property
     def _paced_state_writer(self) -> PacedStateWriter:
         return PacedStateWriter(self.message_writer)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings in the environment."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
+from dotenv import find_dotenv, load_dotenv
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cc_clicks.parsing import moment
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 URLS = ("api_url", "token_url")
+# Kinds of settings that an environment variable holds as JSON.
+IN_JSON = frozenset({"integer", "number", "object"})
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,32 @@ class Settings:
         values["url_ids"] = tuple(dict.fromkeys(values["url_ids"] or ()))
         values["start_date"] = values["start_date"] and moment(values["start_date"])
         return cls(**values)
+
+
+def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the settings in the environment, or else in the folder's .env file.
+
+    An empty variable sets nothing.
+
+    The SDK's own reading of numbers and objects ends in a traceback where there is
+    none, and leaves fractions as text. Here what cannot be read stays text, to be
+    refused like any other wrong setting.
+
+    Args:
+        schema: The JSON schema of the settings.
+        prefix: What the variables' names begin with.
+    """
+    types = {name: rule["type"] for name, rule in schema["properties"].items()}
+    in_json = {name for name, kinds in types.items() if IN_JSON.intersection(kinds)}
+    as_text = {name: {"type": ["string"]} for name in in_json}
+    told = {"properties": {**schema["properties"], **as_text}}
+    # The SDK would look for .env beside its own files, and let it win.
+    load_dotenv(find_dotenv(usecwd=True))
+    found = parse_environment_config(told, prefix, os.devnull)
+    for name in in_json & found.keys():
+        with suppress(msgspec.DecodeError):
+            found[name] = msgspec.json.decode(found[name])
+    return {name: value for name, value in found.items() if value not in ("", [""])}
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

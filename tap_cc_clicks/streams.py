@@ -9,14 +9,14 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
-from tap_cc_clicks.account import DETAILS, Account, Endpoints
+from tap_cc_clicks.account import DETAILS, Account, Endpoint, Endpoints
 from tap_cc_clicks.activities import ActivityPass, Campaign
-from tap_cc_clicks.changes import Terms, is_due
+from tap_cc_clicks.changes import UNKNOWN, Terms, is_due, new_clicks, rows_to_read
 from tap_cc_clicks.clicks import ClickReport, ClicksPage
 from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.parsing import moment, moment_or_none, now
-from tap_cc_clicks.reports import Moved, ReportStream
+from tap_cc_clicks.reports import Expected, Moved, ReportStream
 from tap_cc_clicks.state import ActivityBookmarks, Bookmark, CampaignMemory
 from tap_cc_clicks.summaries import Summaries, fingerprint
 
@@ -104,9 +104,9 @@ class CampaignActivities(ConstantContactStream):
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield new and changed activities, and sync the reports of all on the way."""
-        for reader in self._readers:
+        for reader in self.readers:
             reader.write_schema_once()
-        for item in ActivityPass(self._account, self._readers, counting=self._counting):
+        for item in ActivityPass(self._account, self.readers, counting=self.counting):
             if isinstance(item, Campaign):
                 self._settle(item)
                 continue
@@ -116,7 +116,7 @@ class CampaignActivities(ConstantContactStream):
 
     def _sync_reports(self, activity: Activity) -> None:
         """Sync an activity's reports, whether or not it has a record of its own."""
-        for reader in self._readers:
+        for reader in self.readers:
             reader.expect(activity)
             if reader.name not in activity.reads:
                 reader.skip(activity)
@@ -170,7 +170,8 @@ class CampaignActivities(ConstantContactStream):
         return ()
 
     @property
-    def _readers(self) -> list[ReportStream]:
+    def readers(self) -> list[ReportStream]:
+        """The reports to be read."""
         return [
             child
             for child in self.child_streams
@@ -178,24 +179,38 @@ class CampaignActivities(ConstantContactStream):
         ]
 
     @property
-    def _counting(self) -> bool:
+    def counting(self) -> bool:
+        """Whether counters are asked for."""
         detecting = self.settings.change_detection != "off"
-        return any(detecting or reader.needs_counters for reader in self._readers)
+        return any(detecting or reader.needs_counters for reader in self.readers)
 
     @cached_property
     def _account(self) -> Account:
+        return self.account(ActivityDetails(self._tap))
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """All campaigns' summaries."""
+        return Summaries(self._tap)
+
+    def account(self, details: Endpoint) -> Account:
+        """Return what the pass asks.
+
+        Args:
+            details: Where to ask for an activity's details.
+        """
         tap = self._tap
         endpoints = Endpoints(
             campaigns=cast("Campaigns", tap.streams["campaigns"]),
             activities=self,
-            details=ActivityDetails(tap),
+            details=details,
             stats=cast("CampaignActivityStats", tap.streams["campaign_activity_stats"]),
-            summaries=Summaries(tap),
+            summaries=self.summaries,
         )
         return Account(
             endpoints,
             CampaignMemory(self.stream_state),
-            self._readers,
+            self.readers,
             wants_details=self.selected
             and any(self.mask["properties", name] for name in DETAILS),
             all_anew=self.replication_method == REPLICATION_FULL_TABLE,
@@ -257,6 +272,25 @@ class EmailClicks(ReportStream):
         return any(
             is_due(self.bookmarks.find(context), activity.counters, self.terms)
             for context in self._contexts(activity.campaign_activity_id)
+        )
+
+    @override
+    def expected(self, activity: Activity) -> Expected:
+        contexts = list(self._contexts(activity.campaign_activity_id))
+        known = [
+            None if self.reads_all else self.bookmarks.find(context)
+            for context in contexts
+        ]
+        counters, size = activity.counters, self.settings.page_size
+        # What is counted is not told by link.
+        counted = UNKNOWN if self.terms.filtered else counters
+        rows = [rows_to_read(one, counted, self.terms) for one in known]
+        return Expected(
+            requests=sum(max(1, -(-count // size)) for count in rows),
+            clicks=max(new_clicks(one, counters) for one in known),
+            # All on one page takes one request, whichever of them are new.
+            sure=counted.clicks is not None and counted.clicks <= size,
+            clicks_sure=counted.clicks is not None and not self.terms.start,
         )
 
     @override
@@ -327,6 +361,10 @@ class EmailLinks(ReportStream):
         return clicks is None or clicks != known
 
     @override
+    def expected(self, activity: Activity) -> Expected:
+        return Expected()
+
+    @override
     def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
         return campaign_activity_id in self._clicks
 
@@ -362,6 +400,10 @@ class CampaignActivityStats(ReportStream):
         known = activity.campaign.prints.get(activity.campaign_activity_id)
         stats = activity.counters.stats
         return bool(stats) and fingerprint(stats) != known
+
+    @override
+    def expected(self, activity: Activity) -> Expected:
+        return Expected(requests=0)
 
     @override
     def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:

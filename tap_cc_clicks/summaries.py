@@ -29,8 +29,10 @@ class Summaries(ConstantContactStream):
 
     def by_campaign(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary; none unless change detection is fast."""
-        if self.settings.change_detection != "fast":
-            return {}
+        return self.all() if self.settings.change_detection == "fast" else {}
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Return each campaign's summary, wanted or not."""
         return {
             str(row.get("campaign_id")): row for page in self.pages() for row in page
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
@@ -23,7 +24,7 @@ from tap_cc_clicks.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     import click
     from singer_sdk import Stream
@@ -229,12 +230,26 @@ class TapCCClicks(RunTap):
 
     @classmethod
     @override
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run ``--test``; it ends as other runs do."""
+        with cls._errors_told():
+            super().cb_test(ctx, param, value)
+
+    @classmethod
+    @override
     def invoke(cls, **kwargs: Any) -> None:
-        """Run from the command line; errors end in one sentence and exit code 1."""
-        try:
+        """Run from the command line."""
+        with cls._errors_told():
             for kind in ("state", "catalog"):
                 kwargs[kind] = checked(kind, kwargs.get(kind))
             super().invoke(**kwargs)
+
+    @classmethod
+    @contextmanager
+    def _errors_told(cls) -> Generator[None]:
+        """End in one sentence and an exit code, whatever happens."""
+        try:
+            yield
         except ConfigValidationError:
             raise
         except SingerSDKError as error:

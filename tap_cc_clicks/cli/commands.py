@@ -8,7 +8,13 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
+from tap_cc_clicks.cli.check import check
+from tap_cc_clicks.cli.demo import demo
+from tap_cc_clicks.cli.login import login
+from tap_cc_clicks.cli.plan import plan
 from tap_cc_clicks.cli.reconcile import reconcile
+from tap_cc_clicks.cli.sandbox import sandbox
+from tap_cc_clicks.cli.state import state
 
 
 class _Commands(click.Group):
@@ -30,4 +36,10 @@ def cc_clicks() -> None:
     """Sign in to Constant Contact, and look after tap-cc-clicks."""
 
 
+cc_clicks.add_command(login)
+cc_clicks.add_command(check)
+cc_clicks.add_command(sandbox)
+cc_clicks.add_command(demo)
+cc_clicks.add_command(plan)
 cc_clicks.add_command(reconcile)
+cc_clicks.add_command(state)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from typing_extensions import override
 
 from tap_cc_clicks.inputs import read_config_file
 from tap_cc_clicks.tap import TapCCClicks
@@ -26,17 +27,33 @@ json_option = click.option(
 )
 
 
-def console() -> Console:
+class CommandTap(TapCCClicks):
+    """The tap as a command uses it: Ctrl-C ends the command at once."""
+
+    @override
+    def _setup_signal_handlers(self) -> None:
+        pass
+
+
+def console(*, stderr: bool = False) -> Console:
     """Return where people read: colours and lines only in a terminal."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, stderr=stderr)
 
 
-def tap_of(configs: Sequence[str], *, validated: bool = True) -> TapCCClicks:
+def printable(value: object) -> str:
+    """Return what a server sent, without characters that steer a terminal."""
+    return "".join(char for char in str(value) if char.isprintable())
+
+
+def tap_of(
+    configs: Sequence[str], *, validated: bool = True, **inputs: Any
+) -> CommandTap:
     """Return the tap with the settings that a person named.
 
     Args:
         configs: Paths of JSON files, and ENV for the environment.
         validated: Whether wrong settings are refused; sign-in comes before credentials.
+        inputs: A state, a catalog, as the tap itself takes them.
 
     Raises:
         ConfigValidationError: Settings are wrong.
@@ -45,8 +62,9 @@ def tap_of(configs: Sequence[str], *, validated: bool = True) -> TapCCClicks:
     settings: dict[str, Any] = {}
     for path in configs:
         settings.update(read_config_file(path) if path != "ENV" else {})
-    return TapCCClicks(
+    return CommandTap(
         config=settings,
         parse_env_config="ENV" in configs,
         validate_config=validated,
+        **inputs,
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
-import msgspec
 
 from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
 from tap_cc_clicks.cli.options import config_option, json_option, tap_of
+from tap_cc_clicks.cli.tables import print_json
 from tap_cc_clicks.reconciliation import compare, tally
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
         filters = [name for name in FILTERS if tap.config.get(name)]
         compared = compare(loaded, _ask(tap, list(loaded.clicks)), filters)
     if as_json:
-        click.echo(msgspec.json.encode([asdict(one) for one in compared]))
+        print_json(compared)
     else:
         _print(compared, show_all=show_all)
     if tally(compared)["behind"]:

@@ -8,38 +8,70 @@ import os
 import sys
 import threading
 import time
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from tap_cc_clicks.sandbox.generate import generate
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.runner import Sandbox
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WATCH_SECONDS = 0.5
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Wish:
+    """What kind of account is wanted, and how it is served.
+
+    Attributes:
+        port: Where, or 0 for a free port.
+        latency: Seconds that every answer takes.
+        limits: Whether the API's limits are kept: 4 a second, 10,000 a day.
+    """
+
+    port: int = 0
+    seed: int = 7
+    campaigns: int = 40
+    clicks: int = 3000
+    latency: float = 0.0
+    limits: bool = False
+
+
+def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
     """Serve a made-up account until interrupted, or until the parent process ends."""
-    arguments = _arguments()
-    account = generate(arguments.seed, arguments.campaigns, arguments.clicks)
-    limits = Limits(4, 10_000) if arguments.limits else Limits()
     sandbox = Sandbox(
-        account, port=arguments.port, latency=arguments.latency, limits=limits
+        generate(wish.seed, wish.campaigns, wish.clicks),
+        port=wish.port,
+        latency=wish.latency,
+        limits=Limits(4, 10_000) if wish.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
+    # Whoever reads the announcement is served, if a little later.
+    sandbox.socket.listen()
+    announce(sandbox)
+    sandbox.serve()
+
+
+def main() -> None:
+    """Serve, with the settings as JSON on stdout."""
+    serve(Wish(**vars(_arguments())), _announce)
+
+
+def _announce(sandbox: Sandbox) -> None:
     sys.stdout.write(json.dumps({**sandbox.config, "url": sandbox.url}) + "\n")
     sys.stdout.flush()
-    sandbox.serve()
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tap_cc_clicks.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 for a free one")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--campaigns", type=int, default=40)
-    parser.add_argument("--clicks", type=int, default=3000)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds")
-    parser.add_argument(
-        "--limits", action="store_true", help="4 a second, 10,000 a day"
-    )
+    for field in fields(Wish):
+        if field.default is False:
+            parser.add_argument(f"--{field.name}", action="store_true")
+        else:
+            kind = type(field.default)
+            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
     return parser.parse_args()
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +17,85 @@ if TYPE_CHECKING:
 SCOPES = "campaign_data offline_access"
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing
-INVALID_GRANT = {
-    "error": "invalid_grant",
-    "error_description": "unknown, invalid, or expired refresh token",
-}
+USER_CODE = "SBOX-1234"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+ACTIVATE_PAGE = (
+    "<!doctype html><title>Sandbox</title><p>This is the sandbox of tap-cc-clicks: "
+    "nobody signs in here. The code is accepted by itself."
+)
+
+
+@dataclass
+class SignIns:
+    """People signing in, by the device flow or in a browser.
+
+    Attributes:
+        outcome: What they do: ``approved``, ``access_denied`` or ``expired_token``.
+        before: What a device is answered before that, in turn.
+        interval: Seconds that a device is told to wait between polls.
+        expires_in: Seconds that a device code lives.
+        scope: What they grant.
+        page: Where a person enters the code; the server's own page if empty.
+        issued: All device codes and authorization codes so far.
+    """
+
+    outcome: str = "approved"
+    before: tuple[str, ...] = ("authorization_pending",)
+    interval: float = 1
+    expires_in: float = 600
+    scope: str = SCOPES
+    page: str = ""
+    issued: list[str] = field(default_factory=list)
+    devices: dict[str, list[str]] = field(default_factory=dict)
+    codes: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def device(self, url: str) -> dict[str, Any]:
+        """Return what a device shows to the person."""
+        code = self._code()
+        self.devices[code] = list(self.before)
+        page = self.page or f"{url}/activate"
+        return {
+            "device_code": code,
+            "user_code": USER_CODE,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={USER_CODE}",
+            "expires_in": self.expires_in,
+            "interval": self.interval,
+        }
+
+    def _code(self) -> str:
+        self.issued.append(secrets.token_urlsafe(24))
+        return self.issued[-1]
+
+    def poll(self, code: str) -> str | None:
+        """Return the error that a device is answered with, or None once allowed."""
+        if code not in self.devices:
+            return "invalid_grant"
+        if self.devices[code]:
+            return self.devices[code].pop(0)
+        del self.devices[code]
+        return None if self.outcome == "approved" else self.outcome
+
+    def browser(self, query: Mapping[str, str]) -> str:
+        """Return where a person's browser is sent back to."""
+        redirect_uri = query["redirect_uri"]
+        answer = {"state": query.get("state", "")}
+        if query.get("code_challenge_method") != "S256":
+            answer["error"] = "invalid_request"
+        elif self.outcome != "approved":
+            answer["error"] = self.outcome
+        else:
+            answer["code"] = self._code()
+            self.codes[answer["code"]] = (query["code_challenge"], redirect_uri)
+        return f"{redirect_uri}?{urlencode(answer)}"
+
+    def redeem(self, form: Mapping[str, str]) -> str | None:
+        """Return the error that an authorization code is answered with, or None."""
+        challenge, redirect_uri = self.codes.pop(form.get("code", ""), ("", ""))
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        good = challenge == proof and redirect_uri == form.get("redirect_uri")
+        return None if good else "invalid_grant"
 
 
 @dataclass
@@ -40,40 +117,57 @@ class Tokens:
     issued: int = 0
     refresh_token: str = "sandbox-refresh-0"  # noqa: S105 - opens nothing
     access: dict[str, float] = field(default_factory=dict)
+    sign_ins: SignIns = field(default_factory=SignIns)
 
     def grant(
         self, form: Mapping[str, str], authorization: str
     ) -> tuple[int, dict[str, Any]]:
         """Answer a request to the token endpoint with a status and a body."""
-        client = form.get("client_id")
-        if authorization.startswith("Basic "):
-            client, _, secret = (
-                base64.b64decode(authorization.removeprefix("Basic "))
-                .decode()
-                .partition(":")
-            )
-            if secret != CLIENT_SECRET:
-                client = None
-        if client != CLIENT_ID:
+        if not self.knows(form, authorization):
             return 401, {"error": "invalid_client"}
-        if form.get("grant_type") != "refresh_token":
-            return 400, {"error": "unsupported_grant_type"}
-        if form.get("refresh_token") != self.refresh_token:
-            return 400, INVALID_GRANT
-        return 200, self.answer()
+        error = self._refusal(form)
+        return (400, {"error": error}) if error else (200, self.answer())
+
+    def knows(self, form: Mapping[str, str], authorization: str = "") -> bool:
+        """Tell whether a client is one that there is."""
+        if not authorization.startswith("Basic "):
+            return form.get("client_id") == CLIENT_ID
+        encoded = authorization.removeprefix("Basic ")
+        return base64.b64decode(encoded).decode() == f"{CLIENT_ID}:{CLIENT_SECRET}"
+
+    def _refusal(self, form: Mapping[str, str]) -> str | None:
+        kind = form.get("grant_type")
+        if kind == "refresh_token":
+            good = form.get("refresh_token") == self.refresh_token
+            return None if good else "invalid_grant"
+        if kind == DEVICE_GRANT:
+            error = self.sign_ins.poll(form.get("device_code", ""))
+        elif kind == "authorization_code":
+            error = self.sign_ins.redeem(form)
+        else:
+            return "unsupported_grant_type"
+        if error is None:
+            self._sign_in()
+        return error
+
+    def _sign_in(self) -> None:
+        self.scope = self.sign_ins.scope
+        self.refresh_token = f"sandbox-refresh-{self.renewals + 1}"
 
     def answer(self) -> dict[str, Any]:
         """Give out a new access token, and a new refresh token if they rotate."""
         self.renewals += 1
         if self.rotating:
             self.refresh_token = f"sandbox-refresh-{self.renewals}"
-        return {
+        answer = {
             "token_type": "Bearer",
             "access_token": self.issue(),
             "expires_in": self.expires_in,
-            "refresh_token": self.refresh_token,
             "scope": self.scope,
         }
+        if "offline_access" in self.scope.split():
+            answer["refresh_token"] = self.refresh_token
+        return answer
 
     def issue(self) -> str:
         """Make an access token, in the form of a JWT."""

@@ -44,7 +44,11 @@ class Sandbox(Server):
             socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
         )
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", port))
+        try:
+            self.socket.bind(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.api_url = f"{self.url}/v3"
         self.token_url = f"{self.url}/oauth2/default/v1/token"

@@ -11,13 +11,18 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
 from tap_cc_clicks.sandbox.faults import Fault, Faults
 from tap_cc_clicks.sandbox.limits import Limits
-from tap_cc_clicks.sandbox.oauth import Tokens
+from tap_cc_clicks.sandbox.oauth import ACTIVATE_PAGE, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 UNAUTHORIZED = answer(
     {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
 )
+OAUTH = "/oauth2/default/v1"
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
 
 
@@ -83,7 +89,10 @@ class Server:
         return Starlette(
             routes=[
                 Route("/v3/{path:path}", self._serve),
-                Route("/oauth2/default/v1/token", self._token, methods=["POST"]),
+                Route(f"{OAUTH}/token", self._token, methods=["POST"]),
+                Route(f"{OAUTH}/device/authorize", self._device, methods=["POST"]),
+                Route(f"{OAUTH}/authorize", self._authorize),
+                Route("/activate", lambda _: HTMLResponse(ACTIVATE_PAGE)),
                 *routes(self),
             ]
         )
@@ -127,6 +136,22 @@ class Server:
         if fault:
             return _hang_up(request)
         return JSONResponse(body, status)
+
+    async def _device(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        fault = self.faults.strike("/device/authorize")
+        if fault:
+            return await self._faulty(fault, answer({}), request)
+        if not self.tokens.knows(form, request.headers.get("authorization", "")):
+            return JSONResponse({"error": "invalid_client"}, 401)
+        url = str(request.base_url).rstrip("/")
+        return JSONResponse(self.tokens.sign_ins.device(url))
+
+    async def _authorize(self, request: Request) -> Response:
+        # A client that is not known is not sent its browser back.
+        if not self.tokens.knows(request.query_params):
+            return JSONResponse({"error": "invalid_client"}, 400)
+        return RedirectResponse(self.tokens.sign_ins.browser(request.query_params), 302)
 
     async def _faulty(self, fault: Fault, reply: Answer, request: Request) -> Response:
         if fault.kind == "slow":

@@ -97,6 +97,20 @@ def test_about_shows_settings_as_markdown() -> None:
     assert "| change_detection " in result.stdout
 
 
+def test_a_connection_test_ends_in_a_sentence_too(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """As a pipeline's set-up sees it: well, or what to do."""
+    good = write(tmp_path, "good.json", sandbox.config)
+    assert run("--config", good, "--test").returncode == 0
+    wrong = {**sandbox.config, "refresh_token": "hush-token"}
+    result = run("--config", write(tmp_path, "wrong.json", wrong), "--test")
+    assert result.returncode == 1
+    assert "sign in again" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hush" not in result.stderr
+
+
 def test_discovery_needs_no_credentials() -> None:
     """To choose streams comes before signing in."""
     result = run("--discover")

@@ -227,3 +227,17 @@ def test_a_link_that_leads_in_a_circle_ends_the_pages(sandbox: Sandbox) -> None:
     sandbox.faults.rules.append(Fault("endless_next", match=CLICKS))
     output = run_tap(sandbox)
     assert len(output.records("email_clicks")) == len(sandbox.account.rows())
+
+
+def test_a_campaign_without_a_moment_of_its_last_change_is_read(
+    sandbox: Sandbox,
+) -> None:
+    """It was taken for one that had not changed, and its clicks were never read."""
+    sandbox.faults.rules.append(Fault("bad_row", "/emails$", field="updated_at"))
+    activity = sandbox.account.clickable()[0]
+    campaign = sandbox.account.campaigns[activity.campaign_id]
+    run: dict[str, Any] = {"campaign_ids": [campaign.campaign_id], "page_size": 1}
+    output = run_tap(sandbox, **run)
+    expected = [one.row for each in campaign.activities for one in each.clicks]
+    assert rows(output.records("email_clicks")) == rows(expected)
+    assert expected

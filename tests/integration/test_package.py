@@ -146,7 +146,7 @@ def test_an_installed_tap_answers(installed: Path, wheel: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", ["sandbox"])
+@pytest.mark.parametrize("extra", ["cli", "sandbox"])
 def test_a_missing_extra_is_named(installed: Path, extra: str) -> None:
     """In the last line, with the command that brings it."""
     module = f"tap_cc_clicks.{extra}"

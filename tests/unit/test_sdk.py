@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from singer_sdk import RESTStream, Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.streams._state import StreamStateManager
 
@@ -40,6 +42,7 @@ CONFIG = {"client_id": "id", "refresh_token": "token"}
         (RESTStream, "get_http_request_counter", ["self"]),
         (Tap, "load_state", ["self", "state"]),
         (Tap, "_handle_termination", ["self", "signum", "frame"]),
+        (Tap, "_setup_signal_handlers", ["self"]),
         (Tap, "_validate_config", ["self", "raise_errors"]),
         (StreamStateManager, "get_context_state", ["self", "context"]),
     ],
@@ -50,6 +53,11 @@ def test_overridden_methods_are_there(
 ) -> None:
     """With the parameters that the overrides take."""
     assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_settings_of_the_environment_come_where_they_are_completed() -> None:
+    """Fractions are read there."""
+    assert isinstance(vars(PluginBase)["_env_var_config"], classproperty)
 
 
 def test_the_state_manager_writes_only_by_methods_that_are_replaced() -> None:

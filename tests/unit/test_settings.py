@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.tap import TapCCClicks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MISSING = (
     "Credentials are missing: set client_id and refresh_token (or, for a quick try, "
@@ -112,3 +117,41 @@ def test_every_setting_is_explained_and_secrets_are_marked() -> None:
         assert properties[name]["description"]
     secrets = {name for name, one in properties.items() if one.get("secret")}
     assert secrets == {"client_secret", "refresh_token", "access_token"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("page_size", "50", 50),
+        ("lookback", "1.5", 1.5),
+        ("stream_map_config", '{"a": 1}', {"a": 1}),
+        ("campaign_ids", '["a", "b"]', ["a", "b"]),
+        ("start_date", "2026-01-31", "2026-01-31"),
+        ("page_size", "many", "many"),
+        ("page_size", "", None),
+        ("campaign_ids", "", None),
+        ("token_store", "", None),
+    ],
+)
+def test_the_environment_is_read_as_a_person_means_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: Any
+) -> None:
+    """What cannot be read is left for validation to name; empty is not set."""
+    monkeypatch.setenv(f"TAP_CC_CLICKS_{name.upper()}", text)
+    assert TapCCClicks._env_var_config.get(name) == value
+
+
+def test_a_folders_env_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever the tap is installed."""
+    for name in ("PAGE_SIZE", "CONCURRENCY"):
+        monkeypatch.delenv(f"TAP_CC_CLICKS_{name}", raising=False)
+    (tmp_path / ".env").write_text(
+        "TAP_CC_CLICKS_PAGE_SIZE=5\nTAP_CC_CLICKS_CONCURRENCY=5\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAP_CC_CLICKS_CONCURRENCY", "6")
+    with mock.patch.dict(os.environ):
+        found = TapCCClicks._env_var_config
+    assert (found["page_size"], found["concurrency"]) == (5, 6)

@@ -1,0 +1,186 @@
+"""``cc-clicks login``: from a client id to a refresh token."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+from rich.panel import Panel
+
+from tap_cc_clicks.auth import Client
+from tap_cc_clicks.cli.envfile import check_writable, env_lines, write_env
+from tap_cc_clicks.cli.loopback import loopback
+from tap_cc_clicks.cli.options import (
+    CommandTap,
+    config_option,
+    console,
+    json_option,
+    tap_of,
+)
+from tap_cc_clicks.cli.signin import Request, SignIn, tokens_of
+from tap_cc_clicks.inputs import InputError
+from tap_cc_clicks.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from tap_cc_clicks.tokens import Tokens
+
+# A fixed one, since the service compares redirect URIs with their ports.
+PORT = 8917
+BROWSER_SECONDS = 600
+# Stands in for what the sign-in is to bring, so that the other settings are checked.
+TO_COME = "to come"
+PASSWORD = "Treat the refresh token as a password: whoever has it can read the account."  # noqa: S105
+MELTANO = (
+    "In Meltano, put the lines into the project's .env (or sign in with --write-env "
+    ".env), or set them, the token by pasting it:\n"
+    "  meltano config set tap-cc-clicks client_id {client_id}\n"
+    "  meltano config set tap-cc-clicks refresh_token --from-file -"
+)
+FRAME_WIDTH = 4
+
+
+@click.command()
+@config_option
+@click.option("--client-id", help="The API key; otherwise the setting client_id.")
+@click.option(
+    "--pkce", is_flag=True, help="Sign in by a browser on this machine (PKCE)."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="With --pkce: where the browser comes back to; 0 for a free port. The "
+    "application must have the redirect URI http://127.0.0.1:PORT/.",
+)
+@click.option("--no-browser", is_flag=True, help="With --pkce: only print the address.")
+@click.option(
+    "--write-env",
+    "env_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the settings into this .env file instead of printing them.",
+)
+@json_option
+def login(configs: Sequence[str], client_id: str | None, **options: Any) -> None:
+    """Sign in, and print the settings client_id and refresh_token.
+
+    What you are to do is said on stderr. The refresh token is printed on stdout, since
+    you are to keep it: treat it as a password.
+    """
+    config = settings(configs, client_id)
+    if options["env_file"]:
+        check_writable(options["env_file"])
+    screen = console(stderr=True)
+    client = Client(config["client_id"], config.get("client_secret"))
+    sign_in = SignIn(client, config["token_url"], screen.print)
+    if options["pkce"]:
+        answer = in_browser(
+            sign_in, screen, options["port"], no_browser=options["no_browser"]
+        )
+    else:
+        answer = by_device(sign_in, screen)
+    tokens = tokens_of(answer)
+    screen.print("Signed in, with the scopes campaign_data and offline_access.")
+    keep(config, tokens, screen)
+    hand_over(config, tokens, screen, options["env_file"], as_json=options["as_json"])
+
+
+def settings(configs: Sequence[str], client_id: str | None) -> dict[str, Any]:
+    """Return the tap's settings, checked but for the token that is to come.
+
+    Raises:
+        ConfigValidationError: One is wrong, or client_id is missing.
+    """
+    found = dict(tap_of(configs, validated=False).config)
+    chosen = {"client_id": client_id} if client_id else {}
+    return dict(CommandTap(config={**found, "refresh_token": TO_COME, **chosen}).config)
+
+
+def by_device(sign_in: SignIn, screen: Console) -> dict[str, Any]:
+    """Sign in by the device flow: on any machine that has a browser."""
+    code = sign_in.code()
+    show(screen, "Open", code.direct, "and see that it shows the code", code.user_code)
+    if code.direct != code.page:
+        screen.print(f"(or enter the code at {escape(code.page)})")
+    screen.print(f"Waiting, at most {code.lifetime / 60:.0f} minutes …")
+    return sign_in.await_person(code)
+
+
+def in_browser(
+    sign_in: SignIn, screen: Console, port: int, *, no_browser: bool
+) -> dict[str, Any]:
+    """Sign in by a browser on this machine."""
+    with loopback(port) as server:
+        request = Request.new(server.redirect_uri)
+        address = sign_in.address(request)
+        show(screen, "Open", address, "The browser comes back to", server.redirect_uri)
+        if not no_browser:
+            webbrowser.open(address)
+        answer = server.wait(BROWSER_SECONDS)
+    return sign_in.redeem(request, answer)
+
+
+def show(screen: Console, *parts: str) -> None:
+    """Show what a person is to do, framed in a terminal if no address is broken."""
+    longest = max(map(len, parts))
+    if not screen.is_terminal or longest > screen.width - FRAME_WIDTH:
+        screen.print("\n".join(parts), markup=False)
+        return
+    styles = ("", "bold cyan", "", "bold green")
+    lines = [
+        f"[{style}]{escape(part)}[/]" if style else part
+        for style, part in zip(styles, parts, strict=True)
+    ]
+    panel = Panel("\n".join(lines), title="Sign in to Constant Contact", expand=False)
+    screen.print(panel, soft_wrap=False)
+
+
+def keep(config: Mapping[str, Any], tokens: Tokens, screen: Console) -> None:
+    """Store the tokens as those of the refresh token that a person is about to set.
+
+    The first run then needs no refresh. Without the store it makes one, so that a
+    store that does not work loses nothing yet.
+    """
+    store = TokenStore.from_config({**config, "refresh_token": tokens.refresh_token})
+    try:
+        with store.locked():
+            store.load()
+            store.save(tokens)
+    except InputError:
+        screen.print(
+            f"The access token could not be kept in {store.path}: the first run gets "
+            "another. If refresh tokens rotate, set token_store to a file that can be "
+            "written (cc-clicks check).",
+            markup=False,
+        )
+
+
+def hand_over(
+    config: Mapping[str, Any],
+    tokens: Tokens,
+    screen: Console,
+    env_file: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Give the person the settings: on stdout, or in a file and then not on screen."""
+    found = {"client_id": config["client_id"], "refresh_token": tokens.refresh_token}
+    if env_file:
+        write_env(env_file, found)
+        screen.print(f"client_id and refresh_token are in {env_file}.", markup=False)
+        found = {"env_file": str(env_file)}
+    else:
+        screen.print(PASSWORD, markup=False)
+        screen.print(MELTANO.format(**found), end="\n\n", markup=False)
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not env_file:
+        click.echo("\n".join(env_lines(found)))

@@ -1,0 +1,61 @@
+"""``cc-clicks sandbox``: the simulator, to try the tap against."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tap_cc_clicks.cli.envfile import env_lines
+from tap_cc_clicks.inputs import InputError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from tap_cc_clicks.sandbox import Sandbox
+
+PACKAGES = {"starlette", "uvicorn"}
+MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,sandbox]'"
+
+
+def simulator() -> ModuleType:
+    """Return the simulator, which an extra brings.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        from tap_cc_clicks.sandbox import __main__  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in PACKAGES:
+            raise
+        raise InputError(MISSING) from None
+    return __main__
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
+@click.option("--seed", default=7, show_default=True, help="Another account for each.")
+@click.option("--campaigns", type=click.IntRange(1), default=40, show_default=True)
+@click.option("--clicks", type=click.IntRange(0), default=3000, show_default=True)
+@click.option("--latency", default=0.0, help="Seconds that every answer takes.")
+@click.option("--limits", is_flag=True, help="4 a second, 10,000 a day.")
+def sandbox(**wish: Any) -> None:
+    """Serve a made-up account until Ctrl-C, on this machine only.
+
+    The settings to reach it are printed on stdout, as lines for .env.
+    """
+    module = simulator()
+    try:
+        with suppress(KeyboardInterrupt):
+            module.serve(module.Wish(**wish), announce)
+    except OSError as error:
+        message = f"Port {wish['port']} cannot be listened on: {error.strerror}"
+        raise InputError(message) from None
+
+
+def announce(running: Sandbox) -> None:
+    """Print the settings with which the tap reads the account."""
+    click.echo("\n".join(env_lines(running.config)))
+    click.echo(f"Serving a made-up account at {running.url}; Ctrl-C ends it.", err=True)

@@ -1,0 +1,298 @@
+"""Signing in: the OAuth device flow, and the authorization code with PKCE.
+
+Facts from the vendor's pages «OAuth2 Device Flow» and «OAuth2 PKCE Flow», RFC 8628 and
+RFC 7636. The service was out of reach here: this was seen only against the simulator.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from time import monotonic, sleep, time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import requests
+from singer_sdk.exceptions import SingerSDKError
+
+from tap_cc_clicks.auth import object_of, refusal, seconds, token_answer
+from tap_cc_clicks.cli.options import printable
+from tap_cc_clicks.network import unanswered
+from tap_cc_clicks.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_cc_clicks.auth import Client
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+SCOPES = {
+    "campaign_data": (
+        "campaign_data is missing, without which no report can be read: ask in the "
+        "developer portal whether the application may have it, and sign in as a user "
+        "who may see reports"
+    ),
+    "offline_access": (
+        "offline_access is missing, and with it the refresh token: set up the "
+        "application with refresh tokens (long-lived or rotating) in the developer "
+        "portal, and allow it at the sign-in"
+    ),
+}
+# What RFC 8628 says of a server that gives no interval, and of one that is asked too
+# often.
+USUAL_INTERVAL = 5
+SLOW_DOWN_SECONDS = 5
+LONGEST_INTERVAL = 60
+USUAL_LIFETIME = 600
+LONGEST_LIFETIME = 3600
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
+ANOTHER_WAY = (
+    "This application may not sign in this way: in the developer portal choose the "
+    "OAuth2 Device Flow for it, or with --pkce the Authorization Code Flow with PKCE"
+)
+REFUSALS = {
+    "access_denied": (
+        "The sign-in was refused in the browser: run again, and allow the application"
+    ),
+    "expired_token": "The code was not used in time: run again for a new one",
+    "invalid_grant": "The service does not know the code any more: run again",
+    "invalid_scope": (
+        "The service does not give the scopes campaign_data and offline_access to this "
+        "application: see to it in the developer portal"
+    ),
+    "unauthorized_client": ANOTHER_WAY,
+    "unsupported_grant_type": ANOTHER_WAY,
+    "unsupported_response_type": ANOTHER_WAY,
+}
+NO_CODE = "The service sent the browser back without a code: run again"
+LOST = (
+    "The service gave out the tokens in an answer that was lost on the way, and gives "
+    "them once only: run again"
+)
+
+
+class SignInError(SingerSDKError):
+    """Nobody is signed in; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a person enters, and where.
+
+    Attributes:
+        page: The page, and ``direct`` the same with the code filled in.
+        device_code: What the device asks with; not for display.
+        interval: Seconds between two questions.
+        lifetime: Seconds until the code ends.
+    """
+
+    page: str
+    direct: str
+    user_code: str
+    device_code: str = field(repr=False)
+    interval: float
+    lifetime: float
+
+
+class SignIn:
+    """One attempt to sign in.
+
+    Args:
+        client: The application.
+        token_url: The token endpoint; the others are its siblings.
+        say: Tells the person what goes on, in a line.
+    """
+
+    def __init__(
+        self, client: Client, token_url: str, say: Callable[[str], None]
+    ) -> None:
+        """Ask nothing yet."""
+        self._client = client
+        self._token_url = token_url
+        self._say = say
+
+    def code(self) -> Code:
+        """Ask for a code for the person to enter.
+
+        Raises:
+            SignInError: There is none.
+        """
+        url = self._sibling("device/authorize")
+        try:
+            response = self._client.post(url, {"scope": " ".join(SCOPES)})
+        except requests.RequestException as error:
+            message = f"No answer from {url} ({unanswered(error)})"
+            raise SignInError(message) from None
+        body = object_of(response)
+        page, code, device = (
+            body.get(name) for name in ("verification_uri", "user_code", "device_code")
+        )
+        if not (response.ok and page and code and device):
+            raise _refused(response)
+        return Code(
+            page=printable(page),
+            direct=printable(body.get("verification_uri_complete") or page),
+            user_code=printable(code),
+            device_code=str(device),
+            interval=min(
+                seconds(body.get("interval")) or USUAL_INTERVAL, LONGEST_INTERVAL
+            ),
+            lifetime=min(
+                seconds(body.get("expires_in")) or USUAL_LIFETIME, LONGEST_LIFETIME
+            ),
+        )
+
+    def await_person(self, code: Code) -> dict[str, Any]:
+        """Ask until the person has allowed or refused it.
+
+        A question whose answer was lost is asked again, less often (RFC 8628, 3.5).
+
+        Returns:
+            The token endpoint's answer.
+
+        Raises:
+            SignInError: Refused, or too late.
+            FatalAPIError: As in :func:`token_answer`.
+        """
+        form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
+        interval, lost = code.interval, False
+        deadline = monotonic() + code.lifetime
+        while monotonic() + interval < deadline:
+            sleep(interval)
+            response = self._asked(form, interval)
+            if response is None:
+                lost, interval = True, min(2 * interval, LONGEST_INTERVAL)
+                continue
+            error = object_of(response).get("error")
+            if error == "slow_down":
+                interval += SLOW_DOWN_SECONDS
+            elif error != "authorization_pending":
+                if lost and error == "invalid_grant":
+                    raise SignInError(LOST)
+                return _answer(response)
+        raise SignInError(REFUSALS["expired_token"])
+
+    def _asked(
+        self, form: Mapping[str, str], interval: float
+    ) -> requests.Response | None:
+        try:
+            response = self._client.post(self._token_url, form)
+        except requests.RequestException as error:
+            reason = unanswered(error)
+        else:
+            status = response.status_code
+            if status < SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
+                return response
+            reason = f"it answered {status}"
+        wait = min(2 * interval, LONGEST_INTERVAL)
+        self._say(f"No answer from token_url ({reason}); asking again in {wait:g} s")
+        return None
+
+    def address(self, request: Request) -> str:
+        """Return the address that a person opens in a browser."""
+        query = {
+            "client_id": self._client.client_id,
+            "response_type": "code",
+            "redirect_uri": request.redirect_uri,
+            "scope": " ".join(SCOPES),
+            "state": request.state,
+            "code_challenge": request.challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{self._sibling('authorize')}?{urlencode(query)}"
+
+    def redeem(self, request: Request, answer: Mapping[str, str]) -> dict[str, Any]:
+        """Turn what the browser brought into tokens, with one request.
+
+        Raises:
+            SignInError: Refused, of another sign-in, or no answer came.
+            FatalAPIError: As in :func:`token_answer`.
+        """
+        if not secrets.compare_digest(
+            answer.get("state", "").encode(), request.state.encode()
+        ):
+            message = (
+                "What the browser brought belongs to another sign-in (state differs), "
+                "and was not used: run again"
+            )
+            raise SignInError(message)
+        if "code" not in answer:
+            raise SignInError(REFUSALS.get(answer.get("error", ""), NO_CODE))
+        form = {
+            "grant_type": "authorization_code",
+            "code": answer["code"],
+            "redirect_uri": request.redirect_uri,
+            "code_verifier": request.verifier,
+        }
+        try:
+            return _answer(self._client.post(self._token_url, form))
+        except requests.RequestException as error:
+            message = (
+                f"No answer from token_url ({unanswered(error)}). The code is good for "
+                "one use, and may have been used: run again"
+            )
+            raise SignInError(message) from None
+
+    def _sibling(self, name: str) -> str:
+        return f"{self._token_url.rsplit('/', 1)[0]}/{name}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ties a browser's answer to this sign-in.
+
+    Attributes:
+        redirect_uri: Where the browser brings it.
+        state: Comes back with it.
+        verifier: Proves at the token endpoint that the same program asks (PKCE).
+    """
+
+    redirect_uri: str
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+    @classmethod
+    def new(cls, redirect_uri: str) -> Request:
+        """Make up the secrets of a request."""
+        return cls(redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+
+    @property
+    def challenge(self) -> str:
+        """What of the verifier may be shown."""
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def tokens_of(answer: Mapping[str, Any]) -> Tokens:
+    """Return the tokens of an answer with all that the tap needs.
+
+    Raises:
+        SignInError: A scope is missing; says what is to be done.
+    """
+    # A server that grants what was asked for need not repeat it (RFC 6749, 5.1).
+    granted = str(answer.get("scope") or " ".join(SCOPES)).split()
+    if not isinstance(answer.get("refresh_token"), str):
+        granted = [scope for scope in granted if scope != "offline_access"]
+    missing = [advice for scope, advice in SCOPES.items() if scope not in granted]
+    if missing:
+        message = f"Signed in, but of no use. {'; '.join(missing)}. Nothing was stored"
+        raise SignInError(message)
+    return Tokens(
+        refresh_token=answer["refresh_token"],
+        access_token=answer["access_token"],
+        expires_at=time() + seconds(answer.get("expires_in")),
+    )
+
+
+def _answer(response: requests.Response) -> dict[str, Any]:
+    if not response.ok:
+        raise _refused(response)
+    return token_answer(response)
+
+
+def _refused(response: requests.Response) -> SignInError:
+    error = str(object_of(response).get("error"))
+    return SignInError(REFUSALS.get(error) or refusal(response.status_code, error))

@@ -1,0 +1,325 @@
+"""``cc-clicks state``: what the bookmarks say, and how to have something read again."""
+
+from __future__ import annotations
+
+import sys
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from tap_cc_clicks.cli.options import console, json_option
+from tap_cc_clicks.cli.state_files import STDIN, read_state, write_file
+from tap_cc_clicks.cli.tables import ago, print_json, print_table
+from tap_cc_clicks.inputs import InputError
+from tap_cc_clicks.parsing import hours_since, this_hour
+from tap_cc_clicks.state import (
+    campaigns_of,
+    forget_activity,
+    forget_campaign,
+    forget_links,
+    known_activities,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_cc_clicks.cli.state_files import StateFile
+    from tap_cc_clicks.state import KnownActivity
+
+LINES = 40
+
+
+class Line(Struct):
+    """What is shown of an activity.
+
+    Attributes:
+        newest: The newest click read; None if there is none.
+        hours: Since then.
+        clicks: What the service had counted when they were read; None if not known.
+        rows: Clicks read; None if they never were.
+        missing: Clicks counted that no report showed.
+        checked_hours: Since the counters were asked for, where that is remembered.
+    """
+
+    campaign_id: str | None
+    campaign_activity_id: str
+    url_id: str | None
+    newest: str | None
+    hours: float | None
+    clicks: int | None
+    rows: int | None
+    missing: int
+    checked_hours: int | None
+
+    @classmethod
+    def of(cls, known: KnownActivity) -> Line:
+        """Say what a state knows of an activity."""
+        bookmark = known.bookmark
+        newest = bookmark.value if bookmark else None
+        search = bookmark.search if bookmark else None
+        return cls(
+            campaign_id=known.campaign_id,
+            campaign_activity_id=known.campaign_activity_id,
+            url_id=known.url_id,
+            newest=newest,
+            hours=round(hours_since(newest), 1) if newest else None,
+            clicks=bookmark.clicks if bookmark else None,
+            rows=bookmark.rows_read if bookmark else None,
+            missing=search.missing if search else 0,
+            checked_hours=this_hour() - known.checked if known.checked else None,
+        )
+
+    @property
+    def never_read(self) -> bool:
+        """Whether its clicks are still to be read for the first time."""
+        return self.rows is None
+
+
+class Totals(Struct):
+    """A state in a few numbers.
+
+    Attributes:
+        bookmarks: The bookmark of each stream that has one for itself.
+        bytes_per_activity: Of the state, by its activities.
+    """
+
+    version: int | None
+    bytes: int
+    bytes_per_activity: int | None
+    campaigns: int
+    activities: int
+    never_read: int
+    clicks: int
+    rows: int
+    missing: int
+    bookmarks: dict[str, str]
+
+
+@click.group()
+def state() -> None:
+    """Look at bookmarks, or have something read again."""
+
+
+@state.command()
+@click.argument("file", default=STDIN)
+@json_option
+@click.option("--activity", help="Only this campaign activity.", metavar="ID")
+@click.option("--campaign", help="Only this campaign.", metavar="ID")
+@click.option(
+    "--stale",
+    type=click.FloatRange(min=0),
+    metavar="HOURS",
+    help="Only activities with no click read from within so many hours.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=LINES,
+    show_default=True,
+    help="Show so many activities; 0 for all. JSON has all of them.",
+)
+def show(
+    *,
+    file: str,
+    as_json: bool,
+    activity: str | None,
+    campaign: str | None,
+    stale: float | None,
+    limit: int,
+) -> None:
+    """Show the bookmarks of a state: how far each activity was read.
+
+    FILE is a state as the tap writes it, or as Meltano wraps it; "-", the default,
+    reads it from stdin:
+
+    \b
+        meltano state get STATE_ID | cc-clicks state show
+
+    Activities never read come first, then those with the newest clicks. The state knows
+    no people: ids, moments and numbers are all there is.
+    """  # noqa: D301 - the mark is for click
+    read = read_state(file)
+    lines = [Line.of(known) for known in known_activities(read.state)]
+    totals = _totals(read, lines)
+    chosen = [
+        line
+        for line in _sorted(lines)
+        if activity in {None, line.campaign_activity_id}
+        and campaign in {None, line.campaign_id}
+        and (stale is None or line.hours is None or line.hours >= stale)
+    ]
+    if not chosen and (activity or campaign):
+        raise InputError(_unknown(activity, campaign))
+    if as_json:
+        print_json({"totals": totals, "activities": chosen})
+        return
+    _print(totals, chosen, limit or len(chosen))
+
+
+def _sorted(lines: Iterable[Line]) -> list[Line]:
+    by_moment = sorted(lines, key=lambda line: line.newest or "", reverse=True)
+    return sorted(by_moment, key=attrgetter("never_read"), reverse=True)
+
+
+def _totals(read: StateFile, lines: list[Line]) -> Totals:
+    activities = {line.campaign_activity_id for line in lines}
+    bookmarks = {
+        name: bookmark["replication_key_value"]
+        for name, bookmark in read.state.get("bookmarks", {}).items()
+        if bookmark.get("replication_key_value")
+    }
+    return Totals(
+        version=read.state.get("version"),
+        bytes=read.size,
+        bytes_per_activity=read.size // len(activities) if activities else None,
+        campaigns=len(campaigns_of(read.state)),
+        activities=len(activities),
+        never_read=sum(line.never_read for line in lines),
+        clicks=sum(line.clicks or 0 for line in lines),
+        rows=sum(line.rows or 0 for line in lines),
+        missing=sum(line.missing for line in lines),
+        bookmarks=bookmarks,
+    )
+
+
+def _print(totals: Totals, lines: list[Line], limit: int) -> None:
+    links = any(line.url_id for line in lines)
+    header = ["campaign", "activity", *(["link"] if links else [])]
+    header += ["newest click", "age", "counted", "read", "missing", "checked"]
+    print_table(header, [_cells(line, links=links) for line in lines[:limit]])
+    if len(lines) > limit:
+        console().print(f"… and {len(lines) - limit:,} more (--limit)")
+    each = totals.bytes_per_activity
+    size = f"{totals.bytes:,} bytes" + (f", {each:,} for each activity" if each else "")
+    console().print(
+        f"\n{totals.campaigns:,} campaigns, {totals.activities:,} activities "
+        f"({totals.never_read:,} never read); {totals.clicks:,} clicks counted, "
+        f"{totals.rows:,} read, {totals.missing:,} missing"
+    )
+    for name, value in totals.bookmarks.items():
+        console().print(f"{name}: read up to {value}")
+    console().print(f"State version {totals.version or 'not given'}, {size}")
+
+
+def _cells(line: Line, *, links: bool) -> list[str]:
+    link = [line.url_id or "all"] if links else []
+    known = ["never read", "", "", "", ""]
+    if line.rows is not None:
+        known = [
+            line.newest or "no click yet",
+            ago(line.hours),
+            "unknown" if line.clicks is None else f"{line.clicks:,}",
+            f"{line.rows:,}",
+            f"{line.missing:,}",
+        ]
+    campaign = line.campaign_id or "unknown"
+    return [
+        campaign,
+        line.campaign_activity_id,
+        *link,
+        *known,
+        ago(line.checked_hours),
+    ]
+
+
+@state.command()
+@click.argument("file", default=STDIN)
+@click.option("--activity", help="Read this campaign activity again.", metavar="ID")
+@click.option("--campaign", help="Read all of this campaign again.", metavar="ID")
+@click.option(
+    "--links",
+    is_flag=True,
+    help="Read only the links again: of the activity or campaign named, or of all.",
+)
+@click.option(
+    "--output", metavar="FILE", help="Write the state there instead of to stdout."
+)
+@click.option("--in-place", is_flag=True, help="Write the state over FILE.")
+def reset(
+    *,
+    file: str,
+    activity: str | None,
+    campaign: str | None,
+    links: bool,
+    output: str | None,
+    in_place: bool,
+) -> None:
+    """Write a state with which the next run reads something again, completely.
+
+    FILE, or stdin with "-", is a state by itself or as Meltano wraps it, and comes out
+    in the form it came in:
+
+    \b
+        meltano state get STATE_ID \\
+          | cc-clicks state reset - --campaign ID \\
+          | meltano state set --force STATE_ID --input-file /dev/stdin
+
+    What is read again has the same click_id as before, so a loader that upserts doubles
+    nothing. If something is wrong, nothing is written: Meltano then refuses the empty
+    input and keeps the state it has. Make sure that no run is under way meanwhile.
+    """  # noqa: D301 - the mark is for click
+    if bool(activity) + bool(campaign) > 1 or not (activity or campaign or links):
+        message = "Name one of --activity ID, --campaign ID or --links"
+        raise click.UsageError(message)
+    target = _target(file, output, in_place=in_place)
+    read = read_state(file)
+    activities = _chosen(read, activity, campaign)
+    if links:
+        for activity_id in activities:
+            forget_links(read.state, activity_id)
+    elif campaign:
+        forget_campaign(read.state, campaign)
+    else:
+        forget_activity(read.state, str(activity))
+    if target:
+        write_file(target, read.encoded)
+    else:
+        sys.stdout.buffer.write(read.encoded)
+        sys.stdout.buffer.flush()
+    said = f"The next run reads {'the links of ' if links else ''}"
+    click.echo(f"{said}{len(activities):,} activities again", err=True)
+
+
+def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
+    """Return where to write; None for stdout.
+
+    Raises:
+        UsageError: The input would be lost, or there is no file to write over.
+    """
+    if in_place and (output or file == STDIN):
+        message = "--in-place needs a FILE, and no --output"
+        raise click.UsageError(message)
+    if in_place:
+        return Path(file).resolve()
+    if output and file != STDIN and Path(output).resolve() == Path(file).resolve():
+        message = "--output is FILE itself: say --in-place to write over it"
+        raise click.UsageError(message)
+    return Path(output) if output else None
+
+
+def _chosen(read: StateFile, activity: str | None, campaign: str | None) -> set[str]:
+    """Return the activities that are meant.
+
+    Raises:
+        InputError: The state knows none.
+    """
+    known = {one.campaign_activity_id: one for one in known_activities(read.state)}
+    if activity or campaign:
+        known = {
+            activity_id: one
+            for activity_id, one in known.items()
+            if activity_id == activity or (campaign and one.campaign_id == campaign)
+        }
+    if not known and not (campaign and campaigns_of(read.state).find(campaign)):
+        raise InputError(_unknown(activity, campaign))
+    return set(known)
+
+
+def _unknown(activity: str | None, campaign: str | None) -> str:
+    if not activity and not campaign:
+        return "The state knows no activity: the next run reads all there are"
+    kind, name = ("activity", activity) if activity else ("campaign", campaign)
+    return f"The state knows no {kind} {name}: cc-clicks state show lists those it does"

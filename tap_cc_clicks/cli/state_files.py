@@ -1,0 +1,102 @@
+"""State as it comes: by itself, or within what Meltano puts around it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from tap_cc_clicks.inputs import InputError, read_json_file
+from tap_cc_clicks.state import load
+from tap_cc_clicks.tap import STREAMS
+
+# By these names `meltano state get`, its back-ends and its database wrap a state.
+WRAPPERS = ("completed_state", "completed", "singer_state")
+PARTIAL = ("partial_state", "partial")
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """A state, and the document it came in.
+
+    Attributes:
+        document: All of it.
+        state: The state within, found to be one of this tap's; to change it changes the
+            document.
+    """
+
+    document: dict[str, Any]
+    state: dict[str, Any]
+
+    @property
+    def encoded(self) -> bytes:
+        """The document as it is written: one line, in the form it came in."""
+        return msgspec.json.encode(self.document) + b"\n"
+
+    @property
+    def size(self) -> int:
+        """The bytes that the state itself takes."""
+        return len(msgspec.json.encode(self.state))
+
+
+def read_state(path: str) -> StateFile:
+    """Read a state from a file, or from stdin (``-``).
+
+    Raises:
+        InputError: It cannot be read, or is none of this tap's; says why.
+    """
+    document = read_json_file("state", path, stdin=True)
+    state = document
+    while wrapper := next((name for name in WRAPPERS if name in state), None):
+        _refuse_partial(state)
+        state = state[wrapper]
+        if not isinstance(state, dict):
+            message = f"The state cannot be used: its {wrapper} is not an object"
+            raise InputError(message)
+    load(state, [stream.name for stream in STREAMS])
+    return StateFile(document, state)
+
+
+def _refuse_partial(document: dict[str, Any]) -> None:
+    """Refuse a state of which a part lies elsewhere, and would come back."""
+    if any(document.get(name) for name in PARTIAL):
+        message = (
+            "The file holds a partial state besides the completed one: take what "
+            "meltano state get prints, which has both in one"
+        )
+        raise InputError(message)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file in its place, whole or not at all; its permissions stay.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            try:
+                _fill(file, content, mode)
+                Path(file.name).replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    Path(file.name).unlink()
+                raise
+    except OSError as error:
+        message = f"The state file {path} cannot be written: {error.strerror}"
+        raise InputError(message) from None
+
+
+def _fill(file: IO[bytes], content: bytes, mode: int | None) -> None:
+    if mode is not None:
+        Path(file.name).chmod(mode)
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())

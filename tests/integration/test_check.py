@@ -1,0 +1,298 @@
+"""``cc-clicks check`` against the simulator: a line for all that may be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Account, Fault, Sandbox
+from tap_cc_clicks.tokens import Tokens, TokenStore
+from tests.companion import companion, secrets_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+NAMES = ["token store", "token", "scopes", "API", "clock", "campaigns", "clicks"]
+ALL_WELL = dict.fromkeys(NAMES, "ok")
+AFTER_TOKEN = dict.fromkeys(
+    ["scopes", "API", "clock", "campaigns", "clicks"], "skipped"
+)
+AFTER_API = dict.fromkeys(["campaigns", "clicks"], "skipped")
+
+
+def check(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:
+    """Check with the simulator's settings, and with these."""
+    settings = {**sandbox.config, **config}
+    # What one case leaves out.
+    given = {name: value for name, value in settings.items() if value is not None}
+    result = companion(folder, given, "check", *arguments)
+    # The seed may be rotated away, and is a secret nevertheless.
+    secrets = [*secrets_of(sandbox), "sandbox-refresh-0", "owner@example.com"]
+    assert not [one for one in secrets if one in result.output]
+    return result
+
+
+def lines(result: Result) -> dict[str, tuple[str, str]]:
+    """Return status and text by name."""
+    told = json.loads(result.stdout)
+    assert told["ok"] is (result.exit_code == 0)
+    assert [one["name"] for one in told["checks"]] == NAMES
+    return {one["name"]: (one["status"], one["text"]) for one in told["checks"]}
+
+
+def statuses(result: Result) -> dict[str, str]:
+    """Return status by name."""
+    return {name: status for name, (status, _) in lines(result).items()}
+
+
+def test_all_is_well(sandbox: Sandbox, tmp_path: Path) -> None:
+    """In plain lines, with five requests; the budget is not what pays for them."""
+    result = check(sandbox, tmp_path, max_requests=1)
+    assert result.exit_code == 0, result.output
+    *told, last = result.stdout.splitlines()
+    assert [line[8:20].strip() for line in told] == NAMES
+    assert {line.split()[0] for line in told} == {"ok"}
+    assert "a long-lived refresh token; the access token ends" in told[1]
+    assert "Example Shop" in told[3]
+    assert last == "4 requests of the API, 1 for tokens"
+    assert sandbox.log.counts() == {
+        "account": 1,
+        "campaigns": 1,
+        "campaign": 1,
+        "clicks": 1,
+    }
+
+
+def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With the same, and the requests."""
+    result = check(sandbox, tmp_path, "--json")
+    assert statuses(result) == ALL_WELL
+    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 4}
+
+
+def test_rotating_tokens_are_told_from_long_lived_ones(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """By what comes back; from the store it is known without a request."""
+    seed = sandbox.config
+    sandbox.tokens.rotating = True
+    for spent in (1, 0):
+        result = check(sandbox, tmp_path, "--json", **seed)
+        assert lines(result)["token"][1].startswith("rotating refresh tokens")
+        assert json.loads(result.stdout)["requests"]["token"] == spent
+
+
+def test_a_stored_token_that_was_ended_is_renewed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It is no failure yet."""
+    store = TokenStore.from_config(sandbox.config)
+    with store.locked():
+        store.save(Tokens("sandbox-refresh-0", "ended", time.time() + 9999))
+    result = check(sandbox, tmp_path, "--json")
+    assert statuses(result) == ALL_WELL
+    assert "whether it rotates is seen" in lines(result)["token"][1]
+    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 5}
+
+
+def test_an_access_token_alone_is_good_for_a_try(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Until it ends; then the API's line says so."""
+    config = {"refresh_token": None, "access_token": sandbox.tokens.issue()}
+    result = check(sandbox, tmp_path, "--json", **config)
+    assert statuses(result) == {**ALL_WELL, "token": "warn"}
+    assert result.exit_code == 0
+    sandbox.tokens.expire_all()
+    ended = check(sandbox, tmp_path, "--json", **config)
+    expected = {**ALL_WELL, **AFTER_API, "token": "warn", "API": "failed"}
+    assert statuses(ended) == expected
+    assert "sign in again for a new access_token" in lines(ended)["API"][1]
+    opaque = {**config, "access_token": "opaque"}
+    text = lines(check(sandbox, tmp_path, "--json", **opaque))["token"][1]
+    assert "does not say when it ends" in text
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"refresh_token": "spent"}, "cc-clicks login"),
+        ({"client_id": "nobody"}, "does not know this application"),
+        ({"token_url": "http://127.0.0.1:1/token"}, "nobody listens there"),
+    ],
+)
+def test_a_token_that_does_not_come_is_explained(
+    sandbox: Sandbox, tmp_path: Path, config: dict[str, str], sentence: str
+) -> None:
+    """What builds on it is skipped."""
+    result = check(sandbox, tmp_path, "--json", **config)
+    assert result.exit_code == 1
+    assert statuses(result) == {"token store": "ok", "token": "failed", **AFTER_TOKEN}
+    assert sentence in lines(result)["token"][1]
+
+
+def test_a_missing_scope_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Before any request of the API's."""
+    sandbox.tokens.scope = "offline_access"
+    result = check(sandbox, tmp_path, "--json")
+    status, text = lines(result)["scopes"]
+    assert status == "failed"
+    assert text.startswith("campaign_data is missing, without which no report can be")
+    assert json.loads(result.stdout)["requests"]["api"] == 0
+
+
+FORBIDDEN: dict[str, Any] = {"status": 403, "body": [{"error_key": "forbidden"}]}
+QUOTA: dict[str, Any] = {"status": 429, "body": {"error_key": "quota_exceeded"}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed", "sentence"),
+    [
+        (Fault("status", "tracking", **FORBIDDEN), "clicks", "ui:campaign:metrics"),
+        (Fault("status", "emails$", **FORBIDDEN), "campaigns", "ui:campaign:metrics"),
+        (Fault("status", "account", **QUOTA), "API", "00:00 UTC"),
+        (Fault("status", "account", status=503), "API", "503"),
+        (Fault("status", "account", status=404), "API", "check api_url"),
+        (Fault("not_json", "account"), "API", "is not JSON"),
+        (Fault("redirect", "account"), "API", "redirects are not followed"),
+        (Fault("reset", "account"), "API", "No answer from http://127.0.0.1"),
+        (Fault("wrong_shape", "emails$"), "campaigns", "has no campaigns"),
+    ],
+    ids=lambda value: getattr(value, "match", None) and f"{value.kind}-{value.status}",
+)
+def test_an_api_that_refuses_is_explained(
+    sandbox: Sandbox, tmp_path: Path, fault: Fault, failed: str, sentence: str
+) -> None:
+    """Each is asked once: nothing is gained by waiting here."""
+    sandbox.faults.rules.append(fault)
+    result = check(sandbox, tmp_path, "--json")
+    assert result.exit_code == 1
+    assert [name for name, one in statuses(result).items() if one == "failed"] == [
+        failed
+    ]
+    assert sentence in lines(result)[failed][1]
+    assert sandbox.log.statuses()[200] + 1 == sandbox.log.statuses().total()
+
+
+def test_whose_account_it_is_need_not_be_known(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The tap does not ask for it; that line proves that the API answers."""
+    sandbox.faults.rules.append(Fault("status", "account", **FORBIDDEN))
+    result = check(sandbox, tmp_path, "--json")
+    assert statuses(result) == ALL_WELL
+    assert "does not say whose account" in lines(result)["API"][1]
+
+
+@pytest.mark.parametrize(
+    ("api_url", "sentence"),
+    [
+        ("http://127.0.0.1:1/v3", "nobody listens there: check the address"),
+        ("https://{host}/v3", "no secure connection came about (TLS)"),
+    ],
+)
+def test_an_api_out_of_reach_is_explained(
+    sandbox: Sandbox, tmp_path: Path, api_url: str, sentence: str
+) -> None:
+    """With what to look at."""
+    host = sandbox.url.removeprefix("http://")
+    result = check(sandbox, tmp_path, "--json", api_url=api_url.format(host=host))
+    assert sentence in lines(result)["API"][1]
+    assert lines(result)["clock"][0] == "skipped"
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(("hours", "way"), [(2, "ahead of"), (-2, "behind")])
+def test_a_clock_that_is_wrong_is_a_warning(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+    way: str,
+) -> None:
+    """By more than a minute; the run is possible."""
+    monkeypatch.setattr(
+        "tap_cc_clicks.cli.check.time", lambda: time.time() + hours * 3700
+    )
+    result = check(sandbox, tmp_path, "--json")
+    assert statuses(result) == {**ALL_WELL, "clock": "warn"}
+    assert re.search(rf"7\d\d\d s {way} the service's", lines(result)["clock"][1])
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("status", [None, "Draft", "Removed"])
+def test_an_account_without_emails_is_no_failure(
+    tmp_path: Path, status: str | None
+) -> None:
+    """There is nothing to read, and nothing wrong."""
+    account = Account()
+    if status:
+        account.add_campaign(status)
+    with Sandbox(account) as sandbox:
+        result = check(sandbox, tmp_path, "--json")
+    assert statuses(result) == ALL_WELL
+    assert "no email was sent yet" in lines(result)["clicks"][1]
+
+
+def test_an_email_without_clicks_or_reports_is_no_failure(tmp_path: Path) -> None:
+    """An email just sent, and a web page alone."""
+    account = Account()
+    campaign = account.add_campaign()
+    with Sandbox(account) as sandbox:
+        result = check(sandbox, tmp_path, "--json")
+        assert lines(result)["clicks"][1].endswith("it has none yet")
+        del campaign.activities[0]
+        result = check(sandbox, tmp_path, "--json")
+        assert lines(result)["clicks"][1] == "the newest email has no report of clicks"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions otherwise")
+def test_a_store_that_others_can_read_is_a_failure(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """With the command that mends it."""
+    path = tmp_path / "tokens.json"
+    store = TokenStore.from_config({**sandbox.config, "token_store": str(path)})
+    with store.locked():
+        store.save(Tokens("sandbox-refresh-0", "ended", 0))
+    path.chmod(0o644)
+    result = check(sandbox, tmp_path, "--json", token_store=str(path))
+    assert lines(result)["token store"] == (
+        "failed",
+        f"{path} is open to others: chmod 600 {path}",
+    )
+    assert result.exit_code == 1
+
+
+def test_a_store_that_cannot_be_used_is_explained(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure where it was asked for; else a warning: tokens may be long-lived."""
+    path = tmp_path / "tokens.json"
+    path.write_text("damaged")
+    damaged = check(sandbox, tmp_path, "--json", token_store=str(path))
+    assert "repair it, or delete it" in lines(damaged)["token store"][1]
+    below = str(path / "tokens.json")
+    missing = check(sandbox, tmp_path, "--json", token_store=below)
+    assert "cannot be written" in lines(missing)["token store"][1]
+    assert {damaged.exit_code, missing.exit_code} == {1}
+    monkeypatch.setenv("XDG_STATE_HOME", str(path))
+    unasked = check(sandbox, tmp_path, "--json")
+    assert statuses(unasked) == {**ALL_WELL, "token store": "warn"}
+    assert unasked.exit_code == 0
+
+
+def test_wrong_settings_are_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As the tap itself would say it."""
+    result = check(sandbox, tmp_path, page_siz=1)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: There is no setting page_siz: did you mean page_size?\n"
+    )

@@ -1,0 +1,466 @@
+"""``cc-clicks login`` against the simulator: every way that a sign-in can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tap_cc_clicks.cli import login as login_module
+from tap_cc_clicks.sandbox import Account, Fault, Sandbox
+from tap_cc_clicks.sandbox.faults import KINDS
+from tests.companion import companion, secrets_of
+from tests.support import run_tap
+from tools import record_login
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+SIGNED_IN = (
+    "TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n"
+    "TAP_CC_CLICKS_REFRESH_TOKEN=sandbox-refresh-1\n"
+)
+SEED: dict[str, Any] = {
+    "client_id": "sandbox-client",
+    "refresh_token": "sandbox-refresh-1",
+}
+
+
+class Clock:
+    """Time that passes by sleeping only."""
+
+    def __init__(self) -> None:
+        """Start at nought."""
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.slept.append(seconds)
+
+    def monotonic(self) -> float:
+        """Return how much has."""
+        return sum(self.slept)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the device wait for nothing."""
+    clock = Clock()
+    for name in ("sleep", "monotonic"):
+        monkeypatch.setattr(f"tap_cc_clicks.cli.signin.{name}", getattr(clock, name))
+    return clock
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Return an account in which somebody clicked once."""
+    account = Account()
+    account.add_click(account.add_campaign().activities[0])
+    with Sandbox(account) as running:
+        yield running
+
+
+def login(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:
+    """Sign in as a public client, unless told otherwise."""
+    settings = {
+        "api_url": sandbox.api_url,
+        "token_url": sandbox.token_url,
+        "client_id": "sandbox-client",
+        **config,
+    }
+    return companion(folder, settings, "login", *arguments)
+
+
+def shown(result: Result, sandbox: Sandbox) -> list[str]:
+    """Return the secrets in what was printed."""
+    return [one for one in secrets_of(sandbox) if one in result.output]
+
+
+def test_a_person_signs_in_and_the_first_run_needs_no_refresh(
+    sandbox: Sandbox, tmp_path: Path, clock: Clock
+) -> None:
+    """The settings go to stdout, what to do to stderr; the access token is stored."""
+    result = login(sandbox, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == SIGNED_IN
+    assert f"{sandbox.url}/activate?user_code=SBOX-1234" in result.stderr
+    assert "Treat the refresh token as a password" in result.stderr
+    assert "╭" not in result.output
+    assert clock.slept == [1, 1]
+    assert shown(result, sandbox) == ["sandbox-refresh-1"]
+    assert "sandbox-refresh-1" not in result.stderr
+    renewals = sandbox.tokens.renewals
+    output = run_tap(sandbox, **SEED)
+    assert len(output.records("email_clicks")) == 1
+    assert sandbox.tokens.renewals == renewals
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_rotating_tokens_go_on_from_a_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The printed token is the seed, however often the stored one is renewed."""
+    sandbox.tokens.rotating = True
+    config: dict[str, Any] = {"token_store": str(tmp_path / "tokens.json")}
+    assert login(sandbox, tmp_path, **config).stdout == SIGNED_IN
+    for _ in range(2):
+        sandbox.tokens.expire_all()
+        assert run_tap(sandbox, **config, **SEED).records("campaigns")
+    assert sandbox.tokens.refresh_token == "sandbox-refresh-3"
+
+
+def test_a_new_sign_in_takes_the_place_of_an_old_one(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """In the same store."""
+    config = {"token_store": str(tmp_path / "tokens.json")}
+    login(sandbox, tmp_path, **config)
+    assert "sandbox-refresh-2" in login(sandbox, tmp_path, **config).stdout
+    stored = json.loads((tmp_path / "tokens.json").read_text())
+    assert stored["refresh_token"] == "sandbox-refresh-2"
+
+
+def test_a_client_with_a_secret_proves_itself(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A wrong secret is refused before anybody goes to a browser."""
+    assert login(sandbox, tmp_path, client_secret="sandbox-secret").exit_code == 0
+    result = login(sandbox, tmp_path, client_secret="sandbox-wrong")
+    assert result.exit_code == 1
+    assert "does not know this application" in result.stderr
+    assert "sandbox-wrong" not in result.output
+
+
+def test_a_client_id_on_the_command_line_counts(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Before the one of the settings; without any, the sentence says so."""
+    result = login(sandbox, tmp_path, "--client-id=sandbox-client", client_id="other")
+    assert result.stdout == SIGNED_IN
+    missing = login(sandbox, tmp_path, client_id=None)
+    assert missing.exit_code == 1
+    assert "client_id is missing" in missing.stderr
+
+
+def test_slow_down_is_obeyed(sandbox: Sandbox, tmp_path: Path, clock: Clock) -> None:
+    """Five seconds more from then on (RFC 8628)."""
+    pending = "authorization_pending"
+    sandbox.tokens.sign_ins.before = (pending, "slow_down", pending)
+    assert login(sandbox, tmp_path).stdout == SIGNED_IN
+    assert clock.slept == [1, 1, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("sign_ins", "sentence"),
+    [
+        ({"outcome": "access_denied"}, "The sign-in was refused in the browser"),
+        ({"outcome": "expired_token"}, "The code was not used in time"),
+        ({"outcome": "unauthorized_client"}, "with --pkce the Authorization Code"),
+        ({"before": ["invalid_grant"]}, "does not know the code any more"),
+        (
+            {"before": ["authorization_pending"] * 99, "expires_in": 9},
+            "The code was not used in time",
+        ),
+        ({"scope": "offline_access"}, "campaign_data is missing, without which"),
+        ({"scope": "campaign_data"}, "offline_access is missing, and with it"),
+        ({"scope": "account_read"}, "campaign_data is missing, without which"),
+    ],
+)
+def test_a_sign_in_that_fails_is_explained(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    state_home: Path,
+    sign_ins: dict[str, Any],
+    sentence: str,
+) -> None:
+    """In a sentence, with exit code 1; nothing is stored or shown."""
+    for name, value in sign_ins.items():
+        setattr(sandbox.tokens.sign_ins, name, value)
+    result = login(sandbox, tmp_path)
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert not result.stdout
+    assert not shown(result, sandbox)
+    assert not list(state_home.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault("status", status=404), "answered 404 without a token: check token_url"),
+        (Fault("status", body={"error": "invalid_scope"}, status=400), "give the scop"),
+        (
+            Fault("status", body={"error": "unauthorized_client"}, status=403),
+            "This application may not sign in this way",
+        ),
+        (Fault("not_json"), "check token_url"),
+        (Fault("redirect"), "answered 302 without a token"),
+        (Fault("reset"), "No answer from http://127.0.0.1"),
+    ],
+)
+def test_a_service_that_gives_no_code_is_explained(
+    sandbox: Sandbox, tmp_path: Path, fault: Fault, sentence: str
+) -> None:
+    """Nobody waits for it."""
+    fault.match = "device/authorize"
+    sandbox.faults.rules.append(fault)
+    result = login(sandbox, tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("reset"), Fault("status", status=503), Fault("status", status=429)],
+    ids=["no answer", "503", "429"],
+)
+def test_a_question_without_an_answer_is_asked_again_less_often(
+    sandbox: Sandbox, tmp_path: Path, clock: Clock, fault: Fault
+) -> None:
+    """RFC 8628 wants it so; what the server had not heard is no loss."""
+    sandbox.faults.rules.append(replace(fault, match="/token", times=2))
+    result = login(sandbox, tmp_path)
+    assert result.stdout == SIGNED_IN
+    assert clock.slept == [1, 2, 4, 4]
+    assert "No answer from token_url" in result.stderr
+    assert "asking again in 4 s" in result.stderr
+
+
+def test_tokens_that_were_lost_on_the_way_are_named(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The code was good for one answer."""
+    sandbox.tokens.sign_ins.before = ()
+    sandbox.faults.rules.append(Fault("lost_answer", "/token", times=1))
+    result = login(sandbox, tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "in an answer that was lost on the way" in result.stderr
+    assert not shown(result, sandbox)
+
+
+def test_a_code_that_steers_the_terminal_does_not(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Nor is anything in it taken for markup."""
+    sandbox.tokens.sign_ins.page = "https://example.com/\x1b[2J[red]"
+    result = login(sandbox, tmp_path)
+    assert "https://example.com/[2J[red]" in result.stderr
+    assert "\x1b" not in result.output
+
+
+def test_an_unsafe_token_url_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Tokens travel by https, or stay on this machine."""
+    result = login(sandbox, tmp_path, token_url="http://example.com/v1/token")
+    assert result.exit_code == 1
+    assert "token_url must be an https URL" in result.stderr
+
+
+def test_a_file_takes_the_settings_in_place_of_the_screen(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Its own lines are replaced, others stay, and only the owner may read it."""
+    env = tmp_path / ".env"
+    env.write_text("# mine\nTAP_CC_CLICKS_REFRESH_TOKEN=old\nOTHER='kept'\n")
+    env.chmod(0o644)
+    result = login(sandbox, tmp_path, f"--write-env={env}")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert not shown(result, sandbox)
+    assert env.read_text() == (
+        "# mine\nTAP_CC_CLICKS_REFRESH_TOKEN='sandbox-refresh-1'\nOTHER='kept'\n"
+        "TAP_CC_CLICKS_CLIENT_ID='sandbox-client'\n"
+    )
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_is_found_before_the_sign_in(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """While nothing is lost."""
+    result = login(sandbox, tmp_path, f"--write-env={tmp_path}/missing/.env")
+    assert result.exit_code == 1
+    assert "cannot be written: choose another file" in result.stderr
+    assert not sandbox.tokens.sign_ins.issued
+
+
+def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Alone on stdout; with a file, without the token."""
+    told = json.loads(login(sandbox, tmp_path, "--json").stdout)
+    assert told == SEED
+    env = tmp_path / "settings.env"
+    result = login(sandbox, tmp_path, "--json", f"--write-env={env}")
+    assert json.loads(result.stdout) == {"env_file": str(env)}
+    assert not shown(result, sandbox)
+
+
+def test_a_store_that_cannot_be_written_loses_nothing(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are there; the first run makes a refresh."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    result = login(sandbox, tmp_path)
+    assert (result.exit_code, result.stdout) == (0, SIGNED_IN)
+    assert "The access token could not be kept" in result.stderr
+
+
+class Browser:
+    """Stands in for a person's browser: goes where it is sent.
+
+    Args:
+        forged: Whether it comes back with the answer of another sign-in.
+    """
+
+    def __init__(self, *, forged: bool = False) -> None:
+        """Open nothing yet."""
+        self.forged = forged
+        self.pages: list[str] = []
+        self._threads: list[threading.Thread] = []
+
+    def open(self, address: str) -> None:
+        """Visit an address, as ``webbrowser.open`` would."""
+        thread = threading.Thread(target=self._visit, args=[address])
+        thread.start()
+        self._threads.append(thread)
+
+    def _visit(self, address: str) -> None:
+        back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
+        for url in (f"{back}favicon.ico", f"{back}?state=only"):
+            self.pages.append(str(requests.get(url, timeout=5).status_code))
+        if self.forged:
+            address = f"{back}?code=theirs&state=theirs"
+        self.pages.append(requests.get(address, timeout=5).text)
+
+    def close(self) -> None:
+        """Wait for what was opened."""
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """Replace the browser."""
+    browser = Browser()
+    monkeypatch.setattr("webbrowser.open", browser.open)
+    yield browser
+    browser.close()
+
+
+PKCE = ("--pkce", "--port=0")
+
+
+def test_a_browser_signs_in_with_pkce(
+    sandbox: Sandbox, tmp_path: Path, browser: Browser
+) -> None:
+    """Other things that it asks for are not taken for the answer."""
+    result = login(sandbox, tmp_path, *PKCE)
+    assert (result.exit_code, result.stdout) == (0, SIGNED_IN), result.stderr
+    browser.close()
+    assert browser.pages[:2] == ["404", "404"]
+    assert "Back to the terminal" in browser.pages[2]
+    assert "code_challenge_method=S256" in result.stderr
+    assert [one for one in shown(result, sandbox) if one in result.stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        ("forged", "belongs to another sign-in (state differs)"),
+        ("access_denied", "The sign-in was refused in the browser"),
+        ("server_error", "sent the browser back without a code"),
+        ("lost_answer", "The code is good for one use"),
+        ("not_json", "without a token: check token_url"),
+    ],
+)
+def test_pkce_that_fails_is_explained(
+    sandbox: Sandbox, tmp_path: Path, browser: Browser, outcome: str, sentence: str
+) -> None:
+    """And the code is redeemed once at most."""
+    browser.forged = outcome == "forged"
+    if outcome in KINDS:
+        sandbox.faults.rules.append(Fault(outcome, "/token"))
+    else:
+        sandbox.tokens.sign_ins.outcome = outcome
+    result = login(sandbox, tmp_path, *PKCE)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+    assert not shown(result, sandbox)
+
+
+def test_a_browser_that_never_comes_back_is_not_waited_for_for_ever(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And with --no-browser none is opened."""
+    monkeypatch.setattr(login_module, "BROWSER_SECONDS", 0.1)
+    monkeypatch.setattr("webbrowser.open", None)
+    result = login(sandbox, tmp_path, *PKCE, "--no-browser")
+    assert result.exit_code == 1
+    assert "No browser came back within 0.1 s" in result.stderr
+    assert f"{sandbox.url}/oauth2/default/v1/authorize?client_id=" in result.stderr
+
+
+def test_a_port_in_use_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = login(sandbox, tmp_path, "--pkce", f"--port={port}")
+    assert result.exit_code == 1
+    assert f"Port {port} cannot be listened on" in result.stderr
+
+
+def test_settings_come_from_the_environment_and_the_folders_env_file(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """As they do where Meltano runs the command; numbers are read as numbers."""
+    (tmp_path / ".env").write_text("TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n")
+    with in_a_shell(sandbox, tmp_path, "--json") as process:
+        told, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert json.loads(told)["client_id"] == "sandbox-client"
+
+
+def test_ctrl_c_ends_the_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
+    """At once, though the tap itself would first write its state."""
+    sandbox.tokens.sign_ins.interval = 30
+    with in_a_shell(sandbox, tmp_path, "--client-id=sandbox-client") as process:
+        assert process.stderr
+        while not process.stderr.readline().startswith("Waiting"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        told, said = process.communicate(timeout=10)
+    assert (process.returncode, told) == (1, "")
+    assert "Traceback" not in said
+
+
+def in_a_shell(
+    sandbox: Sandbox, folder: Path, *arguments: str
+) -> subprocess.Popen[str]:
+    """Start the command with settings from the environment."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("TAP_CC_CLICKS")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tap_cc_clicks.cli", "login", *arguments],
+        cwd=folder,
+        env={
+            **others,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "TAP_CC_CLICKS_TOKEN_URL": sandbox.token_url,
+            "TAP_CC_CLICKS_REQUESTS_PER_SECOND": "2.5",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_picture_shows_what_the_command_shows() -> None:
+    """If not: ``make picture``."""
+    assert record_login.PICTURE.read_text("utf-8") == record_login.picture()

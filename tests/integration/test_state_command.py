@@ -1,0 +1,140 @@
+"""``cc-clicks state`` with real runs, and in a pipe between two Meltanos."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from demo.stack import tool
+from tap_cc_clicks.cli.commands import cc_clicks
+from tests.support import clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+
+
+def reset(state: Any, *arguments: str) -> Any:
+    """Return a state after ``cc-clicks state reset``."""
+    command = ["state", "reset", *arguments]
+    done = CliRunner().invoke(cc_clicks, command, input=json.dumps(state))
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("detection", ["exact", "fast"])
+def test_an_activity_that_was_reset_is_read_again_completely(
+    sandbox: Sandbox, detection: str
+) -> None:
+    """All its clicks, links and counters, and no other's."""
+    config: dict[str, Any] = {"change_detection": detection, "hot_days": 0}
+    first = run_tap(sandbox, **config)
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    state = reset(first.state, "--activity", activity.campaign_activity_id)
+    sandbox.log.clear()
+    again = run_tap(sandbox, state, **config)
+    assert rows(clicks(again).values()) == rows(one.row for one in activity.clicks)
+    assert clicks(again).items() <= clicks(first).items()
+    assert len(again.records("email_links")) == len(activity.links)
+    (stats,) = again.records("campaign_activity_stats")
+    assert stats["campaign_activity_id"] == activity.campaign_activity_id
+    assert sandbox.log.counts()["campaign"] == 0
+    assert again.state == first.state
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_campaign_that_was_reset_is_looked_up_and_read_again(
+    sandbox: Sandbox,
+    removed: bool,  # noqa: FBT001
+) -> None:
+    """Also one that was removed since: its reports are still there."""
+    config: dict[str, Any] = {"hot_days": 0}
+    first = run_tap(sandbox, **config)
+    account = sandbox.account
+    activity = max(account.clickable(), key=lambda one: len(one.clicks))
+    campaign = account.campaigns[activity.campaign_id]
+    if removed:
+        account.remove_campaign(campaign)
+        first.messages += run_tap(sandbox, first.state, **config).messages
+    state = reset(first.state, "--campaign", campaign.campaign_id)
+    sandbox.log.clear()
+    again = run_tap(sandbox, state, **config)
+    expected = [one.row for each in campaign.activities for one in each.clicks]
+    assert rows(clicks(again).values()) == rows(expected)
+    assert sandbox.log.counts()["campaign"] == 1
+    written = {one["campaign_id"] for one in again.records("campaigns")}
+    assert campaign.campaign_id in written
+    if not removed:
+        assert len(again.records("campaign_activities")) == len(campaign.activities)
+
+
+def test_links_that_were_reset_are_read_without_the_clicks(sandbox: Sandbox) -> None:
+    """Of every activity."""
+    first = run_tap(sandbox, hot_days=0)
+    again = run_tap(sandbox, reset(first.state, "--links"), hot_days=0)
+    assert not again.records("email_clicks")
+    assert again.records("email_links") == first.records("email_links")
+
+
+class Meltano:
+    """A Meltano project of its own, with its state in SQLite."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the project."""
+        project = "project_id: test\nsend_anonymous_usage_stats: false\nplugins: {}\n"
+        (folder / "meltano.yml").write_text(project, "utf-8")
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "MELTANO_PROJECT_ROOT": str(folder),
+            "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.meltano = tool("meltano", "meltano")
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell, as it stands in the documentation."""
+        return subprocess.run(
+            ["/bin/sh", "-c", line],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.mark.slow
+def test_a_state_goes_from_meltano_through_a_reset_and_back(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """And a reset that fails leaves Meltano's state alone."""
+    state = run_tap(sandbox).state
+    (tmp_path / "state.json").write_text(json.dumps({"singer_state": state}), "utf-8")
+    meltano = Meltano(tmp_path)
+    cc = f"{sys.executable} -m tap_cc_clicks.cli state"
+    activity = sandbox.account.clickable()[-1].campaign_activity_id
+    put = f"{meltano.meltano} state set --force dev:x --input-file"
+    get = f"{meltano.meltano} state get dev:x"
+    assert meltano.shell(f"{put} state.json").returncode == 0
+    reset_unknown = f"{cc} reset state.json --activity unknown"
+    failed = meltano.shell(f"{reset_unknown} | {put} /dev/stdin")
+    assert failed.returncode == 1
+    assert "The state knows no activity unknown" in failed.stderr
+    given = f"{get} | tee got.json"
+    wanted = f"{cc} reset - --activity {activity}"
+    done = meltano.shell(f"{given} | {wanted} | {put} /dev/stdin")
+    assert done.returncode == 0, done.stderr
+    got = json.loads((tmp_path / "got.json").read_text("utf-8"))
+    assert got == {"singer_state": state}
+    after = json.loads(meltano.shell(get).stdout)["singer_state"]
+    assert after == reset(state, "--activity", activity)

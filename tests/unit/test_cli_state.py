@@ -1,0 +1,252 @@
+"""``cc-clicks state``: what comes in, what is forgotten, what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tap_cc_clicks.cli.commands import cc_clicks
+from tap_cc_clicks.cli.tables import ago
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD, NEW = "2026-01-01T08:00:00.000Z", "2026-01-31T08:00:00.000Z"
+
+
+def state() -> dict[str, Any]:
+    """Return a state with two campaigns: of the first, one activity was never read."""
+    partitions = [
+        {"context": {"campaign_activity_id": "a1"}, "replication_key_value": OLD}
+        | {"clicks": 12, "window": 3, "search": [1, 1, 0, 490000]},
+        {"context": {"campaign_activity_id": "a1", "url_id": "7"}, "clicks": 4},
+        {"context": {"campaign_activity_id": "a3"}, "replication_key_value": NEW}
+        | {"clicks": 5, "window": 1},
+        {"context": {"campaign_activity_id": "lost"}, "clicks": 0},
+    ]
+    return {
+        "version": 1,
+        "bookmarks": {
+            "campaigns": {
+                "replication_key": "updated_at",
+                "replication_key_value": NEW,
+            },
+            "campaign_activities": {
+                "campaigns": {
+                    "c1": {
+                        "updated_at": OLD,
+                        "activities": [["a1", "1e19c23a"], "a2"],
+                        "check": "1e19c23a@490000",
+                    },
+                    "c2": {"updated_at": NEW, "activities": [["a3", "aaaaaaaa"]]},
+                }
+            },
+            "email_links": {"clicks": {"a1": 12, "a3": 5}},
+            "email_clicks": {
+                "replication_key": "created_time",
+                "partitions": partitions,
+            },
+        },
+    }
+
+
+def cc(*arguments: str, given: Any = None) -> Result:
+    """Run ``cc-clicks state`` with this on stdin."""
+    text = given if isinstance(given, str) else json.dumps(given)
+    return CliRunner().invoke(cc_clicks, ["state", *arguments], input=text)
+
+
+def known(found: Result) -> list[tuple[str, str | None]]:
+    """Return which activities and links were shown as JSON."""
+    assert found.exit_code == 0, found.output
+    shown = json.loads(found.stdout)["activities"]
+    return [(one["campaign_activity_id"], one["url_id"]) for one in shown]
+
+
+WRAPPED: dict[str, Any] = {
+    "bare": lambda value: value,
+    "state get": lambda value: {"singer_state": value},
+    "back-end": lambda value: {"completed": {"singer_state": value}, "partial": {}},
+    "database": lambda value: {"completed_state": {"singer_state": value}},
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
+    """With one activity less, and all else as it was."""
+    came, goes = state(), state()
+    bookmarks = goes["bookmarks"]
+    del bookmarks["email_clicks"]["partitions"][:2]
+    del bookmarks["email_links"]["clicks"]["a1"]
+    bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"] = ["a1", "a2"]
+    done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == WRAPPED[form](goes)
+    assert "The next run reads 1 activities again" in done.stderr
+    assert len(known(cc("show", "--json", given=WRAPPED[form](came)))) == 5
+
+
+def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
+    """So that one removed since, which cannot be looked up, is read again too."""
+    done = cc("reset", "--campaign", "c1", given=state())
+    bookmarks = json.loads(done.stdout)["bookmarks"]
+    assert bookmarks["campaign_activities"]["campaigns"] == {
+        "c1": {"activities": ["a1", "a2"]},
+        "c2": {"updated_at": NEW, "activities": [["a3", "aaaaaaaa"]]},
+    }
+    contexts = [one["context"] for one in bookmarks["email_clicks"]["partitions"]]
+    assert contexts == [
+        {"campaign_activity_id": "a3"},
+        {"campaign_activity_id": "lost"},
+    ]
+    assert bookmarks["email_links"]["clicks"] == {"a3": 5}
+    # Its row of the listing is to be written again.
+    assert bookmarks["campaigns"]["replication_key_value"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [
+        ([], {}),
+        (["--campaign", "c2"], {"a1": 12}),
+        (["--activity", "a1"], {"a3": 5}),
+    ],
+)
+def test_only_the_links_can_be_read_again(
+    chosen: list[str], left: dict[str, int]
+) -> None:
+    """Of all, or of what is named."""
+    done = cc("reset", "--links", *chosen, given=state())
+    bookmarks = json.loads(done.stdout)["bookmarks"]
+    assert bookmarks.pop("email_links") == {"clicks": left}
+    untouched = state()["bookmarks"]
+    untouched.pop("email_links")
+    assert bookmarks == untouched
+
+
+def test_what_is_shown_can_be_chosen_and_is_sorted() -> None:
+    """Never read first, then by the newest click."""
+    everything = known(cc("show", "--json", given=state()))
+    assert everything == [
+        ("a2", None),
+        ("a3", None),
+        ("a1", None),
+        ("a1", "7"),
+        ("lost", None),
+    ]
+    of_c1 = known(cc("show", "--json", "--campaign", "c1", given=state()))
+    assert of_c1 == [("a2", None), ("a1", None), ("a1", "7")]
+    of_a3 = known(cc("show", "--json", "--activity", "a3", given=state()))
+    assert of_a3 == [("a3", None)]
+    assert known(cc("show", "--json", "--stale", "1e7", given=state())) == [
+        ("a2", None),
+        ("a1", "7"),
+        ("lost", None),
+    ]
+
+
+def test_totals_and_lines_are_readable() -> None:
+    """Clicks counted, read and missing; how large; one line each, aligned."""
+    shown = cc("show", "--limit", "3", given=state())
+    lines = shown.stdout.splitlines()
+    header = "campaign activity link newest click age counted read missing checked"
+    assert " ".join(lines[0].split()) == header
+    assert lines[1].startswith("c1        a2        all   never read")
+    assert lines[3].split()[:3] == ["c1", "a1", "all"]
+    assert lines[3].split()[-5:-2] == ["12", "11", "1"]
+    assert "… and 2 more (--limit)" in shown.stdout
+    assert "2 campaigns, 4 activities (1 never read)" in shown.stdout
+    assert "21 clicks counted, 20 read, 1 missing" in shown.stdout
+    assert f"campaigns: read up to {NEW}" in shown.stdout
+    assert "State version 1, " in shown.stdout
+    size = len(json.dumps(state(), separators=(",", ":")))
+    assert f"{size:,} bytes, {size // 4:,} for each activity" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "The state file is not JSON"),
+        ("[]", "The state file does not hold a JSON object"),
+        ({"bookmarks": {"orders": {}}}, "it holds streams of another tap: orders"),
+        ({"version": 99}, "written by a newer version of this tap"),
+        ({"singer_state": 3}, "its singer_state is not an object"),
+        (
+            {"bookmarks": {"email_clicks": {"partitions": [{"context": 1}]}}},
+            "its bookmark of email_clicks is none of this tap's",
+        ),
+        (
+            {"bookmarks": {"campaign_activities": {"campaigns": {"c1": 1}}}},
+            "its bookmark of campaign_activities is none of this tap's",
+        ),
+        (
+            {
+                "completed": {"singer_state": {}},
+                "partial": {"singer_state": {"bookmarks": {}}},
+            },
+            "The file holds a partial state besides the completed one",
+        ),
+        (state(), "The state knows no activity other: cc-clicks state show lists"),
+        ({}, "The state knows no activity other"),
+    ],
+)
+def test_what_cannot_be_reset_is_one_sentence_and_writes_nothing(
+    given: Any, sentence: str
+) -> None:
+    """Exit code 1: Meltano then refuses the empty input."""
+    done = cc("reset", "--activity", "other", given=given)
+    assert done.exit_code == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not done.stdout
+    assert cc("show", "--activity", "other", given=given).exit_code == 1
+
+
+def test_a_file_is_never_written_over_unasked(tmp_path: Path) -> None:
+    """Neither by --output nor by a reset that fails."""
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state()), "utf-8")
+    before = file.read_bytes()
+    arguments = ["reset", str(file), "--activity"]
+    assert cc(*arguments, "a1", "--output", str(file)).exit_code == 2
+    assert cc(*arguments, "other", "--in-place").exit_code == 1
+    assert cc("reset", "-", "--activity", "a1", "--in-place").exit_code == 2
+    assert cc("reset", str(file)).exit_code == 2
+    assert cc("reset", str(tmp_path / "none"), "--links").exit_code == 1
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> None:
+    """By --in-place; --output makes another one."""
+    file, other = tmp_path / "state.json", tmp_path / "other.json"
+    file.write_text(json.dumps(state()), "utf-8")
+    file.chmod(0o640)
+    reset = ["reset", str(file), "--activity", "a3"]
+    assert cc(*reset, "--output", str(other)).exit_code == 0
+    assert cc(*reset, "--in-place").exit_code == 0
+    assert file.read_bytes() == other.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(tmp_path.iterdir()) == [other, file]
+    assert '"a3"' not in json.dumps(
+        json.loads(file.read_text("utf-8"))["bookmarks"]["email_clicks"]
+    )
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """And no half of it is left behind."""
+    arguments = ["reset", "-", "--links", "--output"]
+    done = cc(*arguments, str(tmp_path / "no" / "folder"), given=state())
+    assert done.exit_code == 1
+    assert "cannot be written: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(None, ""), (1.2, "1 h"), (47, "47 h"), (96, "4 d")]
+)
+def test_ages_are_written_as_people_say_them(hours: float | None, text: str) -> None:
+    """Hours for two days, then days."""
+    assert ago(hours) == text

@@ -1,0 +1,60 @@
+"""Why no answer came, told from how requests and urllib3 nest it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tap_cc_clicks.network import unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Retries(Exception):  # noqa: N818
+    """Like urllib3's MaxRetryError: holds what happened as its reason."""
+
+    def __init__(self, reason: BaseException) -> None:
+        """Keep the reason."""
+        super().__init__("hush: https://user:password@example.com")
+        self.reason = reason
+
+
+Error = requests.exceptions
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "meaning"),
+    [
+        (Error.ConnectionError, socket.gaierror(-2), "check DNS"),
+        (Error.ConnectionError, ConnectionRefusedError(), "nobody listens there"),
+        (Error.SSLError, ssl.SSLCertVerificationError(), "REQUESTS_CA_BUNDLE"),
+        (Error.SSLError, ssl.SSLError(), "(TLS)"),
+        (Error.ProxyError, ConnectionRefusedError(), "check HTTPS_PROXY"),
+        (Error.ConnectTimeout, TimeoutError(), "cannot be reached"),
+        (Error.ReadTimeout, TimeoutError(), "it took too long"),
+        (Error.ConnectionError, ConnectionResetError(), ""),
+    ],
+)
+def test_a_cause_deep_down_is_found(
+    kind: Callable[[Exception], Exception], cause: Exception, meaning: str
+) -> None:
+    """Whatever it is wrapped in; the address may hold a password, and is not told."""
+    middle = OSError("hush")
+    middle.__context__ = cause
+    error = kind(Retries(middle))
+    told = unanswered(error)
+    assert told.startswith(type(error).__name__)
+    assert meaning in told
+    assert "hush" not in told
+
+
+def test_errors_that_name_each_other_are_no_trap() -> None:
+    """A circle of causes ends."""
+    one, other = ValueError(), KeyError()
+    one.__context__, other.__context__ = other, one
+    assert unanswered(one) == "ValueError"
