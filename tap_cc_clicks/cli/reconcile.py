@@ -83,14 +83,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
     Asks the service for the counters of ten activities a request. Ends with 0 if no
     activity is behind, with 1 if some are.
     """
-    if jsonl:
-        loaded = from_jsonl(jsonl)
-    elif counts:
-        loaded = from_counts(counts)
-    elif postgres:
-        loaded = from_postgres(postgres, schema)
-    else:
-        raise click.UsageError(NOWHERE)
+    loaded = _loaded(jsonl, counts, postgres, schema)
     if offline:
         compared = compare(loaded, _loaded_counters(loaded))
     else:
@@ -103,6 +96,19 @@ def reconcile(  # noqa: PLR0913 - one for each option
         _print(compared, show_all=show_all)
     if tally(compared)["behind"]:
         raise SystemExit(1)
+
+
+def _loaded(
+    jsonl: Path | None, counts: Path | None, postgres: str | None, schema: str
+) -> Loaded:
+    """Count where a person said; the environment may name a database besides."""
+    if jsonl:
+        return from_jsonl(jsonl)
+    if counts:
+        return from_counts(counts)
+    if postgres:
+        return from_postgres(postgres, schema)
+    raise click.UsageError(NOWHERE)
 
 
 def _loaded_counters(loaded: Loaded) -> Mapping[str, Counters]:

@@ -58,7 +58,7 @@ where copy_number = 1
     {%- if landed_type is none -%}
         cast(null as {{ types[kind] }})
     {%- elif kind == 'moment' and not naive -%}
-        {{ adapter.dispatch('in_utc')(name) }}
+        {{ adapter.dispatch('in_utc', 'cc_clicks')(name) }}
     {%- elif kind == 'json' and not is_text(landed_type) -%}
         cast(to_json({{ name }}) as {{ types[kind] }})
     {%- else -%}
