@@ -3,20 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dbt/.done
+TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
+	$(VENV)/airflow/.done $(VENV)/target-jsonl/.done $(VENV)/dbt/.done
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint unit demo bench settings picture catalogs constraints clean
+.PHONY: help test lint unit demo bench scale settings picture catalogs constraints \
+	clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 test: lint unit ## Run every check and every test
 
-lint: $(VENV)/dev/.done ## Run the linters and type checkers
+lint: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done ## Run the linters and type checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-executable $(VENV)/airflow/bin/python \
+		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
+	MYPYPATH=examples/dagster $(BIN)/mypy \
+		--python-executable $(VENV)/dagster/bin/python \
+		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
@@ -34,6 +41,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
+
+scale: $(VENV)/dev/.done ## Write the tables of docs/scale.md
+	$(BIN)/python tools/scale.py
 
 settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 	$(BIN)/python tools/sync_settings.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -175,13 +176,14 @@ class ConstantContactStream(RESTStream[Any]):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Sync, and leave the state behind whatever happens."""
+        """Sync, and leave state and counts behind whatever happens."""
         try:
             yield from super()._sync_records(context, write_messages=write_messages)
         finally:
             # In BATCH mode records may still wait for their message.
             if write_messages and not context:
                 self._tap.state_writer.flush(self.tap_state)
+                self.run.tell_counts()
 
     @override
     def finalize_state_progress_markers(
@@ -321,7 +323,8 @@ class ConstantContactStream(RESTStream[Any]):
 
     @cached_property
     def _record_counter(self) -> RunCounter:
-        return RunCounter(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: self.name})
+        tags = {metrics.Tag.STREAM: self.name}
+        return self.run.counter(metrics.Metric.RECORD_COUNT, tags)
 
     @override
     def get_record_counter(
@@ -335,7 +338,8 @@ class ConstantContactStream(RESTStream[Any]):
 
     @override
     def get_http_request_counter(self) -> metrics.Counter:
-        return self.run.request_counter
+        # Never heard: the gate counts, and leaves no refused or repeated request out.
+        return RunCounter(metrics.Metric.HTTP_REQUEST_COUNT, log_interval=math.inf)
 
 
 def error_keys(content: bytes) -> list[str]:

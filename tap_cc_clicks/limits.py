@@ -16,6 +16,8 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from singer_sdk.metrics import Counter
+
 # The API counts arrivals, and requests may come closer together than they were sent. To
 # keep a fifth one out of the same second they are sent a little more seldom than
 # allowed, by a margin that grows when the API refuses one nevertheless.
@@ -46,13 +48,19 @@ class RequestGate:
     Args:
         per_second: Requests a second (``requests_per_second``).
         max_requests: Requests in this run, or None for as many as it takes.
+        counter: Told of each request, the refused and the repeated ones among them.
 
     Attributes:
         requests: How many were let through.
         ended: Why no more are; None while they are.
     """
 
-    def __init__(self, per_second: float, max_requests: int | None = None) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        max_requests: int | None = None,
+        counter: Counter | None = None,
+    ) -> None:
         """Set the pace and the budget."""
         self._per_second = per_second
         self._margin = PACE_MARGIN
@@ -61,6 +69,7 @@ class RequestGate:
         factory = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(factory, buffer_ms=LIMITER_BUFFER_MS)
         self.max_requests = max_requests
+        self._counter = counter
         self._turn = threading.Lock()
         self.requests = 0
         self.ended: RunEndedError | None = None
@@ -80,6 +89,8 @@ class RequestGate:
             self._bucket.leak(time.monotonic_ns() // 1_000_000)
             self._limiter.try_acquire()
             self.requests += 1
+            if self._counter:
+                self._counter.increment()
 
     def slow_down(self) -> None:
         """Note that the API found a request too early."""

@@ -56,16 +56,31 @@ class Run:
         """Open nothing yet: no request is made before it is wanted."""
         self.settings = Settings.from_config(config, schema)
         self.authenticator = ConstantContactAuthenticator(config)
+        self._counters: list[RunCounter] = []
         self.gate = RequestGate(
-            self.settings.requests_per_second, self.settings.max_requests
+            self.settings.requests_per_second,
+            self.settings.max_requests,
+            self.counter(metrics.Metric.HTTP_REQUEST_COUNT),
         )
         self.session = PacedSession(self.gate, self.settings.concurrency)
         self.progress = Progress(logger, self.gate)
         self.failures = 0
-        self.request_counter = RunCounter(metrics.Metric.HTTP_REQUEST_COUNT)
         self.signum: int | None = None
         self._logger = logger
         self._end_told = False
+
+    def counter(
+        self, metric: metrics.Metric, tags: dict[Any, Any] | None = None
+    ) -> RunCounter:
+        """Return a counter that tells the rest of its count however the run ends."""
+        self._counters.append(RunCounter(metric, tags))
+        return self._counters[-1]
+
+    def tell_counts(self) -> None:
+        """Log what was counted since each counter last spoke."""
+        for counter in self._counters:
+            if counter.value:
+                counter.exit()
 
     def beat(self) -> None:
         """Tell progress, and obey a signal.
@@ -134,8 +149,8 @@ class RunTap(Tap, abc.ABC):
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         checked = load(state, self.streams)
-        super().load_state(checked)
         stamp(self.state)
+        super().load_state(checked)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from email.message import Message
 
 # What the tests read and run, besides the package.
-TESTED = ("catalog", "demo", "hub", "requirements", "tests", "tools", "transform")
+TESTED = (
+    *("catalog", "demo", "examples", "hub", "requirements", "tests", "tools"),
+    "transform",
+)
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
 
 

@@ -107,6 +107,20 @@ def test_settings_have_their_defaults_filled_in() -> None:
     assert settings.url_ids == ()
 
 
+def test_numbers_are_read_from_environment_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The SDK reads integers alone; what is no number is refused as ever."""
+    for name, value in {**GOOD, "lookback": "1.5", "max_requests": "9"}.items():
+        monkeypatch.setenv(f"TAP_CC_CLICKS_{name.upper()}", value)
+    tap = TapCCClicks(parse_env_config=True)
+    assert (tap.config["lookback"], tap.config["max_requests"]) == (1.5, 9)
+    monkeypatch.setenv("TAP_CC_CLICKS_LOOKBACK", "a day")
+    with pytest.raises(ConfigValidationError) as error:
+        TapCCClicks(parse_env_config=True)
+    assert error.value.errors == ["Setting lookback must be of type number"]
+
+
 def test_every_setting_is_explained_and_secrets_are_marked() -> None:
     """As --about shows them."""
     properties = TapCCClicks.config_jsonschema["properties"]

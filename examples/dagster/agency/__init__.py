@@ -1,0 +1,1 @@
+"""Many Constant Contact accounts that share one API key, on Dagster."""

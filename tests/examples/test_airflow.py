@@ -1,0 +1,99 @@
+"""The Airflow example: what Airflow makes of it, and what its task's command does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.stack import settings_of, tool
+from tests.support import rows
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+DAGS = HERE.parents[1] / "examples" / "airflow" / "dags"
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the DAG as Airflow loads it."""
+    home = str(tmp_path_factory.mktemp("airflow"))
+    output = subprocess.run(
+        [
+            tool("airflow", "python"),
+            str(HERE / "in_airflow" / "loaded_dag.py"),
+            str(DAGS),
+        ],
+        env={"PATH": os.environ["PATH"], "AIRFLOW_HOME": home},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    ).stdout
+    described: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return described
+
+
+def test_the_dag_loads_with_its_pool_and_its_order(loaded: dict[str, Any]) -> None:
+    """One run of the DAG at a time, and of it as many tasks as the pool has slots."""
+    assert loaded["errors"] == {}
+    assert (loaded["dag"], loaded["schedule"]) == ("email_clicks", "5 0 * * *")
+    assert loaded["max_active_runs"] == 1
+    assert set(loaded["tasks"]) == {"accounts", "load"}
+    load = loaded["tasks"]["load"]
+    assert load == {
+        "after": ["accounts"],
+        "pool": "constant_contact_api_key",
+        "retries": 2,
+    }
+
+
+def test_the_command_loads_an_account_from_its_state(
+    loaded: dict[str, Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Neither a target that failed nor a quota that is spent moves its state."""
+    commands = tool("dev", "tap-cc-clicks"), tool("target-jsonl", "target-jsonl")
+    folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
+    settings = settings_of(sandbox.config)
+    environment = {
+        **settings,
+        "PATH": os.pathsep.join(folders),
+        "PYTHONPATH": str(HERE.parents[1]),
+        "DATA": str(tmp_path),
+        "ACCOUNT": "corner-shop",
+        "CORNER_SHOP__REFRESH_TOKEN": settings.pop("TAP_CC_CLICKS_REFRESH_TOKEN"),
+    }
+
+    def load(**more: str) -> int:
+        command = ["bash", "-c", loaded["command"]]
+        return subprocess.run(
+            command, env={**environment, **more}, timeout=60, check=False
+        ).returncode
+
+    folder = tmp_path / "corner-shop"
+    assert load(TARGET="false") != 0
+    assert not (folder / "state.json").exists()
+    assert load() == 0
+    waited = (folder / "state.json").stat().st_mtime_ns
+    sandbox.limits.per_day = 0
+    assert load() == 0
+    assert (folder / "state.json").stat().st_mtime_ns == waited
+    sandbox.limits.per_day = None
+    sandbox.account.add_clicks(9)
+    sandbox.log.clear()
+    assert load() == 0
+    assert sandbox.log.counts()["campaign"] == 0
+    lines = [
+        json.loads(line)
+        for file in folder.glob("email_clicks-*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    loaded_clicks = {line["click_id"]: line for line in lines}.values()
+    assert rows(loaded_clicks) == rows(sandbox.account.rows())

@@ -1,0 +1,161 @@
+"""Work out what many accounts need, and write the tables into docs/scale.md."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = Path("docs/scale.md")
+START, END = "<!-- scale -->", "<!-- /scale -->"
+
+# The API's.
+REQUESTS_PER_DAY = 10_000
+REQUESTS_PER_SECOND = 4
+ROWS_PER_PAGE = 500
+STATS_PER_REQUEST = 10
+# Measured: docs/performance.md, and a run of the Dagster example on two busy cores.
+STATE_BYTES_PER_ACTIVITY = 330
+RUN_SECONDS = 12
+RUN_CPU_SECONDS = 3.6
+# With the default lookback, a day's clicks are read on that day and on the next.
+READS_PER_CLICK = 2
+SECONDS_PER_HOUR = 3600
+ACCOUNTS = (1, 10, 100, 1_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, of which clicks alone are selected.
+
+    Attributes:
+        campaigns: Sent so far.
+        activities: Of those campaigns.
+        sent: Campaigns sent or changed since the last run.
+        read: Activities whose clicks are read in a run: new clicks, or hot.
+        clicks: So far.
+        new_clicks: In a day.
+    """
+
+    campaigns: int = 300
+    activities: int = 330
+    sent: float = 0.3
+    read: int = 4
+    clicks: int = 66_000
+    new_clicks: int = 60
+
+    @property
+    def listing(self) -> int:
+        """Requests that list the campaigns."""
+        return math.ceil(self.campaigns / ROWS_PER_PAGE)
+
+    @property
+    def counters(self) -> int:
+        """Requests that read all activities' counters."""
+        return math.ceil(self.activities / STATS_PER_REQUEST)
+
+    def first(self) -> int:
+        """Requests of the first load, if no report has more than a page."""
+        return self.listing + self.campaigns + self.counters + self.activities
+
+    def exact(self) -> float:
+        """Requests of a later run with exact change detection."""
+        return self.listing + self.counters + self.sent + self.read
+
+    def fast(self, recheck_runs: float = math.inf) -> float:
+        """Requests of a later run with fast change detection.
+
+        Args:
+            recheck_runs: Runs within ``recheck_hours``.
+        """
+        checked = math.ceil(self.read / STATS_PER_REQUEST)
+        rechecked = self.activities / STATS_PER_REQUEST / recheck_runs
+        return 2 * self.listing + checked + rechecked + self.sent + self.read
+
+
+TYPICAL = Account()
+RECHECK_DAYS = 7
+
+
+def tables() -> str:
+    """Return both tables as Markdown: of requests and keys, of machines and rows."""
+    return f"{_requests()}\n\n{_machines()}"
+
+
+def _requests() -> str:
+    exact, fast = TYPICAL.exact(), TYPICAL.fast(RECHECK_DAYS)
+    rows: list[list[str]] = []
+    header = [
+        "accounts",
+        "requests a day: exact",
+        "fast",
+        "API keys: exact",
+        "fast",
+        "days of first load: exact's keys",
+        "fast's keys",
+    ]
+    for accounts in ACCOUNTS:
+        keys = [_keys(accounts * requests) for requests in (exact, fast)]
+        days = [accounts * TYPICAL.first() / REQUESTS_PER_DAY / each for each in keys]
+        rows.append(
+            [
+                f"{accounts:,}",
+                *(f"{accounts * requests:,.0f}" for requests in (exact, fast)),
+                *(f"{each:,}" for each in keys),
+                *(f"{math.ceil(each):,}" for each in days),
+            ]
+        )
+    return _table(header, rows)
+
+
+def _machines() -> str:
+    fast = TYPICAL.fast(RECHECK_DAYS)
+    state = TYPICAL.activities * STATE_BYTES_PER_ACTIVITY
+    hours = (RUN_SECONDS + fast / REQUESTS_PER_SECOND) / SECONDS_PER_HOUR
+    header = [
+        "accounts",
+        "hours a day, one run at a time for each key",
+        "CPU hours a day",
+        "state, all accounts",
+        "rows of clicks",
+        "rows written a day",
+    ]
+    rows = [
+        [
+            f"{accounts:,}",
+            f"{accounts / _keys(accounts * fast) * hours:.1f}",
+            f"{accounts * RUN_CPU_SECONDS / SECONDS_PER_HOUR:.1f}",
+            f"{accounts * state / 1e6:,.1f} MB",
+            f"{accounts * TYPICAL.clicks:,}",
+            f"{accounts * TYPICAL.new_clicks * READS_PER_CLICK:,}",
+        ]
+        for accounts in ACCOUNTS
+    ]
+    return _table(header, rows)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
+    return "\n".join(lines)
+
+
+def _keys(requests: float) -> int:
+    return math.ceil(requests / REQUESTS_PER_DAY)
+
+
+def page(text: str) -> str:
+    """Return docs/scale.md with the tables."""
+    before, rest = text.split(START)
+    _, after = rest.split(END)
+    return f"{before}{START}\n{tables()}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the tables."""
+    path = ROOT / PAGE
+    path.write_text(page(path.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
