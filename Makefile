@@ -5,7 +5,7 @@ BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
 LOADERS := $(patsubst %,$(VENV)/target-%/.done,postgres snowflake jsonl duckdb csv)
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
-	$(VENV)/airflow/.done $(LOADERS)
+	$(VENV)/airflow/.done $(VENV)/dbt/.done $(LOADERS)
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help test lint unit demo bench loaders scale settings picture catalogs \
