@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
 # Tools with environments of their own, each by requirements/NAME.txt.
+LOADERS := $(patsubst %,$(VENV)/target-%/.done,postgres snowflake jsonl duckdb csv)
 TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
-	$(VENV)/airflow/.done $(VENV)/target-jsonl/.done
+	$(VENV)/airflow/.done $(VENV)/dbt/.done $(LOADERS)
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help test lint audit chaos unit demo bench scale settings picture catalogs \
-	constraints clean
+.PHONY: help test lint audit chaos unit demo bench loaders scale settings picture \
+	catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -47,6 +48,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(BIN)/python -m tests.bench.run
+
+loaders: $(VENV)/dev/.done $(LOADERS) ## Load a torture set and a million clicks by each loader
+	$(BIN)/python -m tests.loaders.run
 
 scale: $(VENV)/dev/.done ## Write the tables of docs/scale.md
 	$(BIN)/python tools/scale.py

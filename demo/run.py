@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from rich.console import Console
@@ -16,24 +16,41 @@ from demo.stack import Meltano, Postgres, settings_of
 from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.sandbox import Sandbox, generate
 
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox.account import Account
+
 LOOK_AGAIN = (
-    "  .venv/dev/bin/python -m demo.psql 'select * from cc_clicks.email_clicks'"
+    "  .venv/dev/bin/python -m demo.psql "
+    "'select * from cc_clicks_marts.fct_email_clicks'"
 )
 DATA = Path(__file__).parent / "data"
 NEW_CLICKS = 250
-TOP_LINKS = """
-    select link_url, count(*), count(distinct contact_id)
-    from cc_clicks.email_clicks group by 1 order by 2 desc limit 8
+EMAILS = """
+    select campaign_name || case role when 'resend' then ' (resend)' else '' end,
+        clicks, human_clicks,
+        to_char(100 * click_through_rate, 'FM990.0') || ' %',
+        to_char(100 * click_to_open_rate, 'FM990.0') || ' %'
+    from cc_clicks_marts.fct_campaign_activity_performance
+    join cc_clicks_marts.dim_campaign_activities using (campaign_activity_id)
+    where clicks > 0 order by last_clicked_at desc limit 6
 """
 BY_DEVICE = """
     select coalesce(device_type, '(unknown)'), count(*)
-    from cc_clicks.email_clicks group by 1 order by 2 desc
+    from cc_clicks_marts.fct_email_clicks
+    where not is_likely_machine group by 1 order by 2 desc
 """
 BY_HOUR = """
-    select to_char(created_time, 'HH24:00'), count(*)
-    from cc_clicks.email_clicks group by 1 order by 1
+    select to_char(clicked_at, 'HH24:00'), count(*)
+    from cc_clicks_marts.fct_email_clicks
+    where not is_likely_machine group by 1 order by 1
+"""
+VERDICTS = """
+    select verdict, count(*), sum(clicks_loaded), sum(clicks_counted)
+    from cc_clicks_marts.reconciliation group by 1 order by 1
 """
 COUNT = "select count(*) from cc_clicks.email_clicks"
+PLUGINS = ("tap-cc-clicks", "target-postgres", "dbt-postgres")
+STEPS = ("tap-cc-clicks", "target-postgres", "dbt-postgres:build")
 console = Console()
 
 
@@ -63,22 +80,20 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
         DATA,
         {
             **settings_of(sandbox.config),
+            **postgres.dbt_settings,
             "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.sqlalchemy_url,
         },
     )
     console.print(f"Meltano's log: {meltano.log}", markup=False, soft_wrap=True)
-    console.print("Installing tap-cc-clicks and target-postgres …")
-    meltano("install", "extractor", "tap-cc-clicks")
-    meltano("install", "loader", "target-postgres")
+    console.print(f"Installing {', '.join(PLUGINS)} …")
+    meltano("install", *PLUGINS)
     runs = Table(
         "Run", "Requests", "of which", "Clicks in PostgreSQL", "in the account"
     )
     for name in ("first", "second"):
-        console.print(
-            f"{name.title()} run: meltano run tap-cc-clicks target-postgres …"
-        )
+        console.print(f"{name.title()} run: meltano run {' '.join(STEPS)} …")
         sandbox.log.clear()
-        meltano("run", "tap-cc-clicks", "target-postgres")
+        meltano("run", *STEPS)
         counts = sandbox.log.counts()
         runs.add_row(
             name,
@@ -88,20 +103,41 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
             str(len(sandbox.account.rows())),
         )
         if name == "first":
-            sandbox.account.advance(hours=6)
-            sandbox.account.add_clicks(NEW_CLICKS)
-            console.print(f"Six hours later, {NEW_CLICKS} new clicks.")
+            six_hours_later(sandbox.account)
     console.print(runs)
 
 
+def six_hours_later(account: Account) -> None:
+    """Send an email, and let people click, and machines."""
+    account.advance(hours=5)
+    campaign = account.add_campaign(name="Autumn sale")
+    account.add_scans(campaign.activities[0])
+    account.advance(hours=1)
+    account.add_clicks(NEW_CLICKS)
+    console.print(
+        f"Six hours later: a new email, {NEW_CLICKS} clicks by people, and mail "
+        "servers that try every link."
+    )
+
+
 def show(postgres: Postgres) -> None:
-    """Show what landed."""
-    links = Table("Link", "Clicks", "People", title="Top links")
-    for link, clicks, people in query(postgres, TOP_LINKS):
-        links.add_row(str(link), str(clicks), str(people))
-    console.print(links)
+    """Show what the models make of what landed."""
+    emails = Table(
+        *("Email", "Clicks", "by people", "Click-through", "Click-to-open"),
+        title="Emails clicked last",
+    )
+    for row in query(postgres, EMAILS):
+        emails.add_row(*map(str, row))
+    console.print(emails)
     chart(console, "Clicks by device", query(postgres, BY_DEVICE))
     chart(console, "Clicks by hour (UTC)", query(postgres, BY_HOUR))
+    console.print("\nReconciliation with what the service counts", style="bold")
+    for verdict, activities, loaded, counted in query(postgres, VERDICTS):
+        console.print(
+            f"{verdict:>10}: {activities} activities, {loaded} clicks loaded, "
+            f"{counted} counted",
+            highlight=False,
+        )
 
 
 def query(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:

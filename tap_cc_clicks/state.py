@@ -293,9 +293,13 @@ class PacedStateWriter(StateWriter):
             self.flush(state)
 
     def flush(self, state: Any) -> None:
-        """Write STATE now, unless the last one said the same."""
+        """Write STATE now, unless the last message already says the same.
+
+        After records it is said again: a loader may pass on state only if it is last.
+        """
         encoded = msgspec.json.encode(state)
-        if state and encoded != self._last:
+        stated = getattr(self._message_writer, "stated", True)
+        if state and not (stated and encoded == self._last):
             self._message_writer.write_message(StateMessage(value=state))
             self._last = encoded
         self._written = time.monotonic()

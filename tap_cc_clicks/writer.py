@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
+from singer_sdk.singerlib import SchemaMessage, StateMessage
 
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
@@ -23,15 +24,22 @@ class _Line(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
 
 
 class PageWriter(MsgSpecWriter):
-    """The SDK's writer, with a road for many records of one stream."""
+    """The SDK's writer, with a road for many records of one stream.
+
+    Attributes:
+        stated: Whether nothing but schemas was written since the last STATE.
+    """
 
     def __init__(self) -> None:
         """Make an encoder like the SDK's."""
         super().__init__()
+        self.stated = True
         self._encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
     def write_message(self, message: Message) -> None:
         """Write a message to stdout."""
+        if not isinstance(message, SchemaMessage):
+            self.stated = isinstance(message, StateMessage)
         self._write(self.serialize_message(message))
 
     def write_records(
@@ -49,6 +57,7 @@ class PageWriter(MsgSpecWriter):
             _Line(stream, record, version or msgspec.UNSET, now) for record in records
         ]
         if lines:
+            self.stated = False
             self._write(self._encoder.encode_lines(lines))
 
     @staticmethod

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+
+from ruamel.yaml import YAML
 
 from tap_cc_clicks.tap import TapCCClicks
 
@@ -19,6 +24,13 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
+RECIPES = dict(
+    re.findall(
+        r"<!-- recipe: ([\w-]+) -->\n```yaml\n(.*?)```",
+        (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8"),
+        re.DOTALL,
+    )
+)
 TRUTH = (
     "campaign_activity_id",
     "contact_id",
@@ -133,3 +145,10 @@ def rows(records: Any) -> list[tuple[Any, ...]]:
     return sorted(
         (tuple(str(one.get(name)) for name in TRUTH) for one in records), key=repr
     )
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """Return the settings of a recipe of docs/recipes.md, with its variables put in."""
+    config = YAML(typ="safe").load(RECIPES[name])["config"]
+    expanded: dict[str, Any] = json.loads(os.path.expandvars(json.dumps(config)))
+    return expanded

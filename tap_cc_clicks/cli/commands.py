@@ -12,6 +12,7 @@ from tap_cc_clicks.cli.check import check
 from tap_cc_clicks.cli.demo import demo
 from tap_cc_clicks.cli.login import login
 from tap_cc_clicks.cli.plan import plan
+from tap_cc_clicks.cli.reconcile import reconcile
 from tap_cc_clicks.cli.sandbox import sandbox
 from tap_cc_clicks.cli.state import state
 
@@ -40,4 +41,5 @@ cc_clicks.add_command(check)
 cc_clicks.add_command(sandbox)
 cc_clicks.add_command(demo)
 cc_clicks.add_command(plan)
+cc_clicks.add_command(reconcile)
 cc_clicks.add_command(state)

@@ -98,7 +98,7 @@ def run(
         with (folder / "out").open("wb") as out, (folder / "log").open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(command, stdout=out, stderr=log, env=ENV)
-            peak = _watch(process, seconds)
+            peak = peak_of(process, seconds)
             _, status, usage = os.wait4(process.pid, 0)
             took = time.monotonic() - began
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -116,7 +116,7 @@ def run(
         )
 
 
-def _watch(process: subprocess.Popen[bytes], seconds: float | None) -> float:
+def peak_of(process: subprocess.Popen[bytes], seconds: float | None = None) -> float:
     """Return the peak memory of a process that ends, or is ended after so long.
 
     Not from its resource usage: that starts with the peak of whoever started it.

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from email.message import Message
 
 # What the tests read and run, besides the package.
-TESTED = ("catalog", "demo", "examples", "hub", "requirements", "tests", "tools")
+TESTED = (
+    *("catalog", "demo", "examples", "hub", "requirements", "tests", "tools"),
+    "transform",
+)
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
 
 
@@ -126,7 +129,7 @@ def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None
     assert about["License-Expression"] == "Apache-2.0"
     assert about["License-File"] == "LICENSE"
     assert about["Requires-Python"] == ">=3.10"
-    assert about.get_all("Provides-Extra") == ["cli", "sandbox"]
+    assert about.get_all("Provides-Extra") == ["cli", "reconcile", "sandbox"]
     assert "Typing :: Typed" in about.get_all("Classifier", [])
 
 

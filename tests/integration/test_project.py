@@ -68,6 +68,8 @@ def test_meltano_knows_every_setting_and_secret() -> None:
         "target-postgres",
         "target-snowflake",
         "target-jsonl",
+        "target-duckdb",
+        "target-csv",
     }
     assert [one["interval"] for one in project["schedules"]] == ["@daily"]
 

@@ -71,7 +71,8 @@ def test_a_second_run_without_changes_reads_no_report(sandbox: Sandbox) -> None:
     activities = len(sandbox.account.clickable())
     assert sandbox.log.counts() == {"campaigns": 1, "stats": -(-activities // 10)}
     assert not second.records("email_clicks")
-    assert second.counts()["STATE", None] == 1
+    assert second.counts()["STATE", None] == 2
+    assert second.messages[-1]["type"] == "STATE"
 
 
 @pytest.mark.parametrize("detection", ["exact", "fast", "off"])

@@ -182,6 +182,7 @@ class Written:
     def __init__(self) -> None:
         """Have nothing written."""
         self.values: list[Any] = []
+        self.stated = True
 
     def write_message(self, message: Any) -> None:
         """Keep the state."""
@@ -210,9 +211,15 @@ def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
 
 
 def test_the_same_state_is_written_once() -> None:
-    """However often the end of the run is said."""
+    """However often the end of the run is said; but again after records.
+
+    target-jsonl passes state on only if it is the last message.
+    """
     written: Any = Written()
     writer = PacedStateWriter(written)
     for _ in range(3):
         writer.flush({"bookmarks": {}})
     assert written.values == [{"bookmarks": {}}]
+    written.stated = False
+    writer.flush({"bookmarks": {}})
+    assert written.values == 2 * [{"bookmarks": {}}]

@@ -1,0 +1,182 @@
+"""Counting what was loaded: in PostgreSQL, in JSON lines, or by someone else."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from datetime import timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tap_cc_clicks.changes import Counters
+from tap_cc_clicks.parsing import decode, format_moment, moment_or_none
+from tap_cc_clicks.reconciliation import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    import psycopg
+    from typing_extensions import LiteralString
+
+ACTIVITY_ID = "campaign_activity_id"
+WITHOUT_REPORTS = "permalink"
+# SQLAlchemy's URLs name a driver, PostgreSQL's own do not.
+DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
+CONNECT_SECONDS = 10
+NO_DRIVER = (
+    "Reading PostgreSQL needs one more package: pip install 'tap-cc-clicks[reconcile]'"
+)
+CLICKS = """
+    select campaign_activity_id, count(distinct click_id), max(created_time)
+    from {} group by campaign_activity_id
+"""
+# As JSON, since columns that were not selected are not there.
+ROWS = "select to_jsonb(landed) from {} as landed"
+
+
+def from_postgres(url: str, schema: str) -> Loaded:
+    """Count what target-postgres loaded.
+
+    Args:
+        url: A URL of PostgreSQL, or of SQLAlchemy.
+        schema: The loader's schema.
+
+    Raises:
+        ClickException: The server or the table cannot be read.
+    """
+    try:
+        import psycopg  # noqa: PLC0415
+    except ImportError:
+        raise click.ClickException(NO_DRIVER) from None
+    try:
+        with psycopg.connect(
+            DRIVER.sub("postgresql://", url), connect_timeout=CONNECT_SECONDS
+        ) as connection:
+            connection.read_only = True
+            return _in_postgres(connection, schema)
+    except psycopg.errors.UndefinedTable:
+        message = (
+            f"There is no table email_clicks in the schema {schema}: name the loader's "
+            "schema by --schema"
+        )
+    except psycopg.Error as error:
+        # What the driver says may repeat a part of the URL.
+        state = f", SQLSTATE {error.sqlstate}" if error.sqlstate else ""
+        message = (
+            f"PostgreSQL cannot be read ({type(error).__name__}{state}): check host, "
+            "port, database, user and password"
+        )
+    raise click.ClickException(message)
+
+
+def _in_postgres(connection: psycopg.Connection[Any], schema: str) -> Loaded:
+    from psycopg import sql  # noqa: PLC0415
+
+    def rows(query: LiteralString, table: str) -> list[tuple[Any, ...]]:
+        name = sql.Identifier(schema, table)
+        return connection.execute(sql.SQL(query).format(name)).fetchall()
+
+    def landed(table: str) -> list[dict[str, Any]] | None:
+        name = sql.Identifier(schema, table).as_string(connection)
+        there = connection.execute("select to_regclass(%s)", [name]).fetchone()
+        return [row for (row,) in rows(ROWS, table)] if there and there[0] else None
+
+    clicks = rows(CLICKS, "email_clicks")
+    counters = landed("campaign_activity_stats")
+    return Loaded(
+        clicks={
+            **_without_clicks(landed("campaign_activities") or ()),
+            **{activity_id: count for activity_id, count, _ in clicks},
+        },
+        newest={activity_id: _utc(newest) for activity_id, _, newest in clicks},
+        counters=None if counters is None else _counters(counters),
+    )
+
+
+def _utc(when: datetime) -> str:
+    """Write a moment; the loader's columns have no zone, and hold UTC."""
+    return format_moment(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+
+
+def _without_clicks(activities: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {
+        activity[ACTIVITY_ID]: 0
+        for activity in activities
+        if activity.get("role") != WITHOUT_REPORTS
+    }
+
+
+def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
+    """Return each activity's newest counters."""
+    ordered = sorted(rows, key=lambda row: str(row.get("last_refresh_time") or ""))
+    return {
+        row[ACTIVITY_ID]: Counters.from_result({**row, "stats": row}) for row in ordered
+    }
+
+
+def from_jsonl(folder: Path) -> Loaded:
+    """Count what target-jsonl wrote into a folder.
+
+    Raises:
+        ClickException: There are no clicks, or a line is not JSON.
+    """
+    if not (folder / "email_clicks.jsonl").exists():
+        message = f"There is no email_clicks.jsonl in {folder}"
+        raise click.ClickException(message)
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    newest: dict[str, str] = {}
+    for row in _lines(folder / "email_clicks.jsonl", "click_id"):
+        activity_id = row[ACTIVITY_ID]
+        seen[activity_id].add(row["click_id"])
+        when = moment_or_none(row.get("created_time")) or ""
+        newest[activity_id] = max(newest.get(activity_id, ""), when)
+    stats = folder / "campaign_activity_stats.jsonl"
+    return Loaded(
+        clicks={
+            **_without_clicks(_lines(folder / "campaign_activities.jsonl")),
+            **{activity_id: len(ids) for activity_id, ids in seen.items()},
+        },
+        newest=newest,
+        counters=_counters(_lines(stats)) if stats.exists() else None,
+    )
+
+
+def _lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = decode(line)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict) or not row.keys() >= {ACTIVITY_ID, *needed}:
+                message = f"Line {number} of {path} is not a row of the stream"
+                raise click.ClickException(message)
+            yield row
+
+
+def from_counts(path: Path) -> Loaded:
+    """Read counts that a query of any warehouse gave: activity, count.
+
+    Raises:
+        ClickException: A line is something else.
+    """
+    clicks: dict[str, int] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            match row:
+                case [activity_id, count] if count.strip().isdecimal():
+                    clicks[activity_id.strip()] = int(count)
+                case [_, _] if number == 1:
+                    continue  # the header
+                case _:
+                    message = (
+                        f"Line {number} of {path} is not campaign_activity_id,count"
+                    )
+                    raise click.ClickException(message)
+    return Loaded(clicks)

@@ -1,0 +1,153 @@
+"""``cc-clicks reconcile``: is in the warehouse what the service counts?"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
+from tap_cc_clicks.cli.options import config_option, json_option, tap_of
+from tap_cc_clicks.cli.tables import print_json
+from tap_cc_clicks.reconciliation import compare, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_cc_clicks.changes import Counters
+    from tap_cc_clicks.reconciliation import Comparison, Loaded
+    from tap_cc_clicks.streams import CampaignActivities
+    from tap_cc_clicks.tap import TapCCClicks
+
+# They leave clicks out that the service counts.
+FILTERS = ("start_date", "url_ids")
+NOWHERE = "Say where the clicks are: --postgres, --jsonl or --counts"
+NO_COUNTERS = (
+    "The counters were not loaded: select the stream campaign_activity_stats and run "
+    "the tap, or leave --offline out"
+)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--postgres",
+    metavar="URL",
+    envvar="TARGET_POSTGRES_SQLALCHEMY_URL",
+    help="Count in a database that target-postgres loads. [env: "
+    "TARGET_POSTGRES_SQLALCHEMY_URL]",
+)
+@click.option(
+    "--schema",
+    default="tap_cc_clicks",
+    show_default=True,
+    help="The schema that target-postgres loads into.",
+)
+@click.option(
+    "--jsonl",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Count in the files of target-jsonl.",
+)
+@click.option(
+    "--counts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take counts from a CSV file of campaign_activity_id,count.",
+)
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Compare with the counters that were loaded (campaign_activity_stats), and "
+    "make no request.",
+)
+@click.option("--all", "show_all", is_flag=True, help="List what agrees, too.")
+@json_option
+def reconcile(  # noqa: PLR0913 - one for each option
+    *,
+    configs: tuple[str, ...],
+    postgres: str | None,
+    schema: str,
+    jsonl: Path | None,
+    counts: Path | None,
+    offline: bool,
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """Compare the clicks that were loaded with those that the service counts.
+
+    Asks the service for the counters of ten activities a request. Ends with 0 if no
+    activity is behind, with 1 if some are.
+    """
+    loaded = _loaded(jsonl, counts, postgres, schema)
+    if offline:
+        compared = compare(loaded, _loaded_counters(loaded))
+    else:
+        tap = tap_of(configs)
+        filters = [name for name in FILTERS if tap.config.get(name)]
+        compared = compare(loaded, _ask(tap, list(loaded.clicks)), filters)
+    if as_json:
+        print_json(compared)
+    else:
+        _print(compared, show_all=show_all)
+    if tally(compared)["behind"]:
+        raise SystemExit(1)
+
+
+def _loaded(
+    jsonl: Path | None, counts: Path | None, postgres: str | None, schema: str
+) -> Loaded:
+    """Count where a person said; the environment may name a database besides."""
+    if jsonl:
+        return from_jsonl(jsonl)
+    if counts:
+        return from_counts(counts)
+    if postgres:
+        return from_postgres(postgres, schema)
+    raise click.UsageError(NOWHERE)
+
+
+def _loaded_counters(loaded: Loaded) -> Mapping[str, Counters]:
+    if loaded.counters is None:
+        raise click.ClickException(NO_COUNTERS)
+    return loaded.counters
+
+
+def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
+    """Return what the service counts now; those it knows nothing of are left out."""
+    chunks = [
+        activity_ids[start : start + IDS_PER_STATS_REQUEST]
+        for start in range(0, len(activity_ids), IDS_PER_STATS_REQUEST)
+    ]
+    click.echo(
+        f"Counters of {len(activity_ids):,} activities: {len(chunks):,} requests",
+        err=True,
+    )
+    activities = cast("CampaignActivities", tap.streams["campaign_activities"])
+    counters: dict[str, Counters] = {}
+    for chunk in chunks:
+        counters.update(activities.count(chunk))
+    return counters
+
+
+def _print(compared: Sequence[Comparison], *, show_all: bool) -> None:
+    shown = [one for one in compared if show_all or one.verdict != "ok"]
+    for (verdict, reason), alike in groupby(shown, attrgetter("verdict", "reason")):
+        click.echo(f"{verdict}: {reason}" if reason else verdict)
+        for one in alike:
+            click.echo(f"  {one.campaign_activity_id}  {_numbers(one)}")
+    verdicts = ", ".join(
+        f"{number:,} {verdict}" for verdict, number in tally(compared).items()
+    )
+    clicks = sum(one.loaded for one in compared)
+    click.echo(f"{clicks:,} clicks loaded; activities: {verdicts or 'none'}")
+
+
+def _numbers(one: Comparison) -> str:
+    if one.counted is None or one.difference is None:
+        return f"{one.loaded:,} loaded"
+    return f"{one.loaded:,} loaded, {one.counted:,} counted ({one.difference:+,})"

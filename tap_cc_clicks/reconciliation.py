@@ -1,0 +1,124 @@
+"""What was loaded beside what the service counts, activity by activity.
+
+The models in transform/ judge the same way: see ``reconciliation.sql`` there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from tap_cc_clicks.changes import UNKNOWN, Counters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Verdict: TypeAlias = Literal["ok", "ahead", "behind", "not counted"]
+ORDER: tuple[Verdict, ...] = ("behind", "ahead", "not counted", "ok")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What stands in a warehouse.
+
+    Attributes:
+        clicks: How many clicks of each activity, 0 for those without any.
+        newest: The moment of each activity's newest click, where it is known.
+        counters: The service's counters, if they were loaded too.
+    """
+
+    clicks: Mapping[str, int]
+    newest: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, Counters] | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An activity's clicks, loaded and counted.
+
+    Attributes:
+        counted: ``em_clicks_all``; None if the service gave no count.
+        difference: Loaded less counted.
+        reason: Why the two can differ; None if they do not.
+    """
+
+    campaign_activity_id: str
+    loaded: int
+    counted: int | None
+    difference: int | None
+    verdict: Verdict
+    reason: str | None
+
+
+def compare(
+    loaded: Loaded, counters: Mapping[str, Counters], filters: Sequence[str] = ()
+) -> list[Comparison]:
+    """Compare every activity that is known to either side, those behind first.
+
+    Args:
+        loaded: What stands in the warehouse.
+        counters: What the service counts.
+        filters: The settings in force that leave clicks out.
+    """
+    known = sorted({*loaded.clicks, *counters})
+    compared = [
+        _compared(one, loaded, counters.get(one, UNKNOWN), filters)
+        for one in known
+        # A web page has neither clicks nor a count.
+        if loaded.clicks.get(one) or one in counters
+    ]
+    return sorted(compared, key=_place)
+
+
+def _place(one: Comparison) -> tuple[int, str, int]:
+    """Put what is behind first, and of one reason what is furthest off."""
+    order = ORDER.index(one.verdict)
+    return order, one.reason or "", -abs(one.difference or 0)
+
+
+def _compared(
+    activity_id: str, loaded: Loaded, counters: Counters, filters: Sequence[str]
+) -> Comparison:
+    clicks, counted = loaded.clicks.get(activity_id, 0), counters.clicks
+    difference = None if counted is None else clicks - counted
+    verdict = _verdict(difference)
+    younger = loaded.newest.get(activity_id, "") > (counters.refreshed or "9")
+    return Comparison(
+        campaign_activity_id=activity_id,
+        loaded=clicks,
+        counted=counted,
+        difference=difference,
+        verdict=verdict,
+        reason=_reason(verdict, filters, younger=younger),
+    )
+
+
+def _verdict(difference: int | None) -> Verdict:
+    if difference is None:
+        return "not counted"
+    if difference == 0:
+        return "ok"
+    return "ahead" if difference > 0 else "behind"
+
+
+def _reason(verdict: Verdict, filters: Sequence[str], *, younger: bool) -> str | None:
+    if verdict == "ok":
+        return None
+    if verdict == "not counted":
+        return "The service gave no count: the activity is gone, or has no reports"
+    if verdict == "ahead" and younger:
+        return "There are clicks younger than the count, which will catch up"
+    if verdict == "ahead":
+        return "The count is late, or never holds some clicks that the report shows"
+    if filters:
+        return f"Left out on purpose ({', '.join(filters)}), or not loaded yet"
+    return (
+        "Not loaded yet, left out by start_date or url_ids when it was, or counted and "
+        "never shown in the report"
+    )
+
+
+def tally(compared: Sequence[Comparison]) -> Counter[Verdict]:
+    """Return how many activities got each verdict."""
+    return Counter(one.verdict for one in compared)

@@ -1,0 +1,199 @@
+"""The recipes of docs/recipes.md, run as they stand there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Sandbox, generate
+from tests.support import RECIPES, Output, clicks, recipe, run_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SALT, ACCOUNT = "s3cret" * 6, "north"
+PERSONAL = {"email_address", "first_name", "last_name"}
+DOMAINS = ("example.com", "Example.COM", "example.org", "notexample.com")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the recipes take from the environment."""
+    monkeypatch.setenv("CC_CLICKS_SALT", SALT)
+    monkeypatch.setenv("CC_CLICKS_ACCOUNT", ACCOUNT)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Return an account with people of several domains, and telling links."""
+    account = generate(campaigns=8, clicks=120)
+    number = 0
+    for activity in account.activities.values():
+        for link in activity.links:
+            link["link_url"] = "https://example.net/a?to=someone@example.com#x"
+        for click in activity.clicks:
+            address = f" Person{number // 8}@{DOMAINS[number % 4]}"
+            click.row["email_address"] = address if number % 8 else None
+            click.row["link_url"] = activity.links[0]["link_url"]
+            click.encode()
+            number += 1
+    with Sandbox(account) as running:
+        yield running
+
+
+def cook(sandbox: Sandbox, name: str) -> tuple[Output, Output]:
+    """Run the tap without and with a recipe; where it stands is no concern of maps."""
+    plain, mapped = run_tap(sandbox), run_tap(sandbox, **recipe(name))
+    assert (
+        mapped.states[-1]["bookmarks"]["email_clicks"]
+        == (plain.states[-1]["bookmarks"]["email_clicks"])
+    )
+    return plain, mapped
+
+
+def schema(output: Output, stream: str) -> dict[str, Any]:
+    """Return a stream's SCHEMA message."""
+    (found,) = (
+        message
+        for message in output.messages
+        if message["type"] == "SCHEMA" and message["stream"] == stream
+    )
+    return found
+
+
+def hashed(address: str | None) -> str | None:
+    """Return what the recipe makes of an address."""
+    if address is None:
+        return None
+    inner = hashlib.sha256((SALT + address.strip().lower()).encode()).hexdigest()
+    return hashlib.sha256((SALT + inner).encode()).hexdigest()
+
+
+def test_every_recipe_is_tested_here() -> None:
+    """By its name."""
+    text = Path(__file__).read_text("utf-8")
+    assert {name for name in RECIPES if f'"{name}"' not in text} == set()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_command_takes_every_recipe(
+    sandbox: Sandbox, name: str, tmp_path: Path
+) -> None:
+    """In a process of its own: it once knew these settings only the second time."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**sandbox.config, **recipe(name)}), "utf-8")
+    command = [sys.executable, "-m", "tap_cc_clicks", "--config", str(path)]
+    output = subprocess.check_output(command, stderr=subprocess.DEVNULL)
+    assert b'"RECORD"' in output
+
+
+def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
+    """One hash for one address, whatever its capitals; null stays null."""
+    plain, mapped = cook(sandbox, "hash")
+    before, after = clicks(plain), clicks(mapped)
+    assert before.keys() == after.keys()
+    for click_id, click in after.items():
+        assert click["email_address"] == hashed(before[click_id]["email_address"])
+        assert not {"first_name", "last_name"} & set(click)
+    hashes = {click["email_address"] for click in after.values()}
+    assert 10 < len(hashes) < len(after)
+
+
+@pytest.mark.parametrize("salt", ["", None])
+def test_without_its_key_the_hash_is_null(sandbox: Sandbox, salt: str | None) -> None:
+    """Rather than one that can be undone."""
+    config = recipe("hash") | {"stream_map_config": {"salt": salt}}
+    output = run_tap(sandbox, **config)
+    addresses = {one["email_address"] for one in output.records("email_clicks")}
+    assert addresses == {None}
+
+
+def test_personal_data_is_left_out(sandbox: Sandbox) -> None:
+    """Of records and of the schema; everything else is as it was."""
+    plain, mapped = cook(sandbox, "drop")
+    assert not PERSONAL & set(schema(mapped, "email_clicks")["schema"]["properties"])
+    assert clicks(mapped) == {
+        click_id: {name: click[name] for name in click if name not in PERSONAL}
+        for click_id, click in clicks(plain).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("domain", lambda address: address.endswith("@example.com")),
+        (
+            "not-ours",
+            lambda address: not address.endswith(("@example.com", "@example.org")),
+        ),
+    ],
+)
+def test_people_are_chosen_by_domain(sandbox: Sandbox, name: str, wanted: Any) -> None:
+    """By the whole domain, whatever its capitals."""
+    plain, mapped = cook(sandbox, name)
+    assert clicks(mapped)
+    assert clicks(mapped) == {
+        click_id: click
+        for click_id, click in clicks(plain).items()
+        if wanted((click["email_address"] or "").lower())
+    }
+
+
+def test_only_phones_and_tablets(sandbox: Sandbox) -> None:
+    """Unknown devices are dropped."""
+    plain, mapped = cook(sandbox, "mobile")
+    devices = [one["device_type"] for one in plain.records("email_clicks")]
+    assert None in devices
+    assert len(clicks(mapped)) == devices.count("mobile") + devices.count("tablet")
+
+
+def test_links_lose_their_query(sandbox: Sandbox) -> None:
+    """And their fragment, wherever links stand."""
+    _, mapped = cook(sandbox, "links")
+    for stream in ("email_clicks", "email_links"):
+        urls = {record["link_url"] for record in mapped.records(stream)}
+        assert urls == {"https://example.net/a"}
+
+
+def test_a_stream_and_its_columns_are_renamed(sandbox: Sandbox) -> None:
+    """With their types."""
+    plain, mapped = cook(sandbox, "rename")
+    properties = schema(mapped, "clicks")["schema"]["properties"]
+    assert properties["clicked_at"]["format"] == "date-time"
+    assert not {"created_time", "link_url"} & set(properties)
+    for record in mapped.records("clicks"):
+        click = clicks(plain)[record["click_id"]]
+        assert record["clicked_at"] == click["created_time"]
+        assert record["url"] == click["link_url"]
+
+
+def test_a_key_is_renamed(sandbox: Sandbox) -> None:
+    """And is the key still."""
+    plain, mapped = cook(sandbox, "rename-key")
+    assert schema(mapped, "clicks")["key_properties"] == ["id"]
+    assert {one["id"] for one in mapped.records("clicks")} == clicks(plain).keys()
+
+
+def test_every_stream_says_its_account(sandbox: Sandbox) -> None:
+    """In the key too."""
+    plain, mapped = cook(sandbox, "accounts")
+    for message in mapped.messages:
+        if message["type"] == "SCHEMA":
+            key = schema(plain, message["stream"])["key_properties"]
+            assert message["key_properties"] == ["account_id", *key]
+        elif message["type"] == "RECORD":
+            assert message["record"].pop("account_id") == ACCOUNT
+    assert clicks(mapped) == clicks(plain)
+
+
+def test_what_a_filter_dropped_comes_back_by_a_full_refresh(sandbox: Sandbox) -> None:
+    """And not by a run that goes on."""
+    filtered = run_tap(sandbox, **recipe("domain"))
+    assert not run_tap(sandbox, filtered.state, hot_days=0).records("email_clicks")
+    assert len(clicks(run_tap(sandbox))) == len(sandbox.account.rows())

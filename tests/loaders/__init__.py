@@ -1,0 +1,1 @@
+"""Loaders, run end to end: what lands of all that a click may hold."""

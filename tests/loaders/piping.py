@@ -1,0 +1,108 @@
+"""``tap | loader`` as a shell runs it, and what either took of memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demo.stack import ROOT
+from tests.bench.measure import ENV, peak_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.loaders.loaders import Loader
+
+LINES_TO_SHOW = 15
+
+
+@dataclass(frozen=True)
+class Piped:
+    """What a run took.
+
+    Attributes:
+        state: The last state that the loader passed on.
+        seconds: From start to end, both interpreters' own start included.
+        tap_peak: Megabytes that the tap took at most.
+        loader_peak: Megabytes that the loader took at most.
+    """
+
+    state: dict[str, Any] | None
+    seconds: float
+    tap_peak: float
+    loader_peak: float
+
+
+def pipe(
+    config: dict[str, Any],
+    state: dict[str, Any] | None,
+    loader: Loader,
+    catalog: Path | None = None,
+) -> Piped:
+    """Run the tap into a loader, with the state that the loader gave last time.
+
+    Args:
+        config: The tap's settings; they, its state and both logs go into the loader's
+            folder.
+        state: The last state, or None.
+        loader: The loader.
+        catalog: What is selected, if not everything.
+
+    Raises:
+        RuntimeError: Either failed; the last lines of its log come with it.
+    """
+    folder = loader.folder
+    tap = [sys.executable, "-m", "tap_cc_clicks"]
+    tap += ["--config", _written(folder / "config.json", config)]
+    if state:
+        tap += ["--state", _written(folder / "state.json", state)]
+    if catalog:
+        tap += ["--catalog", str(catalog)]
+    began = time.monotonic()
+    first, second = _start(tap, loader)
+    with ThreadPoolExecutor() as pool:
+        tap_peak, loader_peak = pool.map(peak_of, (first, second))
+    seconds = time.monotonic() - began
+    for name, process in (("loader", second), ("tap", first)):
+        if process.wait():
+            log = (folder / f"{name}.log").read_text("utf-8", "replace")
+            raise RuntimeError("\n".join(log.splitlines()[-LINES_TO_SHOW:]))
+    states = (folder / "states.jsonl").read_text("utf-8").splitlines()
+    last = json.loads(states[-1]) if states else None
+    return Piped(last, seconds, tap_peak, loader_peak)
+
+
+def _start(
+    tap: list[str], loader: Loader
+) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+    folder = loader.folder
+    with (
+        (folder / "tap.log").open("wb") as tap_log,
+        (folder / "loader.log").open("wb") as loader_log,
+        (folder / "states.jsonl").open("wb") as states,
+    ):
+        first = subprocess.Popen(
+            tap, stdout=subprocess.PIPE, stderr=tap_log, cwd=ROOT, env=ENV
+        )
+        second = subprocess.Popen(
+            loader.command,
+            stdin=first.stdout,
+            stdout=states,
+            stderr=loader_log,
+            cwd=folder,
+            env={**ENV, **loader.env},
+        )
+    # So that the tap learns when the loader is gone.
+    if first.stdout:
+        first.stdout.close()
+    return first, second
+
+
+def _written(path: Path, value: Any) -> str:
+    path.write_text(json.dumps(value), "utf-8")
+    return str(path)

@@ -1,0 +1,15 @@
+{{ staged('email_clicks', ['click_id'], {
+    'click_id': 'text',
+    'campaign_activity_id': 'text',
+    'campaign_id': 'text',
+    'contact_id': 'text',
+    'url_id': 'text',
+    'link_url': 'text',
+    'created_time': 'moment',
+    'device_type': 'text',
+    'tracking_activity_type': 'text',
+    'email_address': 'text',
+    'first_name': 'text',
+    'last_name': 'text',
+    'deleted_at': 'moment',
+}) }}
