@@ -126,6 +126,7 @@ def test_every_fault_of_the_table_is_hushed(
     # What is looked through is really there.
     assert "GET /v3/emails" in text
     assert "Trying again" in text
+    assert "METRIC" in text
 
 
 @pytest.mark.slow
