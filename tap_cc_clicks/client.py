@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.limits import QuotaExceededError
 from tap_cc_clicks.network import unanswered
-from tap_cc_clicks.pagination import Envelope, NextLinkPaginator
+from tap_cc_clicks.pagination import EndlessPagesError, Envelope, NextLinkPaginator
 from tap_cc_clicks.parsing import body_of, decode
 from tap_cc_clicks.progress import RunCounter, SilentTimer
 from tap_cc_clicks.state import OwnState
@@ -91,6 +91,8 @@ class ConstantContactStream(RESTStream[Any]):
     allow_redirects = False
     # One line per request would drown the progress line.
     _LOG_REQUEST_METRICS = False
+    incomplete = False
+    """Whether some pages could not be reached."""
     _schema_written = False
     _version_written = False
     _tap: RunTap
@@ -165,6 +167,14 @@ class ConstantContactStream(RESTStream[Any]):
         """Yield each page's rows; a page is asked for when it is wanted."""
         for body in self.request_records(context):
             yield self._rows(body)
+
+    def reachable_pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield each page's rows; where the pages come to no end, warn and stop."""
+        try:
+            yield from self.pages()
+        except EndlessPagesError as error:
+            self.logger.warning("%s", error)
+            self.incomplete = True
 
     def fetch(self, context: Context) -> dict[str, Any]:
         """Return the answer of an endpoint that gives one object."""

@@ -123,7 +123,10 @@ class ReportStream(ConstantContactStream):
                 "Activity %s is gone (404); skipped", activity.campaign_activity_id
             )
             activity.gone = True
-        except (MalformedClickError, EndlessPagesError) as error:
+        except EndlessPagesError as error:
+            activity.campaign.cut = True
+            self.logger.warning("%s", error)
+        except MalformedClickError as error:
             activity.campaign.cut = True
             self.run.tell_failure(error)
 

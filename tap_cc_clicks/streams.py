@@ -52,7 +52,7 @@ class Campaigns(ConstantContactStream):
             return
         wanted = self.settings.campaign_ids
         listed: dict[str, Record] = {}
-        for page in self.pages():
+        for page in self.reachable_pages():
             for row in page:
                 record = campaign_record(row)
                 campaign_id = record["campaign_id"]
@@ -61,7 +61,7 @@ class Campaigns(ConstantContactStream):
                     yield record
             if wanted and len(listed) == len(wanted):
                 break
-        for campaign_id in sorted(wanted - listed.keys()):
+        for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
             self.logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
         self._listed = list(listed.values())
 
@@ -82,7 +82,8 @@ class Campaigns(ConstantContactStream):
             self.run.tell_end(reason)
             return
         # Read for some campaigns only, the bookmark would hide the others later.
-        if incremental and newest and not self.settings.campaign_ids:
+        partial = self.incomplete or self.settings.campaign_ids
+        if incremental and newest and not partial:
             self.stream_state["replication_key"] = self.replication_key
             self.stream_state["replication_key_value"] = min(newest, began)
 

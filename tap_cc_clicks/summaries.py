@@ -34,7 +34,9 @@ class Summaries(ConstantContactStream):
     def all(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary, wanted or not."""
         return {
-            str(row.get("campaign_id")): row for page in self.pages() for row in page
+            str(row.get("campaign_id")): row
+            for page in self.reachable_pages()
+            for row in page
         }
 
     def check(self, summary: dict[str, Any] | None) -> str | None:
