@@ -15,13 +15,12 @@ from tap_cc_clicks.parsing import moment_or_none
 from tap_cc_clicks.state import with_prints
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator, Sequence
 
-    from tap_cc_clicks.client import ConstantContactStream
     from tap_cc_clicks.reports import ReportStream
     from tap_cc_clicks.run import Run
     from tap_cc_clicks.state import CampaignMemory
-    from tap_cc_clicks.streams import Campaigns
     from tap_cc_clicks.summaries import Summaries
 
 NEVER_SENT = frozenset({"draft", "scheduled"})
@@ -45,6 +44,21 @@ DETAILS = (
 )
 
 
+class Listing(Protocol):
+    """Where all campaigns are asked for."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where what is missing is told."""
+
+    @property
+    def run(self) -> Run:
+        """What all streams of this run share."""
+
+    def listing(self) -> Iterator[dict[str, Any]]:
+        """Yield each campaign's record once."""
+
+
 class Endpoint(Protocol):
     """Where one object is asked for."""
 
@@ -56,10 +70,10 @@ class Endpoint(Protocol):
 class Endpoints:
     """The streams that the pass reads from, listed in the catalog or not."""
 
-    campaigns: Campaigns
-    activities: ConstantContactStream
+    campaigns: Listing
+    activities: Endpoint
     details: Endpoint
-    stats: ConstantContactStream
+    stats: Endpoint
     summaries: Summaries
 
 

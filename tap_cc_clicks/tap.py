@@ -15,13 +15,7 @@ from typing_extensions import override
 from tap_cc_clicks.inputs import InputError, check_catalog, checked, read_config_file
 from tap_cc_clicks.run import SIGNAL_EXIT_BASE, InterruptedRun, RunTap
 from tap_cc_clicks.state import DEFAULT_LOOKBACK
-from tap_cc_clicks.streams import (
-    CampaignActivities,
-    CampaignActivityStats,
-    Campaigns,
-    EmailClicks,
-    EmailLinks,
-)
+from tap_cc_clicks.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,13 +24,6 @@ if TYPE_CHECKING:
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-STREAMS = (
-    Campaigns,
-    CampaignActivities,
-    EmailClicks,
-    EmailLinks,
-    CampaignActivityStats,
-)
 PIPE_CLOSED = (
     "The target closed the pipe: its own messages say why. Nothing is lost: the next "
     "run goes on from the last state that the target confirmed"

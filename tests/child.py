@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import backoff
 
-from tap_cc_clicks import state
 from tap_cc_clicks.client import ConstantContactStream
+from tap_cc_clicks.state import keeping
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import clock
 
@@ -74,8 +74,8 @@ def never_wait(set_attribute: Callable[[Any, str, Any], None]) -> None:
 
 def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:
     """Write STATE after so many records."""
-    set_attribute(state, "STATE_RECORDS", records)
-    set_attribute(state, "STATE_RECORDS_PER_PARTITION", 0)
+    set_attribute(keeping, "STATE_RECORDS", records)
+    set_attribute(keeping, "STATE_RECORDS_PER_PARTITION", 0)
 
 
 def _die_after(place: str) -> None:

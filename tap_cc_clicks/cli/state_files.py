@@ -13,7 +13,7 @@ import msgspec
 
 from tap_cc_clicks.inputs import InputError, read_json_file
 from tap_cc_clicks.state import load
-from tap_cc_clicks.tap import STREAMS
+from tap_cc_clicks.streams import STREAMS
 
 # By these names `meltano state get`, its back-ends and its database wrap a state.
 WRAPPERS = ("completed_state", "completed", "singer_state")

@@ -9,7 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.applications import Starlette
 
+from tap_cc_clicks.sandbox import control
 from tap_cc_clicks.sandbox.generate import generate
 from tap_cc_clicks.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from tap_cc_clicks.sandbox.server import Server
@@ -61,7 +63,7 @@ class Sandbox(Server):
             proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
-        self._app = self.app()
+        self._app = Starlette(routes=[*self.routes(), *control.routes(self)])
         self._thread = threading.Thread(target=self.serve, daemon=True)
 
     @property

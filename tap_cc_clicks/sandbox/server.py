@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
     from tap_cc_clicks.sandbox.account import Account
 
@@ -90,21 +90,15 @@ class Server:
         self._random = random.Random(7)  # noqa: S311 - made-up latency
         self._links_given = 0
 
-    def app(self) -> Starlette:
-        """Return the ASGI application."""
-        # Here: control imports this module.
-        from tap_cc_clicks.sandbox.control import routes  # noqa: PLC0415
-
-        return Starlette(
-            routes=[
-                Route("/v3/{path:path}", self._serve),
-                Route(f"{OAUTH}/token", self._token, methods=["POST"]),
-                Route(f"{OAUTH}/device/authorize", self._device, methods=["POST"]),
-                Route(f"{OAUTH}/authorize", self._authorize),
-                Route("/activate", lambda _: HTMLResponse(ACTIVATE_PAGE)),
-                *routes(self),
-            ]
-        )
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of the API and of its sign-in."""
+        return [
+            Route("/v3/{path:path}", self._serve),
+            Route(f"{OAUTH}/token", self._token, methods=["POST"]),
+            Route(f"{OAUTH}/device/authorize", self._device, methods=["POST"]),
+            Route(f"{OAUTH}/authorize", self._authorize),
+            Route("/activate", lambda _: HTMLResponse(ACTIVATE_PAGE)),
+        ]
 
     async def _serve(self, request: Request) -> Response:
         path = request.url.path.removeprefix("/v3")

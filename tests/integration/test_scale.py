@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tap_cc_clicks import state as state_module
 from tap_cc_clicks.sandbox import Account, Sandbox
+from tap_cc_clicks.state.format import key_of
 from tests.support import Output, run_tap
 
 CLICKS_EACH = 5
@@ -57,13 +57,12 @@ def test_a_first_run_asks_each_thing_once(activities: int) -> None:
 def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many looks for each activity, however many there are."""
     looks = [0]
-    key = state_module._key
 
     def counted(context: Any) -> Any:
         looks[0] += 1
-        return key(context)
+        return key_of(context)
 
-    monkeypatch.setattr(state_module, "_key", counted)
+    monkeypatch.setattr("tap_cc_clicks.state.keeping.key_of", counted)
     for_each = []
     for activities in (30, 300):
         looks[0] = 0

@@ -8,8 +8,6 @@ import pytest
 
 from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.state import (
-    STATE_RECORDS,
-    STATE_SECONDS,
     ActivityBookmarks,
     Bookmark,
     CampaignMemory,
@@ -17,6 +15,7 @@ from tap_cc_clicks.state import (
     Search,
     load,
 )
+from tap_cc_clicks.state.keeping import STATE_RECORDS, STATE_SECONDS
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
 MOMENT = "2026-01-31T08:00:00.000Z"
@@ -193,7 +192,7 @@ class Written:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return a clock of one number, set by hand."""
     now = [0.0]
-    monkeypatch.setattr("tap_cc_clicks.state.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tap_cc_clicks.state.keeping.time.monotonic", lambda: now[0])
     return now
 
 

@@ -1,0 +1,118 @@
+"""Looking at a state, and changing one, outside of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from tap_cc_clicks.parsing import moment
+from tap_cc_clicks.state.format import Bookmark, CampaignMemory, key_of, with_prints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class KnownActivity:
+    """What a state knows of an activity, once for each link asked for alone.
+
+    Attributes:
+        campaign_id: Its campaign; None if that is not remembered.
+        url_id: The link that this bookmark is for; None for all of them.
+        bookmark: How far its clicks were read; None if they never were.
+        checked: When its counters were last asked for, in hours since 1970; None if
+            that is not remembered (only ``fast`` change detection does).
+    """
+
+    campaign_activity_id: str
+    campaign_id: str | None
+    url_id: str | None = None
+    bookmark: Bookmark | None = None
+    checked: int | None = None
+
+
+def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
+    """Yield what a state, found good, knows of each activity."""
+    campaign_of = dict(_activities_of_campaigns(state))
+    unread = dict(campaign_of)
+    memory = campaigns_of(state)
+    for partition in _bookmark(state, "email_clicks").get("partitions", ()):
+        activity_id, url_id = key_of(partition["context"])
+        unread.pop(activity_id, None)
+        campaign_id = campaign_of.get(activity_id)
+        bookmark = Bookmark.from_partition(partition)
+        checked = _checked(memory, campaign_id)
+        yield KnownActivity(activity_id, campaign_id, url_id, bookmark, checked)
+    for activity_id, campaign_id in unread.items():
+        checked = _checked(memory, campaign_id)
+        yield KnownActivity(activity_id, campaign_id, checked=checked)
+
+
+def campaigns_of(state: Mapping[str, Any]) -> CampaignMemory:
+    """Return what a state remembers of campaigns."""
+    return CampaignMemory(_bookmark(state, "campaign_activities"))
+
+
+def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
+    """Let the next run read all reports of an activity from their beginning."""
+    clicks = _bookmark(state, "email_clicks")
+    if "partitions" in clicks:
+        clicks["partitions"] = [
+            partition
+            for partition in clicks["partitions"]
+            if partition["context"]["campaign_activity_id"] != campaign_activity_id
+        ]
+    forget_links(state, campaign_activity_id)
+    memory = campaigns_of(state)
+    for campaign_id in memory:
+        ids, prints = memory.activities(campaign_id)
+        if prints.pop(campaign_activity_id, None) is not None:
+            memory.remember(campaign_id, activities=with_prints(ids, prints))
+
+
+def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
+    """Let the next run read the links of an activity again, and nothing else of it."""
+    _bookmark(state, "email_links").get("clicks", {}).pop(campaign_activity_id, None)
+
+
+def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
+    """Let the next run look a campaign up again, and read all reports of it.
+
+    Which activities it had stays known: a campaign that was removed since can no more
+    be looked up, but its reports can be read.
+
+    Returns:
+        The activities that are read again.
+    """
+    memory = campaigns_of(state)
+    known = memory.find(campaign_id)
+    activities, _ = memory.activities(campaign_id)
+    listed = known.get("updated_at") or known.get("unfinished", {}).get("updated_at")
+    _move_back(_bookmark(state, "campaigns"), listed)
+    memory.remember(campaign_id, updated_at=None, check=None, unfinished=None)
+    for activity_id in activities:
+        forget_activity(state, activity_id)
+    return activities
+
+
+def _move_back(bookmark: dict[str, Any], to: str | None) -> None:
+    """Let the listing's rows from this moment on be written again."""
+    value = bookmark.get("replication_key_value")
+    if value and to:
+        bookmark["replication_key_value"] = min(moment(value), to)
+
+
+def _bookmark(state: Mapping[str, Any], stream: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", state.get("bookmarks", {}).get(stream, {}))
+
+
+def _activities_of_campaigns(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    memory = campaigns_of(state)
+    for campaign_id in memory:
+        for activity_id in memory.activities(campaign_id)[0]:
+            yield activity_id, campaign_id
+
+
+def _checked(memory: CampaignMemory, campaign_id: str | None) -> int | None:
+    _, _, hour = (memory.find(campaign_id or "").get("check") or "").partition("@")
+    return int(hour) if hour.isdigit() else None
