@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 60
 # Renewed this long before it ends, so that no request leaves with a dying token.
 RENEWAL_MARGIN_SECONDS = 120
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 SIGN_IN_AGAIN = (
     "The refresh token is unknown, spent or expired: sign in again for a new one "
     "(cc-clicks login) and set refresh_token"
@@ -242,9 +245,10 @@ def token_answer(response: requests.Response) -> dict[str, Any]:
 def seconds(value: object) -> float:
     """Return a lifetime; 0 where the answer gives none that can be read."""
     try:
-        return max(0.0, float(str(value)))
+        lifetime = float(str(value))
     except ValueError:
         return 0.0
+    return max(0.0, lifetime) if math.isfinite(lifetime) else 0.0
 
 
 def refusal(status: int, error: object) -> str:
@@ -255,5 +259,10 @@ def refusal(status: int, error: object) -> str:
         return (
             "The token endpoint does not know this application: check client_id and "
             "client_secret (leave client_secret out for a public client)"
+        )
+    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return (
+            f"The token endpoint is out of order for now ({status}): run again, and if "
+            "the refresh token is refused then, sign in again"
         )
     return f"The token endpoint answered {status} without a token: check token_url"

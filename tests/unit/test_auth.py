@@ -11,7 +11,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.auth import ConstantContactAuthenticator
+from tap_cc_clicks.auth import ConstantContactAuthenticator, seconds
 
 CONFIG = {
     "token_url": "https://authz.example.com/token",
@@ -127,7 +127,9 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
     [
         (400, {"error": "invalid_grant"}, "sign in again"),
         (401, {"error": "invalid_client"}, "check client_id and client_secret"),
-        (503, None, "answered 503 without a token: check token_url"),
+        (503, None, "out of order for now (503): run again"),
+        (429, {"error": "hush"}, "out of order for now (429): run again"),
+        (404, None, "answered 404 without a token: check token_url"),
         (200, {"token_type": "Bearer"}, "answered 200 without a token"),
         (200, ["hush"], "answered 200 without a token"),
         (None, requests.ReadTimeout("hush"), "may or may not have been used up"),
@@ -144,3 +146,12 @@ def test_a_refusal_says_what_to_do_and_is_not_repeated(
     assert sentence in str(error.value)
     assert "hush" not in str(error.value)
     assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "lifetime"),
+    [(3600, 3600), ("60", 60), (None, 0), ("soon", 0), ("inf", 0), ("nan", 0), (-1, 0)],
+)
+def test_a_lifetime_is_a_number_of_seconds(told: object, lifetime: float) -> None:
+    """Whatever the endpoint tells: what cannot be read is renewed for each run."""
+    assert seconds(told) == lifetime
