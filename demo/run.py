@@ -34,6 +34,11 @@ EMAILS = """
     join cc_clicks_marts.dim_campaign_activities using (campaign_activity_id)
     where clicks > 0 order by last_clicked_at desc limit 6
 """
+LINKS = """
+    select link_url, sum(clicks), sum(human_clicks)
+    from cc_clicks_marts.fct_link_performance
+    group by 1 order by 2 desc limit 6
+"""
 BY_DEVICE = """
     select coalesce(device_type, '(unknown)'), count(*)
     from cc_clicks_marts.fct_email_clicks
@@ -129,6 +134,10 @@ def show(postgres: Postgres) -> None:
     for row in query(postgres, EMAILS):
         emails.add_row(*map(str, row))
     console.print(emails)
+    links = Table("Link", "Clicks", "by people", title="Top links")
+    for row in query(postgres, LINKS):
+        links.add_row(*map(str, row))
+    console.print(links)
     chart(console, "Clicks by device", query(postgres, BY_DEVICE))
     chart(console, "Clicks by hour (UTC)", query(postgres, BY_HOUR))
     console.print("\nReconciliation with what the service counts", style="bold")
