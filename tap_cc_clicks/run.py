@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import signal
 import sys
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Run:
         self.signum: int | None = None
         self._logger = logger
         self._end_told = False
+        self._telling = threading.Lock()
 
     def counter(
         self, metric: metrics.Metric, tags: dict[Any, Any] | None = None
@@ -98,9 +100,11 @@ class Run:
 
     def tell_end(self, reason: RunEndedError) -> None:
         """Warn, once, that the run ends with work left."""
-        if not self._end_told:
+        # Several threads may come upon the end at once.
+        with self._telling:
+            told, self._end_told = self._end_told, True
+        if not told:
             self._logger.warning("%s", reason)
-            self._end_told = True
 
     def tell_failure(self, error: Exception) -> None:
         """Report something that could not be read, while the rest goes on."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 
+from tap_cc_clicks.limits import BudgetSpentError
 from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.state.format import key_of
+from tap_cc_clicks.tap import TapCCClicks
 from tests.support import Output, run_tap
 
 CLICKS_EACH = 5
@@ -90,3 +94,20 @@ def test_nothing_is_asked_after_the_budget(caplog: pytest.LogCaptureFixture) -> 
         assert sandbox.log.counts().total() == 50
     told = [one for one in caplog.records if "max_requests" in one.getMessage()]
     assert len(told) == 1
+
+
+def test_the_end_is_told_once_by_however_many_threads(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each stage of the pass may come upon it at the same moment."""
+    tap = TapCCClicks(config={"client_id": "id", "refresh_token": "token"})
+    barrier = threading.Barrier(8)
+
+    def tell(_: int) -> None:
+        barrier.wait()
+        tap.run.tell_end(BudgetSpentError("spent"))
+
+    assert tap.run
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(tell, range(8)))
+    assert [one.getMessage() for one in caplog.records].count("spent") == 1
