@@ -16,7 +16,7 @@ RUN python -m venv /venv \
 
 FROM python:3.13-slim-trixie
 
-RUN useradd --create-home --uid 10001 tap \
+RUN useradd --create-home --home-dir /app --uid 10001 tap \
     && install --directory --owner=tap --group=tap /var/lib/tap-cc-clicks
 COPY --from=build /venv /venv
 
@@ -24,6 +24,6 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH XDG_STATE_HOME=/var/lib
 VOLUME /var/lib/tap-cc-clicks
 USER 10001
-WORKDIR /home/tap
+WORKDIR /app
 ENTRYPOINT ["tap-cc-clicks"]
 CMD ["--help"]

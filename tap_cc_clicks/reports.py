@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -68,25 +69,25 @@ class ReportStream(ConstantContactStream):
         super().__init__(*args, **kwargs)
         self._activity: Activity | None = None
 
+    @abstractmethod
     def is_due(self, activity: Activity) -> bool:
         """Tell whether the activity's report is to be read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
         """Tell whether the report of a campaign's activity was ever read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self, activity: Activity) -> Expected:
         """Tell what it will take to read the activity's report, without reading it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
         """Fetch the activity's report: records page by page, and where it ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, activity: Activity, moved: Moved) -> None:
         """Move the bookmark: all records before it were written."""
-        raise NotImplementedError
 
     def skip(self, activity: Activity) -> None:
         """Note that the activity's report need not be read."""
