@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_cc_clicks.tap import TapCCClicks
+from tap_cc_clicks.tap import main
 
 if __name__ == "__main__":
-    TapCCClicks.cli()
+    main()

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-from singer_sdk.exceptions import SingerSDKError
+from typing_extensions import override
+
+from tap_cc_clicks.api.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 
-class InputError(SingerSDKError):
-    """A file that was handed in cannot be used; the message says why."""
+@dataclass
+class ConfigInput:
+    """What ``--config`` names, in the form in which the SDK wants it.
+
+    Attributes:
+        config: The settings of all files together; later ones win.
+        parse_env: Whether the environment is read, too.
+    """
+
+    config: dict[str, Any] = field(default_factory=dict)
+    parse_env: bool = False
 
 
-def checked(kind: str, file: TextIO | None) -> TextIO | None:
-    """Return a file, read and found to hold a JSON object.
-
-    Args:
-        kind: What the file is: state or catalog.
-        file: The file, or None.
+def read_configs(
+    _context: click.Context, _option: click.Parameter, paths: Sequence[str]
+) -> ConfigInput:
+    """Read config files, each once: it may be a pipe.
 
     Raises:
-        InputError: It holds something else.
+        InputError: One cannot be read, or holds something else.
     """
-    if file is None:
-        return None
-    text = file.read()
-    _object(kind, text)
-    return io.StringIO(text)
+    found = ConfigInput(parse_env="ENV" in paths)
+    for path in paths:
+        if path != "ENV":
+            found.config.update(read_json_file("config", path))
+    return found
 
 
-def read_config_file(path: str) -> dict[str, Any]:
-    """Return the settings in a config file.
+class JSONFile(click.File):
+    """An option that names a file with a JSON object."""
 
-    Raises:
-        InputError: It cannot, or holds something else.
-    """
-    return read_json_file("config", path)
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> TextIO:
+        """Return the file's text, found to hold a JSON object."""
+        kind = str(param.name if param else "")
+        return io.StringIO(json.dumps(read_json_file(kind, value, stdin=True)))
 
 
 def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, Any]:

@@ -1,22 +1,25 @@
-"""Settings as the code uses them, and the sentences about wrong ones."""
+"""The settings, declared once: their JSON schema, their types and their defaults.
+
+Also the sentences about wrong ones.
+"""
 
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
-import re
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import find_dotenv, load_dotenv
+from singer_sdk import typing as th
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
-from tap_cc_clicks.parsing import moment
+from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.text import is_token
+from tap_cc_clicks.api.urls import is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,11 +28,34 @@ if TYPE_CHECKING:
 
 URLS = ("api_url", "token_url")
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")
-# What RFC 6749 allows, but for spaces around it. More would not fit into a header, and
-# the error about that would show it.
-VISIBLE = re.compile("[!-~]([ -~]*[!-~])?")
 # Kinds of settings that an environment variable holds as JSON.
 IN_JSON = frozenset({"integer", "number", "object"})
+
+
+def _setting(
+    kind: Any,
+    title: str,
+    description: str,
+    default: Any = None,
+    *,
+    secret: bool = False,
+) -> Any:
+    """Declare a setting.
+
+    Args:
+        kind: Its type, as the SDK declares it.
+        title: Its name for people.
+        description: What it does, in a sentence.
+        default: What holds where it is not set.
+        secret: Whether it must not be shown.
+    """
+    declared = {
+        "kind": kind,
+        "title": title,
+        "description": description,
+        "secret": secret,
+    }
+    return field(default=default, metadata=declared)
 
 
 @dataclass(frozen=True)
@@ -37,40 +63,157 @@ class Settings:
     """What a person set, with defaults filled in.
 
     Attributes:
-        lookback: Hours.
         start_date: A moment in UTC as the API writes it, or None.
     """
 
-    page_size: int
-    lookback: float
-    change_detection: str
-    hot_days: float
-    recheck_hours: float
-    concurrency: int
-    requests_per_second: float
-    max_requests: int | None
-    start_date: str | None
-    campaign_ids: frozenset[str]
-    url_ids: tuple[str, ...]
+    client_id: str | None = _setting(
+        th.StringType,
+        "Client ID",
+        "The API key of your Constant Contact application.",
+    )
+    client_secret: str | None = _setting(
+        th.StringType,
+        "Client secret",
+        "The application's secret. Leave it out for a public client.",
+        secret=True,
+    )
+    refresh_token: str | None = _setting(
+        th.StringType,
+        "Refresh token",
+        "Renews the access token; asked for with scope offline_access.",
+        secret=True,
+    )
+    access_token: str | None = _setting(
+        th.StringType,
+        "Access token",
+        "Enough for a quick try: works until it expires, 24 hours.",
+        secret=True,
+    )
+    token_store: str | None = _setting(
+        th.StringType(min_length=1),
+        "Token store",
+        "File that keeps refresh tokens that rotate; must stay between runs. Without "
+        "it, a file in the user's state folder. Long-lived refresh tokens need none.",
+    )
+    start_date: str | None = _setting(
+        th.DateTimeType,
+        "Start date",
+        "Clicks before this moment are left out. Campaigns and activities are always "
+        "complete, so that every click finds its campaign.",
+    )
+    lookback: float = _setting(
+        th.NumberType(minimum=0),
+        "Lookback",
+        "Hours before an activity's bookmark that are read again, for clicks that "
+        "reach the report late.",
+        24,
+    )
+    campaign_ids: frozenset[str] = _setting(
+        th.ArrayType(th.StringType(min_length=1)),
+        "Campaign IDs",
+        "Only these campaigns.",
+    )
+    url_ids: tuple[str, ...] = _setting(
+        th.ArrayType(th.StringType(min_length=1)),
+        "URL IDs",
+        "Only clicks on these links. They keep bookmarks of their own.",
+    )
+    page_size: int = _setting(
+        th.IntegerType(minimum=1, maximum=500),
+        "Page size",
+        "Rows per page (the API's limit parameter).",
+        500,
+    )
+    change_detection: str = _setting(
+        th.StringType(allowed_values=["exact", "fast", "off"]),
+        "Change detection",
+        "How to find activities with new clicks: exact (every activity's counters), "
+        "fast (campaign summaries first) or off (read all).",
+        "exact",
+    )
+    hot_days: float = _setting(
+        th.NumberType(minimum=0),
+        "Hot days",
+        "Activities of campaigns sent or updated within these days are read whatever "
+        "their counters say.",
+        1,
+    )
+    recheck_hours: float = _setting(
+        th.NumberType(exclusive_minimum=0),
+        "Recheck hours",
+        "How long counters go unasked with fast change detection while a campaign's "
+        "summary stays the same; also the first pause between searches for clicks "
+        "that are counted but not shown.",
+        24,
+    )
+    concurrency: int = _setting(
+        th.IntegerType(minimum=1, maximum=64),
+        "Concurrency",
+        "Requests under way at once.",
+        8,
+    )
+    requests_per_second: float = _setting(
+        th.NumberType(exclusive_minimum=0),
+        "Requests per second",
+        "The API allows 4 a second for each API key.",
+        4,
+    )
+    max_requests: int | None = _setting(
+        th.IntegerType(minimum=1),
+        "Maximum requests",
+        "End the run in good order after this many requests; the next run goes on "
+        "where it stopped. The API allows 10,000 a day.",
+    )
+    api_url: str = _setting(
+        th.URIType,
+        "API URL",
+        "Base URL of the Constant Contact V3 API.",
+        "https://api.cc.email/v3",
+    )
+    token_url: str = _setting(
+        th.URIType,
+        "Token URL",
+        "OAuth 2 token endpoint.",
+        "https://authz.constantcontact.com/oauth2/default/v1/token",
+    )
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], schema: Mapping[str, Any]
-    ) -> Settings:
-        """Take the settings from a config that was found valid.
-
-        Args:
-            config: The tap's config.
-            schema: The JSON schema of the settings, for their defaults.
-        """
-        names = [field.name for field in fields(cls)]
-        defaults = {name: schema["properties"][name].get("default") for name in names}
-        given = {name: config[name] for name in names if config.get(name) is not None}
-        values = {**defaults, **given}
-        values["campaign_ids"] = frozenset(values["campaign_ids"] or ())
-        values["url_ids"] = tuple(dict.fromkeys(values["url_ids"] or ()))
-        values["start_date"] = values["start_date"] and moment(values["start_date"])
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Take the settings from a config that was found valid."""
+        values = {
+            one.name: config[one.name]
+            for one in fields(cls)
+            if config.get(one.name) is not None
+        }
+        values["campaign_ids"] = frozenset(values.get("campaign_ids", ()))
+        values["url_ids"] = tuple(dict.fromkeys(values.get("url_ids", ())))
+        if "start_date" in values:
+            values["start_date"] = moment(values["start_date"])
+        numbers = ("lookback", "hot_days", "recheck_hours", "requests_per_second")
+        for name in values.keys() & set(numbers):
+            values[name] = _number(values[name])
         return cls(**values)
+
+
+def _number(value: Any) -> float:
+    """Return a number as the code reckons with it: the SDK reads files as decimals."""
+    return int(value) if value == int(value) else float(value)
+
+
+def jsonschema() -> dict[str, Any]:
+    """Return the JSON schema of the settings."""
+    properties = [
+        th.Property(
+            one.name,
+            one.metadata["kind"],
+            title=one.metadata["title"],
+            description=one.metadata["description"],
+            secret=one.metadata["secret"],
+            default=one.default,
+        )
+        for one in fields(Settings)
+    ]
+    return th.PropertiesList(*properties, additional_properties=False).to_dict()
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -151,7 +294,7 @@ def _credential_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in URLS:
-        if config.get(name) and not _is_safe(str(config[name])):
+        if config.get(name) and not is_safe(str(config[name])):
             yield f"Setting {name} must be an https URL (http is for loopback only)"
     for name in CREDENTIALS:
         if config.get(name) and not is_token(config[name]):
@@ -163,27 +306,3 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
         moment(config.get("start_date") or "1970-01-01T00:00:00.000Z")
     except ValueError:
         yield "Setting start_date must be an ISO 8601 date, such as 2026-01-31"
-
-
-def is_token(value: object) -> bool:
-    """Tell whether a value can be a credential."""
-    return isinstance(value, str) and bool(VISIBLE.fullmatch(value))
-
-
-def _is_safe(url: str) -> bool:
-    """Tell whether a token may be sent there."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,28 +1,42 @@
-"""Keeping state as a run goes on: in the SDK's form, looked up at once, at a pace.
+"""Everything that reaches into what the SDK does not document, each with its reason.
 
-The one room that touches the SDK's internals of state.
+``tests/unit/test_sdk.py`` fails when a release of the SDK changes one of these; its
+minor version is pinned for the same reason.
 """
 
 from __future__ import annotations
 
+import abc
+import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+from singer_sdk import Stream, Tap, metrics
+from singer_sdk.batch import Batcher
+from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
-from singer_sdk.singerlib import StateMessage
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
-from tap_cc_clicks.state.format import Bookmark, key_of
+from tap_cc_clicks.settings import from_environment, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from singer_sdk.helpers.types import Context, TapState
+    from singer_sdk.helpers.types import Context, Record, TapState
     from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+    from singer_sdk.singerlib.encoding.simple import Message
 
-REPLICATION_KEY = "created_time"
 # STATE is written at the earliest after this many seconds and tenth of the run, or
 # after this many records and ten for each activity in it: what a run writes then grows
 # with its records, and little is read again after a crash.
@@ -32,96 +46,64 @@ STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
 
 
-class OwnState(StreamStateManager):
-    """A stream's state, moved by the stream itself instead of by each record.
+class _Line(Struct, tag_field="type", tag="RECORD", gc=False):
+    """A RECORD message."""
 
-    The SDK moves bookmarks as records pass; here one moves only when everything up to
-    it was read, so all that the SDK would write on the way is left out.
+    stream: str
+    record: Any
+    version: int | msgspec.UnsetType
+    time_extracted: datetime
+
+
+class PageWriter(MsgSpecWriter):
+    """The SDK's writer, which also writes many records of one stream at once.
+
+    Attributes:
+        stated: Whether nothing but schemas was written since the last STATE.
     """
 
-    def __init__(self, stream_name: str, tap_state: TapState) -> None:
-        """Keep the state of one stream within the tap's."""
-        super().__init__(stream_name=stream_name, tap_state=tap_state)
+    def __init__(self) -> None:
+        super().__init__()
+        self.stated = True
+        self._encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
-    @override
-    def get_context_state(self, context: Context | None) -> dict[str, Any]:
-        return {} if context else self.stream_state
+    def write_message(self, message: Message) -> None:
+        """Write a message to stdout."""
+        if not isinstance(message, SchemaMessage):
+            self.stated = isinstance(message, StateMessage)
+        self._write(self.serialize_message(message))
 
-    @override
-    def write_starting_replication_value(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone."""
+    def write_records(self, stream: str, records: Iterable[Any]) -> None:
+        """Write records as the SDK would, one RECORD message each."""
+        now = datetime.now(UTC)
+        lines = [_Line(stream, record, msgspec.UNSET, now) for record in records]
+        if lines:
+            self.stated = False
+            self._write(self._encoder.encode_lines(lines))
 
-    @override
-    def write_replication_key_signpost(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone."""
-
-    @override
-    def increment_state(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone."""
-
-    @override
-    def finalize_state(self, state: dict[str, Any] | None = None) -> None:
-        """Leave the state alone: nothing in it is provisional."""
-
-    @override
-    def finalize_progress_markers(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone: nothing in it is provisional."""
-
-
-class ActivityBookmarks(OwnState):
-    """Bookmarks per activity, looked up by key instead of by a search."""
-
-    def __init__(self, stream_name: str, tap_state: TapState) -> None:
-        """Index the partitions there are."""
-        super().__init__(stream_name, tap_state)
-        self._index: dict[tuple[Any, ...], dict[str, Any]] | None = None
-
-    @property
-    def _partitions(self) -> dict[tuple[Any, ...], dict[str, Any]]:
-        if self._index is None:
-            self._index = {}
-            for partition in self.stream_state.get("partitions", []):
-                key = key_of(partition["context"])
-                self._index[key] = _older(partition, self._index.get(key, partition))
-            self._write_back()
-        return self._index
-
-    def _write_back(self) -> None:
-        if self._index:
-            self.stream_state["partitions"] = list(self._index.values())
-
-    def __len__(self) -> int:
-        """Return how many bookmarks there are."""
-        return len(self._partitions)
-
-    def find(self, context: Mapping[str, Any]) -> Bookmark | None:
-        """Return the bookmark of a context, or None if it was never read."""
-        partition = self._partitions.get(key_of(context))
-        return Bookmark.from_partition(partition) if partition else None
-
-    def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
-        """Set the bookmark of a context."""
-        partition = bookmark.to_partition(context)
-        known = self._partitions.get(key_of(context))
-        if known is None:
-            self._partitions[key_of(context)] = partition
-            # Once for all of them: it would be a tenth of the state.
-            self.stream_state["replication_key"] = REPLICATION_KEY
-            self.stream_state.setdefault("partitions", []).append(partition)
-        else:
-            known.clear()
-            known.update(partition)
+    @staticmethod
+    def _write(lines: bytes | bytearray) -> None:
+        stdout, written = sys.stdout.buffer, 0
+        # Let go of even when the pipe is closed: the SDK writes its next message into
+        # the same memory.
+        with memoryview(lines) as view:
+            # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
+            while written < len(view):
+                written += stdout.write(view[written:])
+        stdout.flush()
 
 
 class PacedStateWriter(StateWriter):
-    """Writes STATE now and then instead of whenever the SDK offers it.
+    """Writes STATE now and then: the SDK offers all of it after each stream's context.
 
     Args:
         writer: Writes the message.
+
+    Attributes:
+        records: How many were written; counted by the streams.
     """
 
     def __init__(self, writer: GenericSingerWriter[Any, Any]) -> None:
-        """Start the clock."""
         super().__init__(writer)
         self.records = 0
         self._records_written = 0
@@ -161,8 +143,171 @@ class PacedStateWriter(StateWriter):
         )
 
 
-def _older(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Of two bookmarks of one activity, return the one that loses nothing."""
-    return min(
-        one, other, key=lambda partition: partition.get("replication_key_value") or ""
-    )
+class OwnState(StreamStateManager):
+    """A stream's state, moved by the stream itself.
+
+    The SDK moves bookmarks as records pass. Here one moves only when everything up to
+    it was read and written, so what the SDK writes on the way goes nowhere.
+    """
+
+    def __init__(self, stream_name: str, tap_state: TapState) -> None:
+        # As sorted, so that the SDK does not log for each record that it is not.
+        super().__init__(
+            stream_name=stream_name,
+            tap_state=tap_state,
+            is_sorted=True,
+            check_sorted=False,
+        )
+
+    @override
+    def get_context_state(self, context: Context | None) -> dict[str, Any]:
+        return dict(self.stream_state)
+
+    @override
+    def finalize_progress_markers(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the state alone: nothing in it is provisional."""
+
+
+class OwnStream(Stream):
+    """A stream that moves its own state, and writes records by the page.
+
+    The SDK's parent syncs its children for each of its records, with a SCHEMA, log
+    lines and metrics each time. Here the parent hands a child the pages of one activity
+    after the other.
+    """
+
+    _tap: OwnTap
+
+    @cached_property
+    def state_manager(self) -> StreamStateManager:
+        """State that moves when the stream says so, not with each record."""
+        return OwnState(self.name, self._tap_state)
+
+    @cached_property
+    def record_counter(self) -> metrics.Counter:
+        """Counts the records of all activities together."""
+        return self.get_record_counter()
+
+    def write_schema(self) -> None:
+        """Write the SCHEMA, so that the table is there even without records."""
+        self._write_schema_message()
+
+    @property
+    def batching(self) -> bool:
+        """Whether records go into files, each told by a BATCH message."""
+        return self.get_batch_config(self.config) is not None
+
+    def write_pages(self, pages: Iterable[list[Any]]) -> None:
+        """Write the records of pages, structs or dicts."""
+        if batch_config := self.get_batch_config(self.config):
+            batcher = Batcher(self.tap_name, self.name, batch_config)
+            records = (_as_dict(one) for page in pages for one in self._counted(page))
+            for manifest in batcher.get_batches(records):
+                self._write_batch_message(batch_config.encoding, manifest)
+            return
+        for page in pages:
+            self._write_page(self._counted(page))
+
+    def _write_page(self, page: list[Any]) -> None:
+        if self.writes_pages:
+            records = map(self._selected, page) if self._deselected else page
+            self._tap.message_writer.write_records(self.name, records)
+            return
+        for record in page:
+            self._write_record_message(_as_dict(record))
+
+    def _counted(self, page: list[Any]) -> list[Any]:
+        """Count a page and return it; its beginning if a test wants no more."""
+        records = page[: self.ABORT_AT_RECORD_COUNT]
+        self._tap.paced.records += len(records)
+        self.record_counter.increment(len(records))
+        return records
+
+    @cached_property
+    def writes_pages(self) -> bool:
+        """Whether no map wants each record."""
+        maps = self.stream_maps
+        return (
+            len(maps) == 1
+            and type(maps[0]) is SameRecordTransform
+            and not maps[0].flattening_enabled
+            and not self.effective_schema.get("additionalProperties")
+        )
+
+    @cached_property
+    def _deselected(self) -> frozenset[str]:
+        properties = self.effective_schema["properties"]
+        return frozenset(
+            name
+            for name in self.schema["properties"]
+            if name not in properties or not self.mask["properties", name]
+        )
+
+    def _selected(self, record: Any) -> Record:
+        return {
+            name: value
+            for name, value in _as_dict(record).items()
+            if name not in self._deselected
+        }
+
+
+def _as_dict(record: Any) -> Record:
+    return asdict(record) if isinstance(record, Struct) else record
+
+
+class OwnTap(Tap, abc.ABC):
+    """A tap whose STATE is written at a pace, and whose settings are explained."""
+
+    message_writer_class = PageWriter
+    message_writer: PageWriter
+    handles_signals: ClassVar[bool] = True
+    """Whether Ctrl-C and SIGTERM end a run cleanly; a command just ends."""
+
+    signum: int | None = None
+    """The signal that asked the run to end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whatever the SDK offers to write goes through it.
+        self._state_writer = self.paced
+
+    @cached_property
+    def paced(self) -> PacedStateWriter:
+        """Writes STATE."""
+        return PacedStateWriter(self.message_writer)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings in the environment; the SDK fails at numbers and objects."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Validate the settings; the SDK's sentences repeat values, secret ones too."""
+        # Stream maps, flattening and batches are settings too.
+        self.append_builtin_config(self.config_jsonschema)
+        errors = problems(self._config, self.config_jsonschema)
+        if errors and raise_errors:
+            summary = "Config validation failed"
+            raise ConfigValidationError(summary, errors=errors)
+        # The SDK's own validation also fills in the defaults.
+        return errors or super()._validate_config(raise_errors=False)
+
+    @override
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals alone in a command."""
+        if self.handles_signals and threading.current_thread() is (
+            threading.main_thread()
+        ):
+            super()._setup_signal_handlers()
+
+    @override
+    def _handle_termination(self, signum: int, frame: Any) -> None:
+        """Ask the run to end: the SDK would write STATE amid another message.
+
+        A second signal does not wait for it.
+        """
+        if self.signum is not None:
+            sys.exit(128 + signum)
+        self.signum = signum

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import backoff
 
-from tap_cc_clicks.client import ConstantContactStream
-from tap_cc_clicks.state import keeping
-from tap_cc_clicks.tap import TapCCClicks
+from tap_cc_clicks import singer
+from tap_cc_clicks.api import client
+from tap_cc_clicks.tap import main
 from tests.support import clock
 
 if TYPE_CHECKING:
@@ -64,18 +64,13 @@ class Fate:
 
 def never_wait(set_attribute: Callable[[Any, str, Any], None]) -> None:
     """Let retries follow at once."""
-    set_attribute(
-        ConstantContactStream,
-        "backoff_wait_generator",
-        lambda _: backoff.constant(interval=0),
-    )
-    set_attribute(ConstantContactStream, "backoff_jitter", lambda _, value: value)
+    set_attribute(client, "waits", lambda: backoff.constant(interval=0))
 
 
 def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:
     """Write STATE after so many records."""
-    set_attribute(keeping, "STATE_RECORDS", records)
-    set_attribute(keeping, "STATE_RECORDS_PER_PARTITION", 0)
+    set_attribute(singer, "STATE_RECORDS", records)
+    set_attribute(singer, "STATE_RECORDS_PER_PARTITION", 0)
 
 
 def _die_after(place: str) -> None:
@@ -131,4 +126,4 @@ if __name__ == "__main__":
     mine = Fate(**json.loads(os.environ["FATE"]))
     mine.befall()
     with clock(lambda: mine.clock):
-        TapCCClicks.cli()
+        main()

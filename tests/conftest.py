@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import backoff
 import pytest
 
-from tap_cc_clicks.client import ConstantContactStream
+
+from tap_cc_clicks.api import client
 from tap_cc_clicks.sandbox import Sandbox, generate
 
 if TYPE_CHECKING:
@@ -38,9 +39,4 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let retries follow at once."""
-    monkeypatch.setattr(
-        ConstantContactStream,
-        "backoff_wait_generator",
-        lambda _: backoff.constant(interval=0),
-    )
-    monkeypatch.setattr(ConstantContactStream, "backoff_jitter", lambda _, value: value)
+    monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))

@@ -6,24 +6,24 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
-from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError
-from singer_sdk.helpers._util import utc_now
-from typing_extensions import override
 
-from tap_cc_clicks.bodies import ACCEPT_ENCODING, read_body
-from tap_cc_clicks.network import unanswered
-from tap_cc_clicks.parsing import decode
-from tap_cc_clicks.settings import is_token
-from tap_cc_clicks.tokens import Tokens, TokenStore
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.text import is_token
+from tap_cc_clicks.api.tokens import Tokens, TokenStore
+from tap_cc_clicks.api.transport import Transport
+from tap_cc_clicks.api.urls import origin
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping
+
+    from tap_cc_clicks.api.transport import Answer
 
 TIMEOUT_SECONDS = 60
 # Renewed this long before it ends, so that no request leaves with a dying token.
@@ -43,89 +43,82 @@ class SpentTokenError(FatalAPIError):
     """The refresh token is good for nothing any more: a person has to sign in."""
 
 
-@dataclass(frozen=True)
 class Client:
     """The application, as the authorization server knows it."""
 
-    client_id: str
-    client_secret: str | None = field(default=None, repr=False)
+    def __init__(self, client_id: str, client_secret: str | None = None) -> None:
+        self.client_id = client_id
+        self._client_secret = client_secret
+        self._transport = Transport(connections=1, timeout=TIMEOUT_SECONDS)
 
-    def post(self, url: str, form: Mapping[str, str]) -> requests.Response:
+    def post(self, url: str, form: Mapping[str, str]) -> Answer:
         """Send a form to the authorization server, once.
 
         Raises:
             RequestException: No answer came.
             FatalAPIError: It was larger than any.
         """
+        secret = self._client_secret
         # A public client has no secret to prove itself with: it only names itself.
-        named = form if self.client_secret else {**form, "client_id": self.client_id}
-        proof = (self.client_id, self.client_secret) if self.client_secret else None
-        response = requests.post(
+        named = form if secret else {**form, "client_id": self.client_id}
+        request = requests.Request(
+            "POST",
             url,
             data=named,
-            auth=proof,
-            headers={"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING},
-            timeout=TIMEOUT_SECONDS,
-            allow_redirects=False,
-            stream=True,
+            auth=(self.client_id, secret) if secret else None,
+            headers={"Accept": "application/json"},
         )
-        read_body(response)
-        return response
+        return self._transport.send(request.prepare())
 
 
-class ConstantContactAuthenticator(OAuthAuthenticator):
-    """The one authenticator of a run, shared by all its threads."""
+class ConstantContactAuthenticator:
+    """The one authenticator of a run, shared by all its threads.
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Take the credentials from the settings.
+    Args:
+        config: ``access_token`` alone, or ``client_id`` and ``refresh_token`` with
+            ``token_url`` and, for confidential clients, ``client_secret``; ``api_url``
+            and ``token_store``.
+        logger: Where a renewal is told.
 
-        Args:
-            config: ``access_token`` alone, or ``client_id`` and ``refresh_token`` with
-                ``token_url`` and, for confidential clients, ``client_secret``; and
-                ``token_store``.
-        """
-        super().__init__(
-            auth_endpoint=config["token_url"],
-            client_id=config.get("client_id"),
-            client_secret=config.get("client_secret"),
-        )
+    Attributes:
+        requests: How many were made for tokens.
+    """
+
+    def __init__(self, config: Mapping[str, Any], logger: logging.Logger) -> None:
         self.access_token = config.get("access_token")
         self.refresh_token = config.get("refresh_token")
         self.requests = 0
+        self._origin = origin(str(config["api_url"]))
+        self._token_url = str(config["token_url"])
+        self._client = Client(str(config.get("client_id")), config.get("client_secret"))
+        self._logger = logger
         self._store = TokenStore.from_config(config)
+        # On a clock that nobody sets.
+        self._renew_at = 0.0
         self._refused: str | None = None
         self._renewed_after_rejection = False
         self._lock = threading.Lock()
 
-    @override
-    def authenticate_request(
-        self, request: requests.PreparedRequest
-    ) -> requests.PreparedRequest:
-        with self._lock:
-            if self.refresh_token and not self.is_token_valid():
-                self.update_access_token()
-            request.headers["Authorization"] = f"Bearer {self.access_token}"
-        return request
-
-    @property
-    @override
-    def oauth_request_body(self) -> dict[str, str]:
-        return {
-            "grant_type": "refresh_token",
-            "refresh_token": str(self.refresh_token),
-        }
-
-    @override
-    def update_access_token(self) -> None:
-        """Renew the access token, with one request at most.
-
-        The SDK's own method repeats a POST that may have been answered, which spends a
-        single-use refresh token, and forgets the refresh token that comes back.
+    def authorize(self, request: requests.PreparedRequest) -> str:
+        """Put a good access token into a request, and return it.
 
         Raises:
-            FatalAPIError: No token came back; the message says what to do.
-            InputError: What comes back could not be stored, so that it was not asked.
+            FatalAPIError: The request leads elsewhere than to the API; or no token
+                could be had, and the message says what to do.
+            InputError: A token could not be stored, so that it was not asked for.
         """
+        if origin(str(request.url)) != self._origin:
+            message = "A request would lead to another server than api_url: not sent"
+            raise FatalAPIError(message)
+        with self._lock:
+            if self.refresh_token and time.monotonic() >= self._renew_at:
+                self._renew_once()
+            token = str(self.access_token)
+        request.headers["Authorization"] = f"Bearer {token}"
+        return token
+
+    def _renew_once(self) -> None:
+        """Take another run's token, or renew it with one request at most."""
         with self._store.locked():
             stored = self._store.load()
             if stored and self._is_usable(stored):
@@ -133,7 +126,7 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
                 return
             if stored:
                 self.refresh_token = stored.refresh_token
-            self.logger.info("Renewing the access token")
+            self._logger.info("Renewing the access token")
             # In a thread that the process waits for, however the run ends: an answer
             # that nobody stores is a token lost.
             with ThreadPoolExecutor(max_workers=1) as executor:
@@ -171,15 +164,19 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
     def _adopt(self, tokens: Tokens) -> None:
         self.access_token = tokens.access_token
         self.refresh_token = tokens.refresh_token
-        lifetime = int(tokens.expires_at - time.time())
-        self.expires_in = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime // 2) or None
-        self.last_refreshed = utc_now()
+        lifetime = tokens.expires_at - time.time()
+        left = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime / 2)
+        # Where the answer gives no lifetime, the token is good until it is refused.
+        self._renew_at = time.monotonic() + left if left >= 1 else math.inf
 
-    def _request_token(self) -> requests.Response:
+    def _request_token(self) -> Answer:
         self.requests += 1
-        client = Client(str(self.client_id), self.client_secret)
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": str(self.refresh_token),
+        }
         try:
-            return client.post(self.auth_endpoint, self.oauth_request_body)
+            return self._client.post(self._token_url, form)
         except requests.RequestException as error:
             message = (
                 f"No answer from token_url ({unanswered(error)}). The refresh token "
@@ -203,14 +200,14 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
                 return True
             if not self.refresh_token:
                 return False
-            if self.last_refreshed is None:
+            if not self._renew_at:
                 # Another thread's request was refused before, and the renewal is due.
                 return True
             if self._renewed_after_rejection:
                 return False
             self._renewed_after_rejection = True
             self._refused = token
-            self.last_refreshed = None
+            self._renew_at = 0.0
             return True
 
     def accepted(self) -> None:
@@ -218,28 +215,28 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
         self._renewed_after_rejection = False
 
 
-def object_of(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object that a response holds; an empty one if it holds none."""
+def object_of(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object that an answer holds; an empty one if it holds none."""
     try:
-        body = decode(response.content)
+        body = decode(answer.body)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
 
 
-def token_answer(response: requests.Response) -> dict[str, Any]:
+def token_answer(answer: Answer) -> dict[str, Any]:
     """Return the token endpoint's answer.
 
     Raises:
         SpentTokenError: The refresh token was refused.
         FatalAPIError: The request was, or the answer holds no access token.
     """
-    body = object_of(response)
-    if response.ok and is_token(body.get("access_token")):
+    body = object_of(answer)
+    if answer.ok and is_token(body.get("access_token")):
         return body
     error = body.get("error")
     kind = SpentTokenError if error == "invalid_grant" else FatalAPIError
-    raise kind(refusal(response.status_code, error))
+    raise kind(refusal(answer.status, error))
 
 
 def seconds(value: object) -> float:

@@ -1,4 +1,8 @@
-"""Keeping queries of URLs out of what the libraries below log."""
+"""What is logged: short lines of printable text, without the queries of URLs.
+
+Messages hold ids, keys and paths that the service sent, and the HTTP libraries log
+whole URLs and headers.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,45 @@ import re
 
 from typing_extensions import override
 
+from tap_cc_clicks.api.text import printable
+
 LIBRARIES = ("requests", "urllib3")
 QUERY = re.compile(r"\?[^\s\"'()]+")
+LONGEST_LINE = 2_000
+LONGEST_LIBRARY_LINE = 300
 
 
-class _NoQueries(logging.Filter):
-    """Takes the query out of every URL in a message: a cursor, or what one set."""
+class _Guard(logging.Filter):
+    """Makes each message one short line without queries of URLs."""
+
+    def __init__(self, longest: int, *, library: bool) -> None:
+        super().__init__()
+        self._longest = longest
+        self._library = library
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = QUERY.sub("?…", record.getMessage()), None
+        message = record.getMessage()
+        if self._library:
+            # urllib3 adds the headers that it could not parse, and a traceback.
+            message = QUERY.sub("?…", message.partition("unparsed data")[0])
+            record.exc_info = None
+        record.msg, record.args = printable(message, self._longest), None
         return True
 
 
-_NO_QUERIES = _NoQueries()
+_LIBRARY = _Guard(LONGEST_LIBRARY_LINE, library=True)
+_OWN = _Guard(LONGEST_LINE, library=False)
 
 
-def hush_queries() -> None:
-    """Filter what the HTTP libraries log, at whatever level and to whatever handler.
+def guard_logs(name: str) -> None:
+    """Guard what a logger, those below it, and the HTTP libraries log.
 
-    Filters are not inherited by loggers below, so that each gets it.
+    Filters are not inherited by loggers below, so that each gets it. Metrics, which
+    pass objects to their handlers, are left alone.
     """
-    for name in tuple(logging.root.manager.loggerDict):
-        if name.startswith(LIBRARIES):
-            logging.getLogger(name).addFilter(_NO_QUERIES)
+    for known in (name, *tuple(logging.root.manager.loggerDict)):
+        if known.startswith(LIBRARIES):
+            logging.getLogger(known).addFilter(_LIBRARY)
+        elif known == name or known.startswith(f"{name}."):
+            logging.getLogger(known).addFilter(_OWN)

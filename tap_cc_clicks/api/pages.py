@@ -1,36 +1,33 @@
-"""Following the API's next links."""
+"""Pages of a list, and the next links between them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
-from singer_sdk.pagination import BaseHATEOASPaginator
+from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
-from tap_cc_clicks.parsing import body_of
+from tap_cc_clicks.api.errors import EndlessPagesError, TooManyPagesError
+from tap_cc_clicks.api.urls import joined, origin, path_of
 
 if TYPE_CHECKING:
-    import requests
+    from tap_cc_clicks.api.urls import Origin
 
-# More pages than a day's quota could bring: no listing is as long.
-MOST_PAGES = 10_000
+# A list of so many pages is longer than any that was heard of. What goes on beyond is
+# counted over all lists of a run, which together may go so much further.
+LONG_LIST = 500
+MOST_FURTHER_PAGES = 10_000
 MISSHAPEN_LINK = "The API's answer holds a next link that cannot be understood"
-DEFAULT_PORTS = {"https": 443, "http": 80}
-
-
-class EndlessPagesError(FatalAPIError):
-    """The pages come to no end; to take what was read for all would lose the rest."""
-
-    def __init__(self, path: str) -> None:
-        """Say what is wrong with the pages of a path."""
-        super().__init__(
-            f"The pages of {path} come to no end: their links lead in a circle, or to "
-            f"more than {MOST_PAGES:,} pages. Its bookmark stays where it was; if the "
-            "next run says the same, tell the API's support"
-        )
+STAYS = (
+    "What was read is loaded, the bookmark stays where it was; if the next run says "
+    "the same, tell the API's support"
+)
+LIMIT = re.compile(r"(?<=[?&]limit=)\d+")
 
 
 class _Link(msgspec.Struct):
@@ -42,51 +39,91 @@ class _Links(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """What every page may have around its records: the next link."""
+    """What every page may have around its rows: the next link."""
 
     links: _Links | None = msgspec.field(default=None, name="_links")
 
 
-class NextLinkPaginator(BaseHATEOASPaginator):
-    """Follows ``_links.next.href``, but never to another origin.
+@dataclass(frozen=True)
+class Page:
+    """A page of a list.
+
+    Attributes:
+        rows: As they were decoded.
+        url: Where it was asked for.
+        link: Its next link as it was given, or None on the last page.
+    """
+
+    rows: list[Any]
+    url: str
+    link: str | None = None
+
+
+class PageBound:
+    """Counts the pages of a run's long lists, and tells when they are too many."""
+
+    def __init__(self) -> None:
+        self._further = 0
+
+    def passed(self, pages: int) -> bool:
+        """Note that a list goes on after so many pages; tell whether it must not."""
+        self._further += pages >= LONG_LIST
+        return pages >= LONG_LIST and self._further > MOST_FURTHER_PAGES
+
+
+class NextLinkPaginator(BaseAPIPaginator[str | None]):
+    """Follows next links, but never to another origin, and none twice.
 
     Args:
         api_url: The base URL of the API; links must stay on its origin, because the
             access token goes with every request.
+        bound: Shared by all lists of a run.
     """
 
-    def __init__(self, api_url: str) -> None:
-        """Remember where links may lead, and every link followed."""
-        super().__init__()
-        self._origin = origin(api_url)
-        self._followed: set[str] = set()
+    def __init__(self, api_url: str, bound: PageBound) -> None:
+        super().__init__(None)
+        self._origin: Origin = origin(api_url)
+        self._bound = bound
+        self._followed: set[bytes] = set()
 
     @override
-    def get_next_url(self, response: requests.Response) -> str | None:
-        """Return the absolute next link, or None at the end.
+    def get_next(self, response: Any) -> str | None:
+        """Return the absolute next link of a :class:`Page`, or None at the end.
 
         Raises:
-            FatalAPIError: The link leads to another origin.
+            FatalAPIError: The link is none, or leads to another origin.
             EndlessPagesError: The links lead in a circle, or on and on.
         """
-        href = next_href(body_of(response))
-        if not href:
+        page: Page = response
+        if not page.link:
             return None
-        path = urlsplit(response.url).path
-        url = _joined(response.url, href)
+        path = path_of(page.url)
+        try:
+            url = joined(page.url, page.link)
+        except ValueError:
+            raise FatalAPIError(MISSHAPEN_LINK) from None
         if origin(url) != self._origin:
             message = (
                 f"The next link of {path} leads to another server than api_url; it was "
                 "not followed, so that the access token stays where it belongs"
             )
             raise FatalAPIError(message)
-        if url in self._followed or len(self._followed) == MOST_PAGES:
-            raise EndlessPagesError(path)
-        self._followed.add(url)
+        # A digest, since a link may have 8 KB.
+        digest = hashlib.sha256(url.encode()).digest()
+        if digest in self._followed:
+            message = f"The pages of {path} lead in a circle. {STAYS}"
+            raise EndlessPagesError(message)
+        if self._bound.passed(self.count):
+            message = (
+                f"The pages of {path} come to no end, after {self.count:,} of them. "
+                f"{STAYS}"
+            )
+            raise TooManyPagesError(message)
+        self._followed.add(digest)
         return url
 
 
-def next_href(body: object) -> str | None:
+def next_link(body: object) -> str | None:
     """Return ``_links.next.href`` of a decoded body, or None.
 
     Raises:
@@ -103,22 +140,6 @@ def next_href(body: object) -> str | None:
     return link.href if link else None
 
 
-def _joined(url: str, href: str) -> str:
-    """Return an absolute link whose origin can be told.
-
-    Raises:
-        FatalAPIError: It is none.
-    """
-    try:
-        joined = urljoin(url, href)
-        origin(joined)
-    except ValueError:
-        raise FatalAPIError(MISSHAPEN_LINK) from None
-    return joined
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of a URL, with default ports filled in."""
-    parts = urlsplit(url)
-    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), port
+def with_limit(url: str, limit: int) -> str:
+    """Return a next link that asks for pages of another size, if it names one."""
+    return LIMIT.sub(str(limit), url)

@@ -10,6 +10,9 @@ import re
 
 LONGEST = 200
 ELLIPSIS = "…"
+# What RFC 6749 allows, but for spaces around it. More would not fit into a header, and
+# the error about that would show it.
+VISIBLE = re.compile("[!-~]([ -~]*[!-~])?")
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 
 
@@ -35,3 +38,8 @@ def printable(value: object, longest: int = LONGEST) -> str:
 def is_key(value: object) -> bool:
     """Tell whether a value can be an error key: a short word of ASCII."""
     return isinstance(value, str) and bool(KEY.fullmatch(value))
+
+
+def is_token(value: object) -> bool:
+    """Tell whether a value can be a credential: one line of ASCII (RFC 6749)."""
+    return isinstance(value, str) and bool(VISIBLE.fullmatch(value))

@@ -17,7 +17,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
-from tap_cc_clicks.inputs import InputError
+from tap_cc_clicks.api.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -1,8 +1,8 @@
 """URLs, read by the parser that sends them.
 
-The standard library and urllib3 disagree about some URLs, such as ``http://a\\@b/``. An
-origin that one of them reads and the other one connects to would leak the access token.
-So every URL is parsed here, by urllib3, and what it could be tricked with is refused.
+The standard library and urllib3 disagree about URLs with a backslash: an origin that
+one of them reads and the other one connects to would leak the access token. So every
+URL is parsed here, by urllib3, and what a parser could be tricked with is refused.
 """
 
 from __future__ import annotations

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable, Iterator
 
-# contact_id, url_id, created_time, device_type: with the activity, all that tells
-# clicks apart.
-Likeness: TypeAlias = "tuple[str, str, str, str | None]"
+    from tap_cc_clicks.events.declaration import EventReport
 
-# A namespace of our own; part of every click_id ever loaded, so never to be changed.
-CLICK_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://api.cc.email/v3/#clicks")
+    # A struct of the report's own kind.
+    Row: TypeAlias = Any
+
+# With the activity, all that tells events of a report apart.
+Likeness: TypeAlias = "tuple[str | None, ...]"
+
 # Rows are remembered this far back: to repeat unseen, a row would need more new clicks
 # than that between two page requests.
 REMEMBERED = 10_000
@@ -25,46 +27,25 @@ SETTLING_TRIES = 5
 SETTLING_SIZES = range(251, 501)
 
 
-class Click(msgspec.Struct, gc=False):
-    """A row of the clicks report as it is decoded, and the record that it becomes."""
-
-    click_id: str | None = None
-    campaign_activity_id: str | None = None
-    campaign_id: str | None = None
-    contact_id: str = ""
-    url_id: str = ""
-    created_time: str = ""
-    tracking_activity_type: str | None = None
-    email_address: str | None = None
-    device_type: str | None = None
-    link_url: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    deleted_at: str | None = None
-
-
 _encode = msgspec.json.Encoder().encode
-_NAMESPACE = CLICK_NAMESPACE.bytes
 _VERSION = "5"
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-def likeness(click: Click) -> Likeness:
-    """Return what a click may share with others of its activity."""
-    return click.contact_id, click.url_id, click.created_time, click.device_type
-
-
-def click_id(campaign_activity_id: str, like: Likeness, number: int) -> str:
-    """Return a click's UUID version 5, the same at every read.
+def event_id(
+    namespace: uuid.UUID, activity_id: str, like: Likeness, number: int
+) -> str:
+    """Return an event's UUID version 5, the same at every read.
 
     Args:
-        campaign_activity_id: The activity.
-        like: What the click shares with those alike.
-        number: Which of the clicks alike it is, from 0.
+        namespace: The report's.
+        activity_id: The activity.
+        like: What the event shares with those alike.
+        number: Its place among the events alike, from 0.
     """
-    name = _encode((campaign_activity_id, *like, number))
-    # uuid.uuid5 does the same in four times the time, and every click passes here.
-    digest = hashlib.sha1(_NAMESPACE + name, usedforsecurity=False)
+    name = _encode((activity_id, *like, number))
+    # uuid.uuid5 does the same in four times the time, and every event passes here.
+    digest = hashlib.sha1(namespace.bytes + name, usedforsecurity=False)
     text = digest.hexdigest()
     variant = _VARIANTS[text[16]]
     return (
@@ -74,7 +55,7 @@ def click_id(campaign_activity_id: str, like: Likeness, number: int) -> str:
 
 
 class Numbering:
-    """Numbers clicks alike, and sees through rows repeated across a page boundary.
+    """Numbers rows alike, and sees through rows repeated across a page boundary.
 
     New clicks come in at the front while the pages are read and push rows from one page
     to the next, where they are met again. A row newer than the page before ended is
@@ -85,25 +66,25 @@ class Numbering:
         doubts: The doubtful rows by their instant, each with its place in the report.
     """
 
-    def __init__(self, campaign_activity_id: str) -> None:
-        """Have seen nothing yet."""
-        self.doubts: dict[str, list[tuple[int, Click]]] = {}
-        self._activity = campaign_activity_id
+    def __init__(self, report: EventReport, activity_id: str) -> None:
+        self.doubts: dict[str, list[tuple[int, Row]]] = {}
+        self.likeness = report.likeness_of
+        self._report = report
+        self._activity = activity_id
         self._seen: dict[Likeness, int] = {}
         self._last: str | None = None
         self._place = 0
 
-    def number(self, page: list[Click]) -> list[Click]:
-        """Return the page's rows that were not seen before, with their ``click_id``."""
+    def number(self, page: list[Row]) -> list[Row]:
+        """Return the page's rows that were not seen before, with their ids."""
         here: dict[Likeness, int] = {}
-        seen, fresh = self._seen, []
+        seen, fresh, likeness = self._seen, [], self.likeness
         for row in page:
             like = likeness(row)
             number = here.get(like, 0)
             here[like] = number + 1
             if number >= seen.get(like, 0):
-                row.click_id = click_id(self._activity, like, number)
-                fresh.append(row)
+                fresh.append(self._identified(row, like, number))
             elif row.created_time == self._last:
                 self._doubt(row, page)
         self._remember(here)
@@ -111,16 +92,21 @@ class Numbering:
         self._last = min((row.created_time for row in page), default=self._last)
         return fresh
 
-    def identify(self, row: Click, number: int) -> Click:
-        """Give a row its ``click_id``."""
-        row.click_id = click_id(self._activity, likeness(row), number)
+    def identify(self, row: Row, number: int) -> Row:
+        """Give a row its id."""
+        return self._identified(row, self.likeness(row), number)
+
+    def _identified(self, row: Row, like: Likeness, number: int) -> Row:
+        namespace = self._report.namespace
+        identity = event_id(namespace, self._activity, like, number)
+        setattr(row, self._report.key, identity)
         return row
 
     def seen(self, like: Likeness) -> int:
         """Return how many rows of a likeness were seen."""
         return self._seen.get(like, 0)
 
-    def _doubt(self, row: Click, page: list[Click]) -> None:
+    def _doubt(self, row: Row, page: list[Row]) -> None:
         instant = row.created_time
         # Rows newer than this instant, at the page's front, were pushed here for
         # certain, and then so were all those of the instant that were seen.
@@ -139,9 +125,9 @@ class Numbering:
 
 def settle(
     numbering: Numbering,
-    open_report: Callable[[int], Iterator[list[Click]]],
+    open_report: Callable[[int], Iterator[list[Row]]],
     floor: str,
-) -> Iterator[Click]:
+) -> Iterator[Row]:
     """Yield the rows that had been kept aside and are clicks of their own.
 
     The report is read once more with pages that end elsewhere: an instant that stands
@@ -160,7 +146,7 @@ def settle(
         for instant, rows in _whole_instants(set(doubts), open_report(size)):
             del doubts[instant]
             yield from _unseen(numbering, rows)
-    # More clicks alike in one instant than a page holds: rather doubled than merged.
+    # More rows alike in one instant than a page holds: rather doubled than merged.
     for doubtful in doubts.values():
         yield from _all_unseen(numbering, [row for _, row in doubtful])
 
@@ -178,11 +164,11 @@ def _page_size(places: list[int]) -> int:
 
 
 def _whole_instants(
-    instants: set[str], pages: Iterator[list[Click]]
-) -> Iterator[tuple[str, list[Click]]]:
+    instants: set[str], pages: Iterator[list[Row]]
+) -> Iterator[tuple[str, list[Row]]]:
     """Yield each instant that is seen to stand whole in one page, with its rows."""
     wanted = set(instants)
-    at_end: dict[str, list[Click]] = {}
+    at_end: dict[str, list[Row]] = {}
     ended_newer = set(instants)
     for page in pages:
         times = [row.created_time for row in page]
@@ -203,20 +189,20 @@ def _whole_instants(
     yield from at_end.items()
 
 
-def _unseen(numbering: Numbering, rows: list[Click]) -> Iterator[Click]:
+def _unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
     """Yield those of an instant's rows that exceed the number seen alike."""
     here: dict[Likeness, int] = {}
     for row in rows:
-        like = likeness(row)
+        like = numbering.likeness(row)
         here[like] = here.get(like, 0) + 1
         if here[like] > numbering.seen(like):
             yield numbering.identify(row, here[like] - 1)
 
 
-def _all_unseen(numbering: Numbering, rows: list[Click]) -> Iterator[Click]:
+def _all_unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
     """Yield rows as clicks beyond the number seen of their likeness."""
     here: dict[Likeness, int] = {}
     for row in rows:
-        like = likeness(row)
+        like = numbering.likeness(row)
         here[like] = here.get(like, numbering.seen(like)) + 1
         yield numbering.identify(row, here[like] - 1)

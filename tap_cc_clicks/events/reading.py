@@ -1,6 +1,6 @@
-"""Reading one activity's clicks: from the newest down to what is already known.
+"""Reading one activity's report: from the newest event down to what is already known.
 
-Source: «GET an Email Clicks Report». The report is newest first, cannot be filtered by
+Source: «GET an Email Clicks Report». A report is newest first, cannot be filtered by
 time, and grows at its front while its pages are read.
 """
 
@@ -9,114 +9,123 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import FatalAPIError
-
-from tap_cc_clicks.changes import Tally
-from tap_cc_clicks.identity import Click, Numbering, settle
-from tap_cc_clicks.pagination import Envelope
-from tap_cc_clicks.parsing import moment, moment_or_none
+from tap_cc_clicks.api.moments import moment, moment_or_none
+from tap_cc_clicks.events.identity import Numbering, settle
+from tap_cc_clicks.events.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import TypeAlias
+    from collections.abc import Iterator, Sequence
 
-    from tap_cc_clicks.changes import Counters, Terms
-    from tap_cc_clicks.state import Bookmark
-
-    Row: TypeAlias = dict[str, Any]
-    Fetch: TypeAlias = Callable[[int | None], Iterator[list[Any]]]
-
-REQUIRED = ("contact_id", "url_id", "created_time")
-
-
-class ClicksPage(Envelope):
-    """An answer of the clicks report."""
-
-    tracking_activities: list[Click] | None = None
-
-
-class MalformedClickError(FatalAPIError):
-    """A row of the report lacks what makes it a click."""
+    from tap_cc_clicks.api.service import Service
+    from tap_cc_clicks.api.wire import Counters
+    from tap_cc_clicks.events.bookmark import Bookmark
+    from tap_cc_clicks.events.declaration import EventReport
+    from tap_cc_clicks.events.tally import Terms
 
 
 @dataclass(frozen=True)
-class ClickReport:
-    """One activity's report, and how much of it is wanted.
+class Reading:
+    """What is to be read of one activity's report, and how far.
 
     Attributes:
-        campaign_activity_id: The activity.
-        campaign_id: Its campaign, or None if unknown.
+        report: Which report.
+        url_id: The only link that is wanted; None for all.
         known: The bookmark, or None to read all.
         counters: What the service counts now.
         terms: The settings that say where reading stops.
     """
 
-    campaign_activity_id: str
+    report: EventReport
+    activity_id: str
     campaign_id: str | None
+    url_id: str | None
     known: Bookmark | None
     counters: Counters
     terms: Terms
 
-    def read(self, fetch: Fetch) -> Iterator[list[Click] | Bookmark]:
-        """Yield records, a list for each page, and last the new bookmark.
+    @property
+    def context(self) -> dict[str, str]:
+        """What its bookmark is found by."""
+        context = {"campaign_activity_id": self.activity_id}
+        return {**context, "url_id": self.url_id} if self.url_id else context
 
-        Args:
-            fetch: Opens the report's pages; takes a page size, None for the usual one.
 
-        Raises:
-            MalformedClickError: A row lacks what makes it a click.
-        """
-        numbering = Numbering(self.campaign_activity_id)
-        tally = Tally(self.known, self.counters, self.terms)
-        for page in self.rows_of(fetch(None)):
+@dataclass(frozen=True)
+class Read:
+    """The end of a reading that went well.
+
+    Attributes:
+        bookmark: How far the report is read now.
+        unusable: Rows that have no moment, so that nothing tells what they are.
+    """
+
+    bookmark: Bookmark
+    unusable: int
+
+
+class Reader:
+    """Reads a report, page by page.
+
+    Args:
+        service: Where to ask.
+        reading: What is wanted.
+    """
+
+    def __init__(self, service: Service, reading: Reading) -> None:
+        self._service = service
+        self._reading = reading
+        self._unusable = 0
+
+    def read(self) -> Iterator[list[Any] | Read]:
+        """Yield records, a list for each page, and last how far it was read."""
+        reading = self._reading
+        numbering = Numbering(reading.report, reading.activity_id)
+        tally = Tally(reading.known, reading.counters, reading.terms)
+        for page in self._pages():
             yield tally.take(numbering.number(page), page)
             if tally.enough:
                 break
         else:
             tally.ended()
-        settled = list(
-            settle(numbering, lambda size: self.rows_of(fetch(size)), tally.floor)
-        )
+        settled = list(settle(numbering, self._pages, tally.floor))
         yield tally.take(settled, settled)
-        yield tally.bookmark()
+        yield Read(tally.bookmark(), self._unusable)
 
-    def rows_of(self, pages: Iterable[list[Any]]) -> Iterator[list[Click]]:
-        """Yield the pages with their rows completed and checked."""
-        for number, rows in enumerate(pages, start=1):
-            yield [self._record(row, number) for row in rows]
-
-    def _record(self, row: Click | Row, page: int) -> Click:
-        """Complete a row to a record, but for its ``click_id``."""
-        click = row if isinstance(row, Click) else _tolerated(row)
-        try:
-            click.created_time = moment(click.created_time)
-        except (TypeError, ValueError):
-            raise self._malformed(click, page) from None
-        if not click.contact_id or not click.url_id:
-            raise self._malformed(click, page)
-        click.campaign_activity_id = self.campaign_activity_id
-        click.campaign_id = self.campaign_id
-        if click.deleted_at:
-            click.deleted_at = moment_or_none(click.deleted_at)
-        return click
-
-    def _malformed(self, click: Click, page: int) -> MalformedClickError:
-        missing = [name for name in REQUIRED if not getattr(click, name)]
-        missing = missing or ["readable created_time"]
-        return MalformedClickError(
-            f"Activity {self.campaign_activity_id}, page {page} of its clicks: a "
-            f"row has no {' and no '.join(missing)}. The activity's bookmark stays "
-            "where it was, so that it is read again"
+    def _pages(self, size: int | None = None) -> Iterator[list[Any]]:
+        """Yield the pages with their rows completed to records, but for their ids."""
+        reading, query = self._reading, {}
+        if reading.url_id:
+            query["url_id"] = reading.url_id
+        pages = self._service.events(
+            reading.report.path,
+            reading.report.form,
+            reading.activity_id,
+            **query,
+            **({"limit": size} if size else {}),
         )
+        for page in pages:
+            rows = [one for row in page.rows if (one := self._completed(row))]
+            # Counted once, where the report is read from its beginning.
+            self._unusable += (len(page.rows) - len(rows)) * (size is None)
+            yield rows
 
+    def _completed(self, row: Any) -> Any:
+        """Return a row as a record; None if it has no moment that can be read."""
+        event = row if not isinstance(row, dict) else self._tolerated(row)
+        try:
+            event.created_time = moment(event.created_time)
+        except ValueError:
+            return None
+        event.campaign_activity_id = self._reading.activity_id
+        event.campaign_id = self._reading.campaign_id
+        if event.deleted_at:
+            event.deleted_at = moment_or_none(event.deleted_at)
+        return event
 
-def _tolerated(row: Row) -> Click:
-    """Return a row that is not quite as documented."""
-    known = {
-        name: str(row[name])
-        for name in Click.__struct_fields__
-        if row.get(name) is not None
-    }
-    for name in REQUIRED:
-        known[name] = str(row.get(name) or "")
-    return Click(**known)
+    def _tolerated(self, row: dict[str, Any]) -> Any:
+        """Return a row that is not quite as documented."""
+        names: Sequence[str] = self._reading.report.row.__struct_fields__
+        known = {name: row[name] for name in names if row.get(name) is not None}
+        return self._reading.report.row(
+            **{name: str(value) for name, value in known.items()}
+        )

@@ -9,16 +9,14 @@ ahead of the other, and a click can come to the report late, below newer ones.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_cc_clicks.parsing import earlier, is_recent, moment_or_none, now, this_hour
-from tap_cc_clicks.state import DEFAULT_LOOKBACK, Bookmark, Search
+from tap_cc_clicks.api.moments import earlier, is_recent, now, this_hour
+from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tap_cc_clicks.identity import Click
+    from tap_cc_clicks.api.wire import Counters
 
 # A search for clicks that are counted but not shown is repeated ever more seldom, up to
 # this many doublings of recheck_hours.
@@ -27,33 +25,6 @@ MOST_DOUBLINGS = 5
 # searches in a row were in vain.
 BELIEVED = 2
 HOURS_PER_DAY = 24
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What the service counts of an activity's clicks.
-
-    Attributes:
-        clicks: ``em_clicks_all``; None if it is not known.
-        refreshed: When that was counted; None if it is not known.
-        stats: All that is counted, by name; empty if it is not known.
-    """
-
-    clicks: int | None = None
-    refreshed: str | None = None
-    stats: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def from_result(cls, result: Mapping[str, Any]) -> Counters:
-        """Read one of the ``results`` of the stats endpoint."""
-        told = result.get("stats")
-        told = told if isinstance(told, dict) else {}
-        stats = {name: count for name, count in told.items() if isinstance(count, int)}
-        refreshed = moment_or_none(result.get("last_refresh_time"))
-        return cls(stats.get("em_clicks_all"), refreshed, stats)
-
-
-UNKNOWN = Counters()
 
 
 @dataclass(frozen=True)
@@ -148,7 +119,6 @@ class Tally:
     def __init__(
         self, known: Bookmark | None, counters: Counters, terms: Terms
     ) -> None:
-        """Start from the bookmark, or from nothing."""
         self.floor = terms.floor(known)
         self.enough = False
         self._known = known or Bookmark()
@@ -161,7 +131,7 @@ class Tally:
         self._newest = self._known.value
         self._all = self._newer = self._window = self._uncounted = 0
 
-    def take(self, fresh: list[Click], page: list[Click]) -> list[Click]:
+    def take(self, fresh: list[Any], page: list[Any]) -> list[Any]:
         """Return the wanted ones of a page's rows, and see whether to read on.
 
         Args:
@@ -183,7 +153,7 @@ class Tally:
         """Note that the report has no further page."""
         self._complete = True
 
-    def _count(self, rows: list[Click]) -> list[Click]:
+    def _count(self, rows: list[Any]) -> list[Any]:
         times = sorted(row.created_time for row in rows)
         if times and not self._all:
             self._newest = max(self._newest or "", times[-1])

@@ -1,9 +1,12 @@
-"""The streams, declared: where each comes from, and what it is known by."""
+"""The streams, declared: where each comes from, and what it is known by.
+
+``tap`` may import it; it imports ``singer`` and ``sync``, and what is below.
+"""
 
 from __future__ import annotations
 
-from tap_cc_clicks.streams.campaigns import CampaignActivities, Campaigns
-from tap_cc_clicks.streams.reports import (
+from tap_cc_clicks.streams.campaign_streams import CampaignActivities, Campaigns
+from tap_cc_clicks.streams.email_streams import (
     CampaignActivityStats,
     EmailClicks,
     EmailLinks,

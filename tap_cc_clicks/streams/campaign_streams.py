@@ -2,163 +2,106 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import ExitStack
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-from singer_sdk.exceptions import FatalAPIError, FatalSyncError
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
-from tap_cc_clicks.account import DETAILS, Account, Endpoint, Endpoints
-from tap_cc_clicks.activities import ActivityPass, Campaign
-from tap_cc_clicks.client import ConstantContactStream
-from tap_cc_clicks.limits import RunEndedError
-from tap_cc_clicks.parsing import moment, moment_or_none, now
-from tap_cc_clicks.reports import ReportStream
-from tap_cc_clicks.state import CampaignMemory
-from tap_cc_clicks.summaries import Summaries
+from tap_cc_clicks.api.errors import RunEndedError
+from tap_cc_clicks.api.moments import moment, now
+from tap_cc_clicks.api.wire import DETAILS
+from tap_cc_clicks.streams.base import ConstantContactStream
+from tap_cc_clicks.streams.report_streams import CUT, GONE, ReportStream
+from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed
+from tap_cc_clicks.sync.lookups import Lookups
+from tap_cc_clicks.sync.outcomes import ActivityOutcome, CampaignOutcome, remember
+from tap_cc_clicks.sync.readahead import read_ahead
+from tap_cc_clicks.sync.state_format import CampaignMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_cc_clicks.activities import Activity
-    from tap_cc_clicks.changes import Counters
+    from tap_cc_clicks.sync.campaign_pass import Started
 
 
 class Campaigns(ConstantContactStream):
     """All campaigns, from «GET a Collection of Email Campaigns»."""
 
     name = "campaigns"
-    path = "/emails"
     primary_keys = ("campaign_id",)
     replication_key = "updated_at"
-    records_key = "campaigns"
-
-    _listed: list[Record] | None = None
-
-    def listing(self) -> Iterator[Record]:
-        """Yield each campaign once, asking the API once for whoever wants to know."""
-        if self._listed is not None:
-            yield from self._listed
-            return
-        wanted = self.settings.campaign_ids
-        listed: dict[str, Record] = {}
-        for page in self.reachable_pages():
-            for row in page:
-                record = campaign_record(row)
-                campaign_id = record["campaign_id"]
-                if campaign_id not in listed and (not wanted or campaign_id in wanted):
-                    listed[campaign_id] = record
-                    yield record
-            if wanted and len(listed) == len(wanted):
-                break
-        for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
-            self.logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
-        self._listed = list(listed.values())
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        incremental = self.replication_method != REPLICATION_FULL_TABLE
         bookmark = self.stream_state.get("replication_key_value")
-        since = moment(bookmark) if bookmark and incremental else ""
+        since = moment(bookmark) if bookmark and not self.reads_all else ""
         began, newest = now(), since
+        listing = self.run.listing
         try:
-            for record in self.listing():
-                self.run.beat()
+            for record in read_ahead(listing.campaigns(), self.run.beat):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
                 if updated_at >= since or not updated_at:
                     yield dict(record)
+            # Read for some campaigns only, the bookmark would hide the others later.
+            partial = listing.incomplete or self.run.settings.campaign_ids
+            if newest and not self.reads_all and not partial:
+                self.stream_state["replication_key"] = self.replication_key
+                self.stream_state["replication_key_value"] = min(newest, began)
         except RunEndedError as reason:
             self.run.tell_end(reason)
-            return
-        # Read for some campaigns only, the bookmark would hide the others later.
-        partial = self.incomplete or self.settings.campaign_ids
-        if incremental and newest and not partial:
-            self.stream_state["replication_key"] = self.replication_key
-            self.stream_state["replication_key_value"] = min(newest, began)
+        finally:
+            self.flush()
 
 
 class CampaignActivities(ConstantContactStream):
     """The activities of campaigns that were sent, from «GET an Email Campaign»."""
 
     name = "campaign_activities"
-    path = "/emails/{campaign_id}"
     primary_keys = ("campaign_activity_id",)
     replication_key = "campaign_updated_at"
-    records_key = "campaign_activities"
-    paged = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Have nothing to remember yet."""
-        super().__init__(*args, **kwargs)
-        self._written_later: list[Campaign] = []
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        """Yield new and changed activities, and sync the reports of all on the way."""
-        for reader in self.readers:
-            reader.write_schema_once()
-        for item in ActivityPass(self._account, self.readers, counting=self.counting):
-            if isinstance(item, Campaign):
-                self._settle(item)
-                continue
-            if item.record is not None and self.selected:
-                yield item.record
-            self._sync_reports(item)
+        """Yield new and changed activities, and write the reports of all on the way."""
+        outcomes: list[ActivityOutcome] = []
+        with ExitStack() as stack:
+            stack.callback(self.flush)
+            for child in self.selected_children:
+                child.write_schema()
+                stack.enter_context(child.record_counter)
+            for item in CampaignPass(self.lookups, counting=self.counting):
+                if isinstance(item, Passed):
+                    self._settle(CampaignOutcome(item.campaign, item.found, outcomes))
+                    outcomes = []
+                    continue
+                if item.activity.record is not None and self.selected:
+                    yield item.activity.record
+                outcomes.append(self._written(item))
 
-    def _sync_reports(self, activity: Activity) -> None:
-        """Sync an activity's reports, whether or not it has a record of its own."""
-        for reader in self.readers:
-            reader.expect(activity)
-            if reader.name not in activity.reads:
-                reader.skip(activity)
-        if activity.reads:
-            self._sync_children(activity.context)
-        if activity.gone and self.counting and activity.counters.clicks is None:
-            self._account.forget(activity)
-        elif activity.gone:
-            # Its counters say that it is there, or nobody asked: read it again.
-            activity.campaign.cut = True
+    def _written(self, started: Started) -> ActivityOutcome:
+        """Write an activity's reports, whether or not it has a record of its own."""
+        ends = {child.write_report(started) for child in self.selected_children}
+        unknown = self.counting and started.counters.clicks is None
+        return ActivityOutcome(
+            started.activity.activity_id,
+            # If its counters say that it is there, or nobody asked, it is read again.
+            cut=started.cut or CUT in ends or (GONE in ends and not unknown),
+            gone=GONE in ends and unknown,
+        )
 
-    def count(self, activity_ids: list[str]) -> dict[str, Counters]:
-        """Return what the service counts of up to ten activities."""
-        return next(self._account.count(activity_ids))
-
-    def _settle(self, campaign: Campaign) -> None:
+    def _settle(self, outcome: CampaignOutcome) -> None:
         """Remember a campaign, once its activities' records are surely written."""
         self.run.progress.campaigns += 1
-        if self.get_batch_config(self.config):
-            self._written_later.append(campaign)
+        checks = self.run.settings.change_detection == "fast"
+        settle = partial(remember, self.memory, outcome, checks=checks)
+        if self.batching:
+            self._tap.at_end.append(settle)
         else:
-            self._account.remember(campaign)
-
-    @override
-    def finalize_state_progress_markers(
-        self, state: dict[str, Any] | None = None
-    ) -> None:
-        for campaign in self._written_later:
-            self._account.remember(campaign)
-        self._written_later.clear()
-        super().finalize_state_progress_markers(state)
-
-    @override
-    def log_sync_costs(self) -> None:
-        """End the run's report; fail if some activities could not be read.
-
-        Raises:
-            FatalSyncError: What went wrong was logged when it did.
-        """
-        super().log_sync_costs()
-        self.run.progress.finish()
-        if self.run.failures:
-            message = (
-                f"{self.run.failures} activities could not be read; all others were. "
-                "See the errors above"
-            )
-            raise FatalSyncError(message)
+            settle()
 
     @override
     def generate_child_contexts(
@@ -167,9 +110,9 @@ class CampaignActivities(ConstantContactStream):
         """Yield none: children follow activities; only changed ones have records."""
         return ()
 
-    @property
-    def readers(self) -> list[ReportStream]:
-        """The reports to be read."""
+    @cached_property
+    def selected_children(self) -> list[ReportStream]:
+        """The streams of reports to be read."""
         return [
             child
             for child in self.child_streams
@@ -179,64 +122,25 @@ class CampaignActivities(ConstantContactStream):
     @property
     def counting(self) -> bool:
         """Whether counters are asked for."""
-        detecting = self.settings.change_detection != "off"
-        return any(detecting or reader.needs_counters for reader in self.readers)
-
-    @cached_property
-    def _account(self) -> Account:
-        return self.account(ActivityDetails(self._tap))
-
-    @cached_property
-    def summaries(self) -> Summaries:
-        """All campaigns' summaries."""
-        return Summaries(self._tap)
-
-    def account(self, details: Endpoint) -> Account:
-        """Return what the pass asks.
-
-        Args:
-            details: Where to ask for an activity's details.
-        """
-        tap = self._tap
-        endpoints = Endpoints(
-            campaigns=cast("Campaigns", tap.streams["campaigns"]),
-            activities=self,
-            details=details,
-            stats=cast("Endpoint", tap.streams["campaign_activity_stats"]),
-            summaries=self.summaries,
+        detecting = self.run.settings.change_detection != "off"
+        return any(
+            detecting or child.report.needs_counters for child in self.selected_children
         )
-        return Account(
-            endpoints,
-            CampaignMemory(self.stream_state),
-            self.readers,
+
+    @cached_property
+    def memory(self) -> CampaignMemory:
+        """What earlier runs looked up."""
+        return CampaignMemory(self.stream_state)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """What the pass asks."""
+        return Lookups(
+            self.run,
+            self.run.service,
+            self.memory,
+            [child.report for child in self.selected_children],
             wants_details=self.selected
             and any(self.mask["properties", name] for name in DETAILS),
-            all_anew=self.replication_method == REPLICATION_FULL_TABLE,
+            all_anew=self.reads_all,
         )
-
-
-class ActivityDetails(ConstantContactStream):
-    """One activity's own endpoint, from «GET an Email Campaign Activity»."""
-
-    name = "campaign_activity_details"
-    path = "/emails/activities/{campaign_activity_id}"
-    paged = False
-
-
-def campaign_record(row: Record) -> Record:
-    """Return a row of the campaign listing as a record.
-
-    Raises:
-        FatalAPIError: The row has no id.
-    """
-    if not row.get("campaign_id"):
-        message = "The listing of campaigns has a campaign without campaign_id"
-        raise FatalAPIError(message)
-    return {
-        "campaign_id": str(row["campaign_id"]),
-        **{name: row.get(name) for name in ("name", "type", "type_code")},
-        "current_status": row.get("current_status"),
-        **{
-            name: moment_or_none(row.get(name)) for name in ("created_at", "updated_at")
-        },
-    }

@@ -1,248 +1,117 @@
-"""The reports of an activity, each asked for only if it holds something new."""
+"""What the streams of reports share."""
 
 from __future__ import annotations
 
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_cc_clicks.changes import UNKNOWN, Terms, is_due, new_clicks, rows_to_read
-from tap_cc_clicks.clicks import ClickReport, ClicksPage
-from tap_cc_clicks.reports import Expected, Moved, ReportStream
-from tap_cc_clicks.state import ActivityBookmarks, Bookmark
-from tap_cc_clicks.streams.campaigns import CampaignActivities
-from tap_cc_clicks.summaries import fingerprint
+from tap_cc_clicks.api.errors import EndlessPagesError, GoneError, RunEndedError
+from tap_cc_clicks.streams.base import ConstantContactStream
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.reports import Events, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.streams._state import StreamStateManager
 
-    from tap_cc_clicks.activities import Activity, Campaign
+    from tap_cc_clicks.events.declaration import EventReport
+    from tap_cc_clicks.sync.campaign_pass import Started
+    from tap_cc_clicks.sync.readahead import Ahead
+    from tap_cc_clicks.sync.reports import Report
 
-
-NOT_READ = -1
-NOTHING_COUNTED = ""
-
-
-class EmailClicks(ReportStream):
-    """Every click, from «GET an Email Clicks Report»."""
-
-    name = "email_clicks"
-    path = "/reports/email_reports/{campaign_activity_id}/tracking/clicks"
-    body_type = ClicksPage
-    primary_keys = ("click_id",)
-    replication_key = "created_time"
-    records_key = "tracking_activities"
-    parent_stream_type = CampaignActivities
-
-    @cached_property
-    def bookmarks(self) -> ActivityBookmarks:
-        """Bookmarks per activity; of their own for each link asked for alone."""
-        return ActivityBookmarks(self.name, self._tap_state)
-
-    @cached_property
-    @override
-    def state_manager(self) -> StreamStateManager:
-        return self.bookmarks
-
-    @cached_property
-    def terms(self) -> Terms:
-        """How far reports are read."""
-        settings = self.settings
-        start = settings.start_date or ""
-        return Terms(
-            start="" if self.reads_all else start,
-            lookback=settings.lookback,
-            recheck_hours=settings.recheck_hours,
-            filtered=bool(settings.url_ids),
-        )
-
-    def _contexts(self, campaign_activity_id: str) -> Iterator[dict[str, str]]:
-        context = {"campaign_activity_id": campaign_activity_id}
-        if not self.settings.url_ids:
-            yield context
-        for url_id in self.settings.url_ids:
-            yield {**context, "url_id": url_id}
-
-    @override
-    def is_due(self, activity: Activity) -> bool:
-        if self.reads_all or activity.hot or self.settings.change_detection == "off":
-            return True
-        return any(
-            is_due(self.bookmarks.find(context), activity.counters, self.terms)
-            for context in self._contexts(activity.campaign_activity_id)
-        )
-
-    @override
-    def expected(self, activity: Activity) -> Expected:
-        contexts = list(self._contexts(activity.campaign_activity_id))
-        known = [
-            None if self.reads_all else self.bookmarks.find(context)
-            for context in contexts
-        ]
-        counters, size = activity.counters, self.settings.page_size
-        # What is counted is not told by link.
-        counted = UNKNOWN if self.terms.filtered else counters
-        rows = [rows_to_read(one, counted, self.terms) for one in known]
-        return Expected(
-            requests=sum(max(1, -(-count // size)) for count in rows),
-            clicks=max(new_clicks(one, counters) for one in known),
-            # All on one page takes one request, whichever of them are new.
-            sure=counted.clicks is not None and counted.clicks <= size,
-            clicks_sure=counted.clicks is not None and not self.terms.start,
-        )
-
-    @override
-    def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
-        return self.reads_all or all(
-            self.bookmarks.find(context) is not None
-            for context in self._contexts(campaign_activity_id)
-        )
-
-    @override
-    def skip(self, activity: Activity) -> None:
-        """Note an activity that nobody has clicked yet."""
-        for context in self._contexts(activity.campaign_activity_id):
-            if activity.counters.clicks == 0 and not self.bookmarks.find(context):
-                self.bookmarks.move(context, Bookmark(clicks=0))
-
-    @override
-    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
-        for context in self._contexts(activity.campaign_activity_id):
-            report = ClickReport(
-                campaign_activity_id=activity.campaign_activity_id,
-                campaign_id=activity.campaign.campaign_id,
-                known=None if self.reads_all else self.bookmarks.find(context),
-                counters=activity.counters,
-                terms=self.terms,
-            )
-            for item in report.read(partial(self._open, context)):
-                yield Moved(context, item) if isinstance(item, Bookmark) else item
-
-    def _open(self, context: dict[str, str], limit: int | None) -> Iterator[list[Any]]:
-        return self.pages({**context, "limit": limit} if limit else context)
-
-    @override
-    def get_url_params(
-        self, context: Context | None, next_page_token: object
-    ) -> dict[str, Any]:
-        params = super().get_url_params(context, next_page_token)
-        url_id = (context or {}).get("url_id")
-        return {**params, "url_id": url_id} if url_id else params
-
-    @override
-    def move(self, activity: Activity, moved: Moved) -> None:
-        if not self.reads_all:
-            self.bookmarks.move(moved.context, moved.to)
+End: TypeAlias = Literal["whole", "cut", "gone"]
+WHOLE: End = "whole"
+CUT: End = "cut"
+GONE: End = "gone"
 
 
-class EmailLinks(ReportStream):
-    """Every link and how many people clicked it, from «GET an Email Links Report»."""
-
-    name = "email_links"
-    path = "/reports/email_reports/{campaign_activity_id}/links"
-    primary_keys = ("campaign_activity_id", "url_id")
-    records_key = "link_click_counts"
-    parent_stream_type = CampaignActivities
-    paged = False
-    # Never the whole table, so no version of it to activate.
-    emit_activate_version_messages = False
+class ReportStream(ConstantContactStream):
+    """A stream with a report per activity, fetched by the parent's pass."""
 
     @property
-    def _clicks(self) -> dict[str, int | None]:
-        """The clicks counted by activity when its links were last read."""
-        return self.stream_state.setdefault("clicks", {})  # type: ignore[no-any-return]
+    @abstractmethod
+    def report(self) -> Report:
+        """What is asked for, and where it was read to."""
 
     @override
-    def is_due(self, activity: Activity) -> bool:
-        clicks = activity.counters.clicks
-        known = self._clicks.get(activity.campaign_activity_id, NOT_READ)
-        return clicks is None or clicks != known
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Yield none: the parent's pass hands over each report by its pages."""
+        return ()
 
-    @override
-    def expected(self, activity: Activity) -> Expected:
-        return Expected()
+    def write_report(self, started: Started) -> End:
+        """Write an activity's report, and move the bookmark after it.
 
-    @override
-    def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
-        return campaign_activity_id in self._clicks
+        Returns:
+            What came of it.
+        """
+        job = started.reads.get(self.name)
+        if job is None:
+            activity, counters = started.activity, started.counters
+            self.report.skip(activity, counters, counted=started.counted)
+            return WHOLE
+        end = self._write(job, started.activity.activity_id)
+        self._tap.paced.write_state(self.tap_state)
+        return end
 
-    @override
-    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
-        context = {"campaign_activity_id": activity.campaign_activity_id}
-        for rows in self.pages(context):
-            yield [{**activity.context, **link_record(row)} for row in rows]
-        yield Moved(context, activity.counters.clicks)
+    def _write(self, job: Ahead[Any], activity_id: str) -> End:
+        try:
+            moved: list[Moved] = []
+            self.write_pages(self._pages(job, moved))
+            self._move(moved)
+            self.run.progress.reports += 1
+        except RunEndedError as reason:
+            self.run.tell_end(reason)
+        except EndlessPagesError as error:
+            self.run.tell_failure(error)
+        except GoneError:
+            self.logger.warning("Activity %s is gone (404); skipped", activity_id)
+            return GONE
+        else:
+            return WHOLE
+        return CUT
 
-    @override
-    def move(self, activity: Activity, moved: Moved) -> None:
-        self._clicks[activity.campaign_activity_id] = moved.to
+    def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
+        """Yield the pages of a report; the one before was written when one is."""
+        for item in job:
+            if isinstance(item, Moved):
+                moved.append(item)
+                if not self.batching:
+                    self._move(moved)
+            else:
+                self.run.progress.records += len(item)
+                yield item
+            self.run.beat()
+
+    def _move(self, moved: list[Moved]) -> None:
+        for one in moved:
+            self.report.move(one)
+            if one.unusable:
+                message = (
+                    f"Activity {one.context['campaign_activity_id']}: {one.unusable:,} "
+                    f"rows of {self.name} have no readable created_time: left out"
+                )
+                self.run.tell_failure(FatalAPIError(message))
+        moved.clear()
 
 
-class CampaignActivityStats(ReportStream):
-    """Counters, from «GET an Email Campaign Activity Stats Report»: ten at a time.
+class EventStream(ReportStream):
+    """A stream of events, incremental by activity."""
 
-    Change detection asks for them; what it is told is written too, at no request more.
-    A fingerprint of the counters, kept with the campaign, tells when they have changed.
-    """
-
-    name = "campaign_activity_stats"
-    path = "/reports/stats/email_campaign_activities/{campaign_activity_ids}"
-    primary_keys = ("campaign_activity_id",)
-    parent_stream_type = CampaignActivities
-    paged = False
-    emit_activate_version_messages = False
-    needs_counters = True
-
-    @override
-    def is_due(self, activity: Activity) -> bool:
-        known = activity.campaign.prints.get(activity.campaign_activity_id)
-        stats = activity.counters.stats
-        return bool(stats) and fingerprint(stats) != known
-
-    @override
-    def expected(self, activity: Activity) -> Expected:
-        return Expected(requests=0)
-
-    @override
-    def has_read(self, campaign: Campaign, campaign_activity_id: str) -> bool:
-        return campaign_activity_id in campaign.prints
-
-    @override
-    def skip(self, activity: Activity) -> None:
-        """Note an activity of which the service counts nothing."""
-        if activity.counted and not activity.counters.stats:
-            self.move(activity, Moved(activity.context, NOTHING_COUNTED))
-
-    @override
-    def read(self, activity: Activity) -> Iterator[list[Any] | Moved]:
-        counters = activity.counters
-        counts = {name: counters.stats.get(name) for name in self._counts}
-        refreshed = {"last_refresh_time": counters.refreshed}
-        yield [{**activity.context, **refreshed, **counts}]
-        yield Moved(activity.context, fingerprint(counters.stats))
-
-    @override
-    def move(self, activity: Activity, moved: Moved) -> None:
-        activity.campaign.prints[activity.campaign_activity_id] = moved.to
+    declaration: ClassVar[EventReport]
+    replication_key = "created_time"
 
     @cached_property
-    def _counts(self) -> list[str]:
-        return [name for name in self.schema["properties"] if name.startswith("em_")]
-
-
-def link_record(row: Record) -> Record:
-    """Return a row of the links report as a record, but for its activity.
-
-    Raises:
-        FatalAPIError: The row has no id.
-    """
-    if not row.get("url_id"):
-        message = "A links report has a link without url_id"
-        raise FatalAPIError(message)
-    passed_on = ("link_url", "unique_clicks", "list_action", "list_id", "link_tag")
-    return {"url_id": str(row["url_id"]), **{name: row.get(name) for name in passed_on}}
+    @override
+    def report(self) -> Report:
+        return Events(
+            self.declaration,
+            self.run.service,
+            self.run.settings,
+            Bookmarks(self.stream_state),
+            reads_all=self.reads_all,
+        )

@@ -5,16 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from singer_sdk import metrics
-from typing_extensions import Self, override
-
 if TYPE_CHECKING:
     import logging
-    from types import TracebackType
 
-    from singer_sdk.helpers.types import Context
-
-    from tap_cc_clicks.limits import RequestGate
+    from tap_cc_clicks.api.pacing import RequestGate
 
 LINE_SECONDS = 10
 DAILY_QUOTA = 10_000
@@ -30,7 +24,6 @@ class Progress:
     """
 
     def __init__(self, logger: logging.Logger, gate: RequestGate) -> None:
-        """Start the clock."""
         self.campaigns = self.campaigns_known = 0
         self.reports = 0
         self.records = 0
@@ -65,40 +58,3 @@ class Progress:
         share = self.campaigns / self.campaigns_known
         seconds = (now - self._started) * (1 - share) / share
         return f", about {max(1, round(seconds / SECONDS_PER_MINUTE))} min left"
-
-
-class RunCounter(metrics.Counter):
-    """A counter for the whole run, whatever number of activities it has.
-
-    The SDK opens and closes its counters for each activity, with a log line each.
-    """
-
-    @override
-    def __enter__(self) -> Self:
-        return self
-
-    @override
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        """Go on counting."""
-
-    @override
-    def with_context(self, value: Context | None) -> None:
-        """Count all contexts together."""
-
-
-class SilentTimer(metrics.Timer):
-    """A timer for one of many activities, of which no one wants a line."""
-
-    @override
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        """Say nothing."""

@@ -32,7 +32,6 @@ class Room:
     """Where records are put aside: all jobs share it."""
 
     def __init__(self) -> None:
-        """Be empty."""
         self.closed = False
         self._used = 0
         self._changed = threading.Condition()
@@ -72,7 +71,6 @@ class Ahead(Generic[T]):
     """
 
     def __init__(self, owner: ReadAhead, items: Iterable[T], size: int = 0) -> None:
-        """Wait to be filled from ``items``, with at most ``size`` of them if given."""
         self.wanted = False
         self._owner = owner
         self._items = items
@@ -143,7 +141,6 @@ class ReadAhead:
     """
 
     def __init__(self, threads: int, heartbeat: Callable[[], None]) -> None:
-        """Start no thread yet."""
         self.room = Room()
         self._unstarted = threads
         self._lock = threading.Lock()
@@ -191,6 +188,15 @@ class ReadAhead:
             except queue.Empty:
                 continue
             job.fill()
+
+
+def read_ahead(items: Iterable[T], heartbeat: Callable[[], None]) -> Iterator[T]:
+    """Yield items that a thread makes, with a heartbeat while they are waited for."""
+    ahead = ReadAhead(1, heartbeat)
+    try:
+        yield from ahead.buffered(items)
+    finally:
+        ahead.close()
 
 
 def _start(target: Callable[[], None]) -> None:

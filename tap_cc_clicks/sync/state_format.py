@@ -1,4 +1,16 @@
-"""What a state holds, and whether one can be used."""
+"""What a state holds, and whether one can be used.
+
+Version 1::
+
+    {"version": 1, "bookmarks": {
+      "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
+      "campaign_activities": {"campaigns": {"<campaign_id>": {
+        "updated_at": "…Z", "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
+      "email_links": {"clicks": {"<campaign_activity_id>": 12}},
+      "email_clicks": {"replication_key": "created_time", "partitions": [{
+        "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
+        "clicks": 12, "window": 3, "search": [1, 1, 0, 498746]}]}}}
+"""
 
 from __future__ import annotations
 
@@ -7,77 +19,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.parsing import moment
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.events.bookmark import Bookmark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import TapState
 
 VERSION = 1
-DEFAULT_LOOKBACK = 24
-
-
-class Search(Struct, array_like=True, frozen=True):
-    """What is known of clicks that the service counted and no report showed.
-
-    Attributes:
-        missing: How many there are.
-        futile: How many searches of the whole report in a row did not find them.
-        disbelief: How many of them in a row were for a count that had risen again.
-        hour: When the last of those searches was, in hours since 1970.
-    """
-
-    missing: int = 0
-    futile: int = 0
-    disbelief: int = 0
-    hour: int = 0
-
-
-class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
-    """How far an activity's clicks were read, and what the service counted then.
-
-    Attributes:
-        value: ``created_time`` of the newest click read; None if there was none.
-        clicks: ``em_clicks_all`` when they were read; None if it was not known.
-        rows: Clicks read so far, each counted once; None if as many as the service
-            counted, less those missing.
-        ahead: Those of them that the service had not counted yet.
-        window: Those of them within the ``lookback`` hours before ``value``.
-        lookback: The setting by which ``window`` was counted.
-        search: Present if clicks are missing.
-    """
-
-    value: str | None = None
-    clicks: int | None = None
-    rows: int | None = None
-    ahead: int = 0
-    window: int = 0
-    lookback: float = DEFAULT_LOOKBACK
-    search: Search | None = None
-
-    @classmethod
-    def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
-        """Read the SDK's form of a bookmark.
-
-        Raises:
-            ValueError: It is not one.
-        """
-        bookmark = msgspec.convert(partition, cls)
-        bookmark.value = moment(bookmark.value) if bookmark.value else None
-        return bookmark
-
-    @property
-    def rows_read(self) -> int:
-        """Clicks read so far, each counted once."""
-        if self.rows is not None:
-            return self.rows
-        return (self.clicks or 0) - (self.search.missing if self.search else 0)
-
-    def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the SDK's form of a bookmark, without what says nothing."""
-        return {"context": dict(context), **msgspec.to_builtins(self)}
 
 
 class _Context(Struct):
@@ -115,13 +66,21 @@ class CampaignMemory:
 
     Args:
         stream_state: The state of the stream ``campaign_activities``.
+
+    Attributes:
+        prints: The fingerprint of each activity's counters as they were written.
     """
 
     def __init__(self, stream_state: dict[str, Any]) -> None:
-        """Remember within the state."""
         self._campaigns: dict[str, dict[str, Any]] = stream_state.setdefault(
             "campaigns", {}
         )
+        self.prints: dict[str, str] = {
+            item[0]: item[1]
+            for known in self._campaigns.values()
+            for item in known.get("activities", ())
+            if not isinstance(item, str)
+        }
 
     def __len__(self) -> int:
         """Return how many campaigns are remembered."""
@@ -135,33 +94,31 @@ class CampaignMemory:
         """Return what is remembered of a campaign."""
         return self._campaigns.get(campaign_id, {})
 
-    def activities(self, campaign_id: str) -> tuple[list[str], dict[str, str]]:
-        """Return a campaign's activities, and the fingerprints of their counters."""
-        pairs = [
-            (item, None) if isinstance(item, str) else item
-            for item in self.find(campaign_id).get("activities", ())
-        ]
-        ids = [activity_id for activity_id, _ in pairs]
-        return ids, {
-            activity_id: text for activity_id, text in pairs if text is not None
-        }
+    def activities(self, campaign_id: str) -> list[str]:
+        """Return a campaign's activities with reports."""
+        items = self.find(campaign_id).get("activities", ())
+        return [item if isinstance(item, str) else item[0] for item in items]
 
-    def remember(self, campaign_id: str, **values: Any) -> None:
-        """Remember these values of a campaign, besides those known; forget Nones."""
+    def remember(
+        self, campaign_id: str, activity_ids: Iterable[str] | None = None, **values: Any
+    ) -> None:
+        """Remember these values of a campaign, besides those known; forget Nones.
+
+        Args:
+            campaign_id: The campaign.
+            activity_ids: Its activities with reports; None to leave them.
+            values: The rest.
+        """
+        if activity_ids is not None:
+            items = [
+                [one, self.prints[one]] if one in self.prints else one
+                for one in activity_ids
+            ]
+            values = {"activities": items, **values}
         known = {**self.find(campaign_id), **values}
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
-
-
-def with_prints(
-    activity_ids: Sequence[str], prints: Mapping[str, str]
-) -> list[str | list[str]]:
-    """Return activities as state keeps them: each with its fingerprint, if any."""
-    return [
-        [activity_id, prints[activity_id]] if activity_id in prints else activity_id
-        for activity_id in activity_ids
-    ]
 
 
 def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:

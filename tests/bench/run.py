@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import msgspec
 
-from tap_cc_clicks.identity import Click
+from tap_cc_clicks.events.declaration import Click
 from tests.bench.measure import Run, Tap, run
 from tests.bench.service import Service, make
 from tests.bench.stages import microseconds

@@ -163,7 +163,7 @@ def test_tokens_that_rotate_through_it_all(
     with World(round_, detection, concurrency, tokens=tokens) as world:
         world.settings["token_store"] = str(store)
         world.expiries = True
-        killed = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.save")
+        killed = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.save")
         for fate in (killed, Fate(largest_file=1000), Fate()):
             world.strike(Fault("slow", match="/token", seconds=0.1), probability=1)
             messages, _ = ended(world, tmp_path, signal.SIGTERM, fate)

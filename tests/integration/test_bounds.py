@@ -15,7 +15,7 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from starlette.middleware.gzip import GZipMiddleware
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks import bodies
+from tap_cc_clicks.api import bodies
 from tap_cc_clicks.sandbox import Fault
 from tests.support import clicks, rows, run_tap
 

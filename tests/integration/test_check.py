@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox
-from tap_cc_clicks.tokens import Tokens, TokenStore
+from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tests.companion import companion, secrets_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_cc_clicks import pagination
-from tap_cc_clicks.client import GoneError
+from tap_cc_clicks.api import pages
+from tap_cc_clicks.api.errors import GoneError
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import Output, captured, clicks, rows, run_tap

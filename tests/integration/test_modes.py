@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 
 import pytest
 
-from tap_cc_clicks.reports import ReportStream
+from tap_cc_clicks.singer import OwnStream
 from tests.support import Output, clicks, rows, run_tap, select
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_the_fast_road_writes_what_the_sdk_would(
 ) -> None:
     """Message for message, whatever is selected."""
     fast = run_tap(sandbox, catalog=catalog)
-    monkeypatch.setattr(ReportStream, "_writes_pages", False)
+    monkeypatch.setattr(OwnStream, "writes_pages", False)
     plain = run_tap(sandbox, catalog=catalog)
     assert without_times(fast) == without_times(plain)
 

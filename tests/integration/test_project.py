@@ -76,7 +76,7 @@ def test_meltano_knows_every_setting_and_secret() -> None:
 
 def test_an_activity_property_is_either_the_campaigns_or_a_detail() -> None:
     """Details cost a request each: none is forgotten, none asked for in vain."""
-    from tap_cc_clicks.account import DETAILS  # noqa: PLC0415
+    from tap_cc_clicks.api.wire import DETAILS  # noqa: PLC0415
 
     tap = TapCCClicks(validate_config=False)
     properties = set(tap.streams["campaign_activities"].schema["properties"])

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tap_cc_clicks.limits import BudgetSpentError
+from tap_cc_clicks.api.errors import BudgetSpentError
 from tap_cc_clicks.sandbox import Account, Sandbox
-from tap_cc_clicks.state.format import key_of
+from tap_cc_clicks.sync.state_format import key_of
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import Output, run_tap
 
@@ -66,7 +66,7 @@ def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -
         looks[0] += 1
         return key_of(context)
 
-    monkeypatch.setattr("tap_cc_clicks.state.keeping.key_of", counted)
+    monkeypatch.setattr("tap_cc_clicks.sync.bookmarks.key_of", counted)
     for_each = []
     for activities in (30, 300):
         looks[0] = 0

@@ -11,7 +11,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.auth import ConstantContactAuthenticator, seconds
+from tap_cc_clicks.api.auth import ConstantContactAuthenticator, seconds
 
 CONFIG = {
     "token_url": "https://authz.example.com/token",

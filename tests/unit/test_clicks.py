@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_cc_clicks.changes import UNKNOWN, Counters, Terms, is_due
-from tap_cc_clicks.clicks import ClickReport, MalformedClickError
-from tap_cc_clicks.state import Bookmark
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.reading import Reader, Reading
+from tap_cc_clicks.events.tally import Terms, is_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_cc_clicks.identity import Click
+    from tap_cc_clicks.events.declaration import Click
 
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
 

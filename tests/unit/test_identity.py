@@ -8,7 +8,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cc_clicks.identity import CLICK_NAMESPACE, click_id
+from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.events.identity import event_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

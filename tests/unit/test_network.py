@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tap_cc_clicks.network import unanswered
+from tap_cc_clicks.api.network import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

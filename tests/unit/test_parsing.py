@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cc_clicks.parsing import decode, earlier, moment, moment_or_none
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.moments import earlier, moment, moment_or_none
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_cc_clicks.readahead import RECORDS_AHEAD, ReadAhead
+from tap_cc_clicks.sync.readahead import RECORDS_AHEAD, ReadAhead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_cc_clicks import tokens as tokens_module
-from tap_cc_clicks.auth import ConstantContactAuthenticator
-from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.tokens import Tokens, TokenStore
+from tap_cc_clicks.api import tokens as tokens_module
+from tap_cc_clicks.api.auth import ConstantContactAuthenticator
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tests.unit.test_auth import CONFIG, Endpoint, authorized
 
 if TYPE_CHECKING:

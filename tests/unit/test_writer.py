@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from singer_sdk.singerlib import StateMessage
 
-from tap_cc_clicks.writer import PageWriter
+from tap_cc_clicks.singer import PageWriter
 
 
 def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,84 @@
+"""Moments as the API writes them: ISO 8601 in UTC, with milliseconds and ``Z``."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+# The documented form, which needs no rewriting: 2019-05-16T21:14:00.000Z. Later days of
+# a month are left to the parser, which knows how long it is.
+CANONICAL = re.compile(
+    r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+    r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z",
+    re.ASCII,
+)
+SECONDS_PER_HOUR = 3600
+FIRST = "0001-01-01T00:00:00.000Z"
+LAST = "9999-12-31T23:59:59.999Z"
+
+
+def moment(text: str) -> str:
+    """Return a moment in UTC: milliseconds and ``Z``.
+
+    Finer fractions are kept as microseconds. A moment without offset is in UTC.
+
+    Raises:
+        ValueError: The text is not an ISO 8601 moment, or is out of range.
+    """
+    return text if CANONICAL.fullmatch(text) else format_moment(_datetime(text))
+
+
+def moment_or_none(value: object) -> str | None:
+    """Return a moment in UTC, or None where the API gives none that can be read."""
+    try:
+        return moment(value) if isinstance(value, str) and value else None
+    except ValueError:
+        return None
+
+
+def _datetime(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    try:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def format_moment(when: datetime) -> str:
+    """Write an aware datetime in UTC as :func:`moment` does."""
+    when = when.astimezone(UTC)
+    precision = "microseconds" if when.microsecond % 1000 else "milliseconds"
+    return when.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def earlier(text: str, hours: float) -> str:
+    """Return the moment so many hours before another one, within what there is."""
+    try:
+        return format_moment(_datetime(text) - timedelta(hours=hours))
+    except OverflowError:
+        return FIRST if hours > 0 else LAST
+
+
+def now() -> str:
+    """Return this moment."""
+    return format_moment(datetime.fromtimestamp(time.time(), UTC))
+
+
+def hours_since(text: str) -> float:
+    """Return the hours that have passed since a moment."""
+    return (time.time() - _datetime(text).timestamp()) / SECONDS_PER_HOUR
+
+
+def this_hour() -> int:
+    """Return the hours since 1970."""
+    return int(time.time() // SECONDS_PER_HOUR)
+
+
+def is_recent(hour: int, hours: float) -> bool:
+    """Tell whether an hour of then is no longer ago than so many hours.
+
+    The hour that has begun counts as a whole one: nothing is put off too long. One that
+    is yet to come was noted by a clock that was wrong, and counts as long ago.
+    """
+    return 0 <= this_hour() - hour <= hours - 1

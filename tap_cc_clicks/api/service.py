@@ -1,0 +1,113 @@
+"""The endpoints of the API that the tap reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_cc_clicks.api.client import OBJECT, Form
+from tap_cc_clicks.api.urls import quoted
+from tap_cc_clicks.api.wire import (
+    campaign_record,
+    counters_by_activity,
+    details_record,
+    link_record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_cc_clicks.api.client import Client
+    from tap_cc_clicks.api.pages import Page
+    from tap_cc_clicks.api.wire import Counters
+
+# «GET an Email Campaign Activity Stats Report» takes so many ids at once.
+IDS_PER_STATS_REQUEST = 10
+# The links report has no pages.
+MOST_LINKS = 5_000
+
+
+class Service:
+    """Asks for one thing by its id, or for a list page by page.
+
+    Every method raises what :class:`Client` raises. An id that cannot stand in a path
+    is a FatalAPIError.
+
+    Args:
+        client: Makes the requests.
+        page_size: Rows a page of a list, at most 500.
+    """
+
+    def __init__(self, client: Client, page_size: int) -> None:
+        self._client = client
+        self._page_size = page_size
+
+    def campaigns(self) -> Iterator[list[Record]]:
+        """Yield the campaigns' records, page by page, the latest change first."""
+        form = Form("campaigns")
+        for page in self._client.pages("/emails", form, self._limit()):
+            yield [campaign_record(row) for row in page.rows]
+
+    def summaries(self) -> Iterator[list[Record]]:
+        """Yield the rows of the campaigns' summaries, the latest send first."""
+        path = "/reports/summary_reports/email_campaign_summaries"
+        form = Form("bulk_email_campaign_summaries")
+        for page in self._client.pages(path, form, self._limit()):
+            yield page.rows
+
+    def campaign_activities(self, campaign_id: str) -> list[Record]:
+        """Return the rows of a campaign's activities."""
+        form = Form("campaign_activities")
+        body = self._client.get(_path("/emails/{}", campaign_id), form=form)
+        return list(form.rows_of(body))
+
+    def details(self, activity_id: str) -> Record:
+        """Return what an activity's own endpoint alone knows."""
+        return details_record(
+            self._client.get(_path("/emails/activities/{}", activity_id))
+        )
+
+    def counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
+        """Return the counters of up to ten activities; those without are left out."""
+        path = "/reports/stats/email_campaign_activities/{}"
+        return counters_by_activity(self._client.get(_path(path, *activity_ids)))
+
+    def links(self, activity_id: str) -> list[Record]:
+        """Return the records of an activity's links, but for the activity."""
+        form = Form("link_click_counts", most=MOST_LINKS)
+        path = _path("/reports/email_reports/{}/links", activity_id)
+        rows = form.rows_of(self._client.get(path, form=form))
+        return [link_record(row) for row in rows]
+
+    def events(
+        self, report: str, form: Form, activity_id: str, **query: Any
+    ) -> Iterator[Page]:
+        """Yield the pages of one of an activity's reports of events, newest first.
+
+        Args:
+            report: Its name in the path, such as ``clicks``.
+            form: What a page is decoded into.
+            activity_id: The activity.
+            query: ``url_id``, or another ``limit``.
+        """
+        path = _path(f"/reports/email_reports/{{}}/tracking/{report}", activity_id)
+        return self._client.pages(path, form, {**self._limit(), **query})
+
+    def account_summary(self) -> Record:
+        """Return whose account it is, from «GET a Summary of Account Details»."""
+        summary: Record = self._client.get("/account/summary", form=OBJECT)
+        return summary
+
+    def _limit(self) -> dict[str, int]:
+        return {"limit": self._page_size}
+
+
+def _path(pattern: str, *ids: str) -> str:
+    try:
+        return pattern.format(",".join(quoted(one) for one in ids))
+    except ValueError:
+        message = f"The API gave an id that cannot stand in a path ({pattern})"
+        raise FatalAPIError(message) from None

@@ -1,0 +1,102 @@
+"""Sending requests over connections that are kept open; reading answers in bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from tap_cc_clicks.api.bodies import ACCEPT_ENCODING, read_body
+from tap_cc_clicks.api.urls import origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_cc_clicks.api.urls import Origin
+
+TIMEOUT_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for a request.
+
+    Attributes:
+        url: What was asked.
+        reason: The words beside the status; the server's own.
+        date: The server's clock, as the header has it.
+        body: All of it, unpacked.
+    """
+
+    url: str
+    status: int
+    reason: str = ""
+    date: str = ""
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request was understood and granted."""
+        return self.status == HTTPStatus.OK
+
+
+class Transport:
+    """Sends prepared requests, and nothing along with them.
+
+    A prepared request has no credentials of ``~/.netrc``; the session keeps no cookies.
+
+    Args:
+        connections: How many requests may be under way at once.
+        timeout: Seconds to wait for a connection, and between two bytes.
+    """
+
+    def __init__(self, connections: int, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._environments: dict[Origin, Mapping[str, Any]] = {}
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections + 1))
+
+    def send(self, request: requests.PreparedRequest) -> Answer:
+        """Send a request once, and return what came back; redirects among it.
+
+        Raises:
+            RequestException: No answer came, or not all of it.
+            TooLargeError: It is larger than any page of the API.
+        """
+        url = str(request.url)
+        request.headers["Accept-Encoding"] = ACCEPT_ENCODING
+        response = self._session.send(
+            request,
+            stream=True,
+            timeout=self._timeout,
+            allow_redirects=False,
+            **self._environment(origin(url)),
+        )
+        return Answer(
+            url=url,
+            status=response.status_code,
+            reason=response.reason or "",
+            date=response.headers.get("Date", ""),
+            body=read_body(response),
+        )
+
+    def _environment(self, where: Origin) -> Mapping[str, Any]:
+        """Return what the environment says of proxy and CA for an origin.
+
+        It costs as much as to decode a page, so it is looked up once.
+        """
+        if where not in self._environments:
+            url = f"{where.scheme}://{where.host}:{where.port}"
+            found = self._session.merge_environment_settings(url, {}, None, None, None)
+            self._environments[where] = {
+                "proxies": found["proxies"],
+                "verify": found["verify"],
+                "cert": found["cert"],
+            }
+        return self._environments[where]

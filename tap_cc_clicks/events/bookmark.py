@@ -1,0 +1,76 @@
+"""How far an activity's report was read, and what the service counted then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from tap_cc_clicks.api.moments import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_LOOKBACK = 24
+
+
+class Search(Struct, array_like=True, frozen=True):
+    """What is known of clicks that the service counted and no report showed.
+
+    Attributes:
+        missing: How many there are.
+        futile: How many searches of the whole report in a row did not find them.
+        disbelief: How many of them in a row were for a count that had risen again.
+        hour: When the last of those searches was, in hours since 1970.
+    """
+
+    missing: int = 0
+    futile: int = 0
+    disbelief: int = 0
+    hour: int = 0
+
+
+class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
+    """How far an activity's clicks were read, and what the service counted then.
+
+    Attributes:
+        value: ``created_time`` of the newest click read; None if there was none.
+        clicks: ``em_clicks_all`` when they were read; None if it was not known.
+        rows: Clicks read so far, each counted once; None if as many as the service
+            counted, less those missing.
+        ahead: Those of them that the service had not counted yet.
+        window: Those of them within the ``lookback`` hours before ``value``.
+        lookback: The setting by which ``window`` was counted.
+        search: Present if clicks are missing.
+    """
+
+    value: str | None = None
+    clicks: int | None = None
+    rows: int | None = None
+    ahead: int = 0
+    window: int = 0
+    lookback: float = DEFAULT_LOOKBACK
+    search: Search | None = None
+
+    @classmethod
+    def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
+        """Read the SDK's form of a bookmark.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        bookmark = msgspec.convert(partition, cls)
+        bookmark.value = moment(bookmark.value) if bookmark.value else None
+        return bookmark
+
+    @property
+    def rows_read(self) -> int:
+        """Clicks read so far, each counted once."""
+        if self.rows is not None:
+            return self.rows
+        return (self.clicks or 0) - (self.search.missing if self.search else 0)
+
+    def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the SDK's form of a bookmark, without what says nothing."""
+        return {"context": dict(context), **msgspec.to_builtins(self)}

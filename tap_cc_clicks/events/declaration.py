@@ -1,0 +1,90 @@
+"""Reports of events, declared: what makes a row, and what tells two rows apart.
+
+Sources: the vendor's pages «GET an Email Clicks Report» and its siblings.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_cc_clicks.api.client import Form
+from tap_cc_clicks.api.pages import Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROWS = "tracking_activities"
+
+
+class Click(msgspec.Struct, gc=False):
+    """A row of the clicks report as it is decoded, and the record that it becomes."""
+
+    click_id: str | None = None
+    campaign_activity_id: str | None = None
+    campaign_id: str | None = None
+    contact_id: str | None = None
+    url_id: str | None = None
+    created_time: str = ""
+    tracking_activity_type: str | None = None
+    email_address: str | None = None
+    device_type: str | None = None
+    link_url: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    deleted_at: str | None = None
+
+
+class ClicksPage(Envelope):
+    """An answer of the clicks report."""
+
+    tracking_activities: list[Click] | None = None
+
+
+@dataclass(frozen=True)
+class EventReport:
+    """A report of events.
+
+    Attributes:
+        stream: The stream that its rows become.
+        path: Its name in the path below ``tracking/``.
+        row: What a row is decoded into.
+        page: What an answer is decoded into.
+        key: The column of the event's id.
+        likeness: The columns that, with the activity, tell events apart.
+        namespace: Of the ids; part of every id ever loaded, so never to be changed.
+    """
+
+    stream: str
+    path: str
+    row: type[Any]
+    page: type[Envelope]
+    key: str
+    likeness: tuple[str, ...]
+    namespace: uuid.UUID
+
+    @property
+    def form(self) -> Form:
+        """What a page of it looks like."""
+        return Form(ROWS, self.page)
+
+    @cached_property
+    def likeness_of(self) -> Callable[[Any], tuple[Any, ...]]:
+        """Return what a row may share with others of its activity."""
+        return attrgetter(*self.likeness)
+
+
+CLICKS = EventReport(
+    stream="email_clicks",
+    path="clicks",
+    row=Click,
+    page=ClicksPage,
+    key="click_id",
+    likeness=("contact_id", "url_id", "created_time", "device_type"),
+    namespace=uuid.uuid5(uuid.NAMESPACE_URL, "https://api.cc.email/v3/#clicks"),
+)

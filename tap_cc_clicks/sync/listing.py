@@ -1,0 +1,61 @@
+"""The listing of campaigns: asked for once in a run, whichever stream wants it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_cc_clicks.api.errors import EndlessPagesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_cc_clicks.sync.run import Run
+
+
+class Listing:
+    """All campaigns, or those that the settings name.
+
+    Attributes:
+        incomplete: Whether some pages could not be reached.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.incomplete = False
+        self._run = run
+        self._listed: list[Record] | None = None
+
+    def campaigns(self) -> Iterator[Record]:
+        """Yield each campaign's record once."""
+        if self._listed is not None:
+            yield from self._listed
+            return
+        wanted = self._run.settings.campaign_ids
+        listed: dict[str, Record] = {}
+        for page in self._pages(self._run.service.campaigns()):
+            for record in page:
+                campaign_id = record["campaign_id"]
+                if campaign_id not in listed and (not wanted or campaign_id in wanted):
+                    listed[campaign_id] = record
+                    yield record
+            if wanted and len(listed) == len(wanted):
+                break
+        for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
+            self._run.logger.warning(
+                "There is no campaign %s (campaign_ids)", campaign_id
+            )
+        self._listed = list(listed.values())
+
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Return each campaign's summary."""
+        pages = self._pages(self._run.service.summaries())
+        return {str(row.get("campaign_id")): row for page in pages for row in page}
+
+    def _pages(self, pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
+        """Yield the pages; where they come to no end, note a failure and stop."""
+        try:
+            yield from pages
+        except EndlessPagesError as error:
+            self._run.tell_failure(error)
+            self.incomplete = True
