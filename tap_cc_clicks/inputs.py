@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 
 @dataclass

@@ -10,9 +10,10 @@ import abc
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -23,19 +24,15 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.helpers.types import Context, Record, TapState
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import SchemaMessage, StateMessage
+from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
 from tap_cc_clicks.settings import from_environment, problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from singer_sdk.helpers.types import Context, Record, TapState
-    from singer_sdk.singerlib.encoding.base import GenericSingerWriter
-    from singer_sdk.singerlib.encoding.simple import Message
 
 # STATE is written at the earliest after this many seconds and tenth of the run, or
 # after this many records and ten for each activity in it: what a run writes then grows

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+import click
+from singer_sdk import Stream
 from singer_sdk.exceptions import (
     ConfigValidationError,
     SingerSDKError,
 )
-from singer_sdk.helpers.capabilities import TapCapabilities
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, TapCapabilities
 from typing_extensions import override
 
 from tap_cc_clicks.inputs import JSONFile, check_catalog, read_configs
@@ -19,13 +22,6 @@ from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import click
-    from singer_sdk import Stream
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 PIPE_CLOSED = (
     "The target closed the pipe: its own messages say why. Nothing is lost: the next "

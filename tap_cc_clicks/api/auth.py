@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from singer_sdk.exceptions import FatalAPIError
@@ -16,14 +18,8 @@ from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
-from tap_cc_clicks.api.transport import Transport
+from tap_cc_clicks.api.transport import Answer, Transport
 from tap_cc_clicks.api.urls import origin
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from tap_cc_clicks.api.transport import Answer
 
 TIMEOUT_SECONDS = 60
 # Renewed this long before it ends, so that no request leaves with a dying token.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import requests
+from urllib3 import HTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from tap_cc_clicks.api.errors import TooLargeError
 from tap_cc_clicks.api.urls import path_of
-
-if TYPE_CHECKING:
-    from urllib3 import HTTPResponse
 
 # What urllib3 unpacks piece by piece, without further packages.
 ACCEPT_ENCODING = "gzip"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import backoff
 import requests
+from backoff.types import Details
 from msgspec import Struct
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
+from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.errors import (
     QuotaExceededError,
@@ -20,6 +24,7 @@ from tap_cc_clicks.api.errors import (
     error_of,
 )
 from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.pages import (
     NextLinkPaginator,
     Page,
@@ -27,17 +32,8 @@ from tap_cc_clicks.api.pages import (
     next_link,
     with_limit,
 )
+from tap_cc_clicks.api.transport import Answer, Transport
 from tap_cc_clicks.api.urls import path_of
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Generator, Iterator, Mapping
-
-    from backoff.types import Details
-
-    from tap_cc_clicks.api.auth import ConstantContactAuthenticator
-    from tap_cc_clicks.api.pacing import RequestGate
-    from tap_cc_clicks.api.transport import Answer, Transport
 
 MAX_TRIES = 8
 LONGEST_WAIT_SECONDS = 60

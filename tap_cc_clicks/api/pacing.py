@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 
 from tap_cc_clicks.api.errors import BudgetSpentError, RunEndedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # The API counts arrivals, and requests may come closer together than they were sent. To
 # keep a fifth one out of the same second they are sent a little more seldom than

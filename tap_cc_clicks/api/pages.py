@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
@@ -13,10 +13,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import EndlessPagesError, TooManyPagesError
-from tap_cc_clicks.api.urls import joined, origin, path_of
-
-if TYPE_CHECKING:
-    from tap_cc_clicks.api.urls import Origin
+from tap_cc_clicks.api.urls import Origin, joined, origin, path_of
 
 # A list of so many pages is longer than any that was heard of. What goes on beyond is
 # counted over all lists of a run, which together may go so much further.

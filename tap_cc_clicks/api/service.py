@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.client import OBJECT, Form
+from tap_cc_clicks.api.client import OBJECT, Client, Form
+from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.urls import quoted
 from tap_cc_clicks.api.wire import (
+    Counters,
     campaign_record,
     counters_by_activity,
     details_record,
     link_record,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from singer_sdk.helpers.types import Record
-
-    from tap_cc_clicks.api.client import Client
-    from tap_cc_clicks.api.pages import Page
-    from tap_cc_clicks.api.wire import Counters
 
 # «GET an Email Campaign Activity Stats Report» takes so many ids at once.
 IDS_PER_STATS_REQUEST = 10

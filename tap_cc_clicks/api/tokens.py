@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from tap_cc_clicks.api.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
 
 VERSION = 1
 # Longer than a refresh takes, with its time-out.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from tap_cc_clicks.api.bodies import ACCEPT_ENCODING, read_body
-from tap_cc_clicks.api.urls import origin
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tap_cc_clicks.api.urls import Origin
+from tap_cc_clicks.api.urls import Origin, origin
 
 TIMEOUT_SECONDS = 90
 

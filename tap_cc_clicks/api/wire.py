@@ -7,17 +7,13 @@ Report» and «GET an Email Links Report».
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.moments import moment_or_none
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from singer_sdk.helpers.types import Record
 
 NEVER_SENT = frozenset({"draft", "scheduled"})
 REMOVED = "removed"

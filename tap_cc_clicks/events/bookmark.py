@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from tap_cc_clicks.api.moments import moment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DEFAULT_LOOKBACK = 24
 

@@ -6,18 +6,16 @@ Sources: the vendor's pages «GET an Email Clicks Report» and its siblings.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from tap_cc_clicks.api.client import Form
 from tap_cc_clicks.api.pages import Envelope
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROWS = "tracking_activities"
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
-if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Callable, Iterator
+from tap_cc_clicks.events.declaration import EventReport
 
-    from tap_cc_clicks.events.declaration import EventReport
-
-    # A struct of the report's own kind.
-    Row: TypeAlias = Any
-
+# A struct of the report's own kind.
+Row: TypeAlias = Any
 # With the activity, all that tells events of a report apart.
 Likeness: TypeAlias = "tuple[str | None, ...]"
 

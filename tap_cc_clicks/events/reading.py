@@ -6,21 +6,17 @@ time, and grows at its front while its pages are read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tap_cc_clicks.api.moments import moment, moment_or_none
+from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.wire import Counters
+from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.identity import Numbering, settle
-from tap_cc_clicks.events.tally import Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_cc_clicks.api.service import Service
-    from tap_cc_clicks.api.wire import Counters
-    from tap_cc_clicks.events.bookmark import Bookmark
-    from tap_cc_clicks.events.declaration import EventReport
-    from tap_cc_clicks.events.tally import Terms
+from tap_cc_clicks.events.tally import Tally, Terms
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tap_cc_clicks.api.moments import earlier, is_recent, now, this_hour
+from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Search
-
-if TYPE_CHECKING:
-    from tap_cc_clicks.api.wire import Counters
 
 # A search for clicks that are counted but not shown is repeated ever more seldom, up to
 # this many doublings of recheck_hours.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from singer_sdk import StreamSchema
 from singer_sdk.schema.source import SchemaDirectory
@@ -14,9 +15,6 @@ from typing_extensions import override
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.singer import OwnStream, OwnTap
 from tap_cc_clicks.sync.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SCHEMAS = SchemaDirectory(Path(__file__).parents[1] / "schemas")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
+from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import RunEndedError
@@ -13,18 +14,11 @@ from tap_cc_clicks.api.moments import moment, now
 from tap_cc_clicks.api.wire import DETAILS
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import CUT, GONE, ReportStream
-from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed
+from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
 from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.sync.outcomes import ActivityOutcome, CampaignOutcome, remember
 from tap_cc_clicks.sync.readahead import read_ahead
 from tap_cc_clicks.sync.state_format import CampaignMemory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from singer_sdk.helpers.types import Context, Record
-
-    from tap_cc_clicks.sync.campaign_pass import Started
 
 
 class Campaigns(ConstantContactStream):

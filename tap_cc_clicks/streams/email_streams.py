@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from typing_extensions import override
 
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
 from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
-from tap_cc_clicks.sync.reports import Links, Stats
-
-if TYPE_CHECKING:
-    from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.reports import Links, Report, Stats
 
 
 class EmailClicks(EventStream):

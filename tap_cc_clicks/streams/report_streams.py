@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import EndlessPagesError, GoneError, RunEndedError
+from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
-from tap_cc_clicks.sync.reports import Events, Moved
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from singer_sdk.helpers.types import Context, Record
-
-    from tap_cc_clicks.events.declaration import EventReport
-    from tap_cc_clicks.sync.campaign_pass import Started
-    from tap_cc_clicks.sync.readahead import Ahead
-    from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.campaign_pass import Started
+from tap_cc_clicks.sync.readahead import Ahead
+from tap_cc_clicks.sync.reports import Events, Moved, Report
 
 End: TypeAlias = Literal["whole", "cut", "gone"]
 WHOLE: End = "whole"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.sync.state_format import key_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REPLICATION_KEY = "created_time"
 

@@ -11,21 +11,16 @@ that ends the run is spent on what is missing.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
-from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp
-from tap_cc_clicks.sync.readahead import ReadAhead
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from tap_cc_clicks.sync.lookups import Lookups
-    from tap_cc_clicks.sync.readahead import Ahead
-    from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
+from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
+from tap_cc_clicks.sync.reports import Report
 
 # For each thread, how many items may wait between two stages; and before the reader,
 # which a single long report can hold up while many short ones are fetched.

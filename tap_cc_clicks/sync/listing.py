@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.errors import EndlessPagesError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from singer_sdk.helpers.types import Record
-
-    from tap_cc_clicks.sync.run import Run
+from tap_cc_clicks.api.service import Service
 
 
 class Listing:
     """All campaigns, or those that the settings name.
 
+    Args:
+        service: Where to ask.
+        wanted: The campaigns that the settings name; empty for all.
+        logger: Where it is told that there are none of them.
+        tell_failure: Is told of pages that could not be reached.
+
     Attributes:
         incomplete: Whether some pages could not be reached.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(
+        self,
+        service: Service,
+        wanted: frozenset[str],
+        logger: logging.Logger,
+        tell_failure: Callable[[Exception], None],
+    ) -> None:
         self.incomplete = False
-        self._run = run
+        self._service = service
+        self._wanted = wanted
+        self._logger = logger
+        self._tell_failure = tell_failure
         self._listed: list[Record] | None = None
 
     def campaigns(self) -> Iterator[Record]:
@@ -31,9 +44,9 @@ class Listing:
         if self._listed is not None:
             yield from self._listed
             return
-        wanted = self._run.settings.campaign_ids
+        wanted = self._wanted
         listed: dict[str, Record] = {}
-        for page in self._pages(self._run.service.campaigns()):
+        for page in self._pages(self._service.campaigns()):
             for record in page:
                 campaign_id = record["campaign_id"]
                 if campaign_id not in listed and (not wanted or campaign_id in wanted):
@@ -42,14 +55,12 @@ class Listing:
             if wanted and len(listed) == len(wanted):
                 break
         for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
-            self._run.logger.warning(
-                "There is no campaign %s (campaign_ids)", campaign_id
-            )
+            self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
         self._listed = list(listed.values())
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary."""
-        pages = self._pages(self._run.service.summaries())
+        pages = self._pages(self._service.summaries())
         return {str(row.get("campaign_id")): row for page in pages for row in page}
 
     def _pages(self, pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -57,5 +68,5 @@ class Listing:
         try:
             yield from pages
         except EndlessPagesError as error:
-            self._run.tell_failure(error)
+            self._tell_failure(error)
             self.incomplete = True

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.errors import GoneError, RunEndedError
 from tap_cc_clicks.api.moments import moment_or_none
+from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
     NEVER_SENT,
     REMOVED,
     ROLES_WITH_REPORTS,
+    Counters,
     activity_record,
     activity_row,
 )
 from tap_cc_clicks.events.tally import is_hot
+from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.run import Run
+from tap_cc_clicks.sync.state_format import CampaignMemory
 from tap_cc_clicks.sync.summaries import unchanged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from singer_sdk.helpers.types import Record
-
-    from tap_cc_clicks.api.service import Service
-    from tap_cc_clicks.api.wire import Counters
-    from tap_cc_clicks.sync.reports import Report
-    from tap_cc_clicks.sync.run import Run
-    from tap_cc_clicks.sync.state_format import CampaignMemory
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tap_cc_clicks.sync.lookups import Campaign, LookUp
+from tap_cc_clicks.sync.state_format import CampaignMemory
 from tap_cc_clicks.sync.summaries import checked_now
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from tap_cc_clicks.sync.lookups import Campaign, LookUp
-    from tap_cc_clicks.sync.state_format import CampaignMemory
 
 # The listing has a campaign as sent, and its own address has none: one of them is
 # wrong, so it is asked for again until so many runs in a row were told the same.

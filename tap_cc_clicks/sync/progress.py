@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import logging
-
-    from tap_cc_clicks.api.pacing import RequestGate
+from tap_cc_clicks.api.pacing import RequestGate
 
 LINE_SECONDS = 10
 DAILY_QUOTA = 10_000

@@ -8,24 +8,20 @@ that writes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from tap_cc_clicks.api.wire import UNKNOWN
+from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.reading import Read, Reader, Reading
 from tap_cc_clicks.events.tally import Terms, is_due, new_clicks, rows_to_read
+from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.summaries import fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_cc_clicks.api.service import Service
-    from tap_cc_clicks.api.wire import Counters
-    from tap_cc_clicks.events.declaration import EventReport
-    from tap_cc_clicks.settings import Settings
-    from tap_cc_clicks.sync.bookmarks import Bookmarks
-    from tap_cc_clicks.sync.lookups import Activity
 
 NOT_READ = -1
 NOTHING_COUNTED = ""

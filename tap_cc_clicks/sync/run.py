@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from singer_sdk import metrics
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.client import Client
+from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.log_filter import guard_logs
 from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.transport import Transport
+from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.progress import Progress
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from tap_cc_clicks.api.errors import RunEndedError
-    from tap_cc_clicks.settings import Settings
 
 
 class InterruptedRun(BaseException):
@@ -68,7 +65,9 @@ class Run:
             f"tap-cc-clicks/{version}",
         )
         self.service = Service(client, settings.page_size)
-        self.listing = Listing(self)
+        self.listing = Listing(
+            self.service, settings.campaign_ids, logger, self.tell_failure
+        )
         self.progress = Progress(logger, self.gate)
         self.failures = 0
         self.signum: int | None = None

@@ -14,19 +14,16 @@ Version 1::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Struct
+from singer_sdk.helpers.types import TapState
 
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from singer_sdk.helpers.types import TapState
 
 VERSION = 1
 

@@ -8,14 +8,12 @@ counters were checked.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from tap_cc_clicks.api.moments import is_recent, this_hour
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FINGERPRINT_DIGITS = 8
 
