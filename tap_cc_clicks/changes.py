@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tap_cc_clicks.parsing import earlier, is_recent, moment_or_none, now, this_hour
-from tap_cc_clicks.state import DEFAULT_LOOKBACK, Bookmark, Search
+from tap_cc_clicks.state import DEFAULT_LOOKBACK, MOST, Bookmark, Search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +48,17 @@ class Counters:
         """Read one of the ``results`` of the stats endpoint."""
         told = result.get("stats")
         told = told if isinstance(told, dict) else {}
-        stats = {name: count for name, count in told.items() if isinstance(count, int)}
+        stats = {name: count for name, count in told.items() if is_count(count)}
         refreshed = moment_or_none(result.get("last_refresh_time"))
         return cls(stats.get("em_clicks_all"), refreshed, stats)
 
 
 UNKNOWN = Counters()
+
+
+def is_count(value: object) -> TypeGuard[int]:
+    """Tell whether a value can be a count: a number that no arithmetic overflows."""
+    return type(value) is int and abs(value) <= MOST
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+import msgspec
 from singer_sdk.exceptions import SingerSDKError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, An
     try:
         with opener(path, encoding="utf-8") as file:
             return _object(kind, file.read())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None
@@ -66,7 +66,10 @@ def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, An
 
 def _object(kind: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = msgspec.json.decode(text)
+    except RecursionError:
+        message = f"The {kind} file is not JSON of this tap: it is nested too deep"
+        raise InputError(message) from None
     except ValueError as error:
         # The parser's own message shows none of the text.
         message = f"The {kind} file is not JSON: {error}"

@@ -24,6 +24,7 @@ from tap_cc_clicks.state.editing import (
 )
 from tap_cc_clicks.state.format import (
     DEFAULT_LOOKBACK,
+    MOST,
     Bookmark,
     CampaignMemory,
     Search,
@@ -35,6 +36,7 @@ from tap_cc_clicks.state.keeping import ActivityBookmarks, OwnState, PacedStateW
 
 __all__ = [
     "DEFAULT_LOOKBACK",
+    "MOST",
     "ActivityBookmarks",
     "Bookmark",
     "CampaignMemory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import TapState
 
 VERSION = 1
+# Exact in every language that reads JSON, and far above any count.
+MOST = 2**53
+Number: TypeAlias = Annotated[int, Meta(ge=-MOST, le=MOST)]
 DEFAULT_LOOKBACK = 24
 
 
@@ -29,10 +32,10 @@ class Search(Struct, array_like=True, frozen=True):
         hour: When the last of those searches was, in hours since 1970.
     """
 
-    missing: int = 0
-    futile: int = 0
-    disbelief: int = 0
-    hour: int = 0
+    missing: Number = 0
+    futile: Number = 0
+    disbelief: Number = 0
+    hour: Number = 0
 
 
 class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
@@ -50,10 +53,10 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     """
 
     value: str | None = None
-    clicks: int | None = None
-    rows: int | None = None
-    ahead: int = 0
-    window: int = 0
+    clicks: Number | None = None
+    rows: Number | None = None
+    ahead: Number = 0
+    window: Number = 0
     lookback: float = DEFAULT_LOOKBACK
     search: Search | None = None
 
@@ -82,6 +85,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
 
 class _Context(Struct):
     campaign_activity_id: str
+    url_id: str | None = None
 
 
 class _Partition(Bookmark, kw_only=True):
@@ -97,8 +101,8 @@ class _Remembered(Struct):
     updated_at: str | None = None
     activities: list[str | tuple[str, str]] = []
     unfinished: _LookedUp | None = None
-    missed: int = 0
-    check: Annotated[str, Meta(pattern=r"^.*@\d+$")] | None = None
+    missed: Number = 0
+    check: Annotated[str, Meta(pattern=r"^[^@]*@[0-9]{1,12}$")] | None = None
 
 
 class _StreamState(Struct):
@@ -107,7 +111,7 @@ class _StreamState(Struct):
     replication_key_value: str | None = None
     partitions: list[_Partition] = []
     campaigns: dict[str, _Remembered] = {}
-    clicks: dict[str, int | None] = {}
+    clicks: dict[str, Number | None] = {}
 
 
 class CampaignMemory:
@@ -216,7 +220,7 @@ def _bookmark_problem(bookmark: Any) -> str | None:
             moment(value)
     except msgspec.ValidationError as error:
         return f"is none of this tap's: {error}"
-    except ValueError:
+    except (ValueError, OverflowError):
         return "has a replication_key_value that is not a moment"
     return None
 
