@@ -200,7 +200,7 @@ def from_counts(path: Path) -> Loaded:
             match row:
                 case [activity_id, count] if COUNT.fullmatch(count.strip()):
                     clicks[activity_id.strip()] = int(count)
-                case [_, _] if number == 1:
+                case [_, name] if number == 1 and not name.strip().isdecimal():
                     continue  # the header
                 case _:
                     message = (
