@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import click
+import msgspec
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import InputError
@@ -69,7 +70,7 @@ def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, An
     try:
         with opener(path, encoding="utf-8") as file:
             return _object(kind, file.read())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None
@@ -77,7 +78,10 @@ def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, An
 
 def _object(kind: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = msgspec.json.decode(text)
+    except RecursionError:
+        message = f"The {kind} file is not JSON of this tap: it is nested too deep"
+        raise InputError(message) from None
     except ValueError as error:
         # The parser's own message shows none of the text.
         message = f"The {kind} file is not JSON: {error}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
@@ -33,6 +34,8 @@ DETAILS = (
     "segment_ids",
 )
 IDS = ("contact_list_ids", "segment_ids")
+# Exact in every language that reads JSON, and far above any count.
+MOST_COUNTED = 2**53
 LINK = ("link_url", "unique_clicks", "list_action", "list_id", "link_tag")
 
 
@@ -122,11 +125,16 @@ def counters_by_activity(body: Record) -> dict[str, Counters]:
     }
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """Tell whether a value can be a count: a number that no arithmetic overflows."""
+    return type(value) is int and abs(value) <= MOST_COUNTED
+
+
 def counters_of(result: Record) -> Counters:
     """Return the counters of one of the ``results`` of the stats endpoint."""
     told = result.get("stats")
     told = told if isinstance(told, dict) else {}
-    stats = {name: count for name, count in told.items() if isinstance(count, int)}
+    stats = {name: count for name, count in told.items() if is_count(count)}
     refreshed = moment_or_none(result.get("last_refresh_time"))
     return Counters(stats.get("em_clicks_all"), refreshed, stats)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 import stat
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,17 +19,19 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKErr
 from typing_extensions import override
 
 from tap_cc_clicks.account import NEVER_SENT, ROLES_WITH_REPORTS
+from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.options import (
     CommandTap,
     config_option,
     console,
     json_option,
-    printable,
     tap_of,
 )
 from tap_cc_clicks.cli.signin import SCOPES
+from tap_cc_clicks.cli.tables import LONGEST_LINE, print_json, say
 from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.network import unanswered
+from tap_cc_clicks.parsing import decode
 from tap_cc_clicks.streams import CampaignActivities, Campaigns, EmailClicks
 from tap_cc_clicks.tokens import TokenStore
 
@@ -182,10 +183,11 @@ class Examination:
 
     def _end(self) -> str:
         ends = claims(self._run.authenticator.access_token).get("exp")
-        if not isinstance(ends, int):
+        try:
+            when = datetime.fromtimestamp(ends, timezone.utc)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError, OSError):
             return "does not say when it ends"
-        when = datetime.fromtimestamp(ends, timezone.utc)
-        hours = (ends - time()) / ONE_HOUR
+        hours = (when.timestamp() - time()) / ONE_HOUR
         return f"ends {when:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours"
 
     def _scopes(self) -> tuple[str, str]:
@@ -194,7 +196,7 @@ class Examination:
             return OK, "the token does not say; the lines below tell"
         if "campaign_data" not in scopes:
             return FAILED, SCOPES["campaign_data"]
-        return OK, " ".join(map(str, scopes))
+        return OK, " ".join(one for one in scopes if isinstance(one, str))
 
     def _api(self) -> tuple[str, str]:
         address = self._tap.config["api_url"]
@@ -205,8 +207,9 @@ class Examination:
                 raise
             # The tap does not need it: listing and clicks have the last word.
             return OK, f"{address} answers, but does not say whose account it is"
-        name = account.get("organization_name") or "an account without a name"
-        return OK, f"{address} answers: {printable(name)}"
+        name = account.get("organization_name")
+        told = isinstance(name, str) and printable(name)
+        return OK, f"{address} answers: {told or 'an account without a name'}"
 
     def _summary(self) -> dict[str, Any]:
         try:
@@ -220,7 +223,7 @@ class Examination:
     def _clock(self) -> tuple[str, str]:
         try:
             theirs = parsedate_to_datetime(self._account.date or "").timestamp()
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             return SKIPPED, "no answer to compare with"
         ahead = round(time() - theirs)
         if abs(ahead) <= CLOCK_SECONDS:
@@ -232,7 +235,7 @@ class Examination:
         rows = next(iter(_Listing(self._tap).pages({})))
         unread = {*NEVER_SENT, REMOVED}
         sent = [
-            row for row in rows if str(row.get("current_status")).lower() not in unread
+            row for row in rows if _text(row, "current_status").lower() not in unread
         ]
         self._newest = sent[0] if sent else None
         return OK, f"{len(rows)} listed on the first page, {len(sent)} of them sent"
@@ -240,23 +243,42 @@ class Examination:
     def _clicks(self) -> tuple[str, str]:
         if self._newest is None:
             return OK, "no email was sent yet: there are none to read"
-        context = {"campaign_id": self._newest["campaign_id"]}
+        context = {"campaign_id": _id_of(self._newest, "campaign_id")}
         campaign = _Campaign(self._tap).fetch(context)
-        for activity in campaign.get("campaign_activities") or ():
-            if activity.get("role") in ROLES_WITH_REPORTS:
-                one = {"campaign_activity_id": activity["campaign_activity_id"]}
+        for activity in campaign["campaign_activities"]:
+            if _text(activity, "role") in ROLES_WITH_REPORTS:
+                name = "campaign_activity_id"
+                one = {name: _id_of(activity, name)}
                 page = next(iter(_Clicks(self._tap).pages({**one, "limit": 1})))
                 found = "some" if page else "none yet"
                 return OK, f"the newest email's can be read; it has {found}"
         return OK, "the newest email has no report of clicks"
 
 
+def _text(row: dict[str, Any], name: str) -> str:
+    """Return a text of the API's; an empty one where it is anything else."""
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _id_of(row: dict[str, Any], name: str) -> str:
+    """Return an id.
+
+    Raises:
+        FatalAPIError: There is none.
+    """
+    if not row.get(name):
+        message = f"The answer has a row without {name}: run again, or report it"
+        raise FatalAPIError(message)
+    return str(row[name])
+
+
 def claims(token: str | None) -> dict[str, Any]:
     """Return what an access token says of itself, if it is a JWT; unverified."""
     try:
         part = (token or "").split(".")[1]
-        said = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, IndexError):
+        said = decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, IndexError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
@@ -283,14 +305,14 @@ def check(ctx: click.Context, configs: Sequence[str], *, as_json: bool) -> None:
     failed = any(finding.status == FAILED for finding in found)
     spent = examination.requests
     if as_json:
-        checks = [asdict(finding) for finding in found]
-        told = {"ok": not failed, "requests": spent, "checks": checks}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        told = {"ok": not failed, "requests": spent, "checks": found}
+        print_json(told, indent=None)
     else:
-        screen.print(f"{spent['api']} requests of the API, {spent['token']} for tokens")
+        say(screen, f"{spent['api']} requests of the API, {spent['token']} for tokens")
     ctx.exit(1 if failed else 0)
 
 
 def _line(finding: Finding) -> Text:
     status = Text(f"{finding.status:<8}", STYLES[finding.status])
-    return status + Text(f"{finding.name:<12} {finding.text}", "")
+    text = printable(finding.text, LONGEST_LINE)
+    return status + Text(f"{finding.name:<12} {text}", "")

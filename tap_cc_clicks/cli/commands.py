@@ -8,6 +8,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
+from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.check import check
 from tap_cc_clicks.cli.demo import demo
 from tap_cc_clicks.cli.login import login
@@ -15,6 +16,12 @@ from tap_cc_clicks.cli.plan import plan
 from tap_cc_clicks.cli.reconcile import reconcile
 from tap_cc_clicks.cli.sandbox import sandbox
 from tap_cc_clicks.cli.state import state
+from tap_cc_clicks.cli.tables import LONGEST_LINE
+
+# A group without a command: the help is its message. Since click 8.2.
+HELP: tuple[type[Exception], ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+)
 
 
 class _Commands(click.Group):
@@ -25,9 +32,21 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigValidationError as error:
-            raise click.ClickException("; ".join(error.errors)) from None
+            raise click.ClickException(_shown("; ".join(error.errors))) from None
         except SingerSDKError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(_shown(str(error))) from None
+        except HELP:
+            raise
+        except click.UsageError as error:
+            message = _shown(error.format_message())
+            raise click.UsageError(message, error.ctx) from None
+        except click.ClickException as error:
+            raise click.ClickException(_shown(error.format_message())) from None
+
+
+def _shown(message: str) -> str:
+    """Return a message that may name files, and repeat what was typed."""
+    return printable(message, LONGEST_LINE)
 
 
 @click.group(cls=_Commands, context_settings={"max_content_width": 100})

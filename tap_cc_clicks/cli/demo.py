@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 import msgspec
-from rich.table import Table
 
 from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.cli.options import CommandTap, console
 from tap_cc_clicks.cli.sandbox import simulator
+from tap_cc_clicks.cli.tables import say, table
 from tap_cc_clicks.inputs import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from tap_cc_clicks.sandbox import Sandbox
 
@@ -73,8 +74,10 @@ def demo(output: Path | None) -> None:
         screen.print(run_twice(running, warehouse, file))
     show(warehouse, screen)
     if output:
-        screen.print(f"\nThe Singer messages are in {output}.", markup=False)
-    screen.print(f"\n{FULL_DEMO}", markup=False)
+        say(screen)
+        say(screen, f"The Singer messages are in {output}.")
+    say(screen)
+    say(screen, FULL_DEMO)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -87,7 +90,7 @@ def _opened(path: Path) -> BinaryIO:
 
 def run_twice(sandbox: Sandbox, warehouse: Warehouse, file: BinaryIO | None) -> Table:
     """Run the tap twice, and return what each run cost and brought."""
-    table = Table("Run", "Requests", "Clicks loaded", "in the account")
+    rows = []
     for name in ("first", f"second, after {NEW_CLICKS} clicks"):
         sandbox.log.clear()
         messages = written(sandbox, warehouse.state)
@@ -95,16 +98,14 @@ def run_twice(sandbox: Sandbox, warehouse: Warehouse, file: BinaryIO | None) -> 
             file.write(messages)
         for line in messages.splitlines():
             warehouse.take(line)
-        numbers = (
-            sandbox.log.counts().total(),
-            len(warehouse.clicks),
-            len(sandbox.account.rows()),
+        requests = sandbox.log.counts().total()
+        rows.append(
+            (name, requests, len(warehouse.clicks), len(sandbox.account.rows()))
         )
-        table.add_row(name, *map(str, numbers))
         if name == "first":
             sandbox.account.advance(hours=6)
             sandbox.account.add_clicks(NEW_CLICKS)
-    return table
+    return table(["Run", "Requests", "Clicks loaded", "in the account"], rows)
 
 
 def written(sandbox: Sandbox, state: dict[str, Any]) -> bytes:
@@ -119,10 +120,10 @@ def written(sandbox: Sandbox, state: dict[str, Any]) -> bytes:
 def show(warehouse: Warehouse, screen: Console) -> None:
     """Show the links that were clicked most, and the devices."""
     rows = warehouse.clicks.values()
-    links = Table("Link", "Clicks", "People", title="Top links")
-    for link, clicks in Counter(link for link, _, _ in rows).most_common(TOP_LINKS):
-        people = {person for url, person, _ in rows if url == link}
-        links.add_row(link, str(clicks), str(len(people)))
-    screen.print(links)
+    links = [
+        (link, clicks, len({person for url, person, _ in rows if url == link}))
+        for link, clicks in Counter(link for link, _, _ in rows).most_common(TOP_LINKS)
+    ]
+    screen.print(table(["Link", "Clicks", "People"], links, title="Top links"))
     devices = Counter(device for _, _, device in rows)
     chart(screen, "Clicks by device", devices.most_common())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from datetime import timezone
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,7 @@ from tap_cc_clicks.parsing import decode, format_moment, moment_or_none
 from tap_cc_clicks.reconciliation import Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import psycopg
@@ -27,6 +27,7 @@ WITHOUT_REPORTS = "permalink"
 # SQLAlchemy's URLs name a driver, PostgreSQL's own do not.
 DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
 CONNECT_SECONDS = 10
+COUNT = re.compile(r"\d{1,15}")
 NO_DRIVER = (
     "Reading PostgreSQL needs one more package: pip install 'tap-cc-clicks[reconcile]'"
 )
@@ -63,9 +64,10 @@ def from_postgres(url: str, schema: str) -> Loaded:
             f"There is no table email_clicks in the schema {schema}: name the loader's "
             "schema by --schema"
         )
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeError) as error:
         # What the driver says may repeat a part of the URL.
-        state = f", SQLSTATE {error.sqlstate}" if error.sqlstate else ""
+        code = getattr(error, "sqlstate", None)
+        state = f", SQLSTATE {code}" if code else ""
         message = (
             f"PostgreSQL cannot be read ({type(error).__name__}{state}): check host, "
             "port, database, user and password"
@@ -85,21 +87,31 @@ def _in_postgres(connection: psycopg.Connection[Any], schema: str) -> Loaded:
         there = connection.execute("select to_regclass(%s)", [name]).fetchone()
         return [row for (row,) in rows(ROWS, table)] if there and there[0] else None
 
-    clicks = rows(CLICKS, "email_clicks")
+    clicks = [row for row in rows(CLICKS, "email_clicks") if isinstance(row[0], str)]
     counters = landed("campaign_activity_stats")
     return Loaded(
         clicks={
-            **_without_clicks(landed("campaign_activities") or ()),
+            **_without_clicks(_named(landed("campaign_activities") or ())),
             **{activity_id: count for activity_id, count, _ in clicks},
         },
         newest={activity_id: _utc(newest) for activity_id, _, newest in clicks},
-        counters=None if counters is None else _counters(counters),
+        counters=None if counters is None else _counters(_named(counters)),
     )
 
 
-def _utc(when: datetime) -> str:
+def _named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Leave rows out that are of no activity."""
+    return (row for row in rows if isinstance(row.get(ACTIVITY_ID), str))
+
+
+def _utc(when: object) -> str:
     """Write a moment; the loader's columns have no zone, and hold UTC."""
-    return format_moment(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+    if not isinstance(when, datetime):
+        return moment_or_none(when) or ""
+    try:
+        return format_moment(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+    except OverflowError:
+        return ""
 
 
 def _without_clicks(activities: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -122,7 +134,7 @@ def from_jsonl(folder: Path) -> Loaded:
     """Count what target-jsonl wrote into a folder.
 
     Raises:
-        ClickException: There are no clicks, or a line is not JSON.
+        ClickException: There are no clicks, or a file cannot be read as rows.
     """
     if not (folder / "email_clicks.jsonl").exists():
         message = f"There is no email_clicks.jsonl in {folder}"
@@ -148,31 +160,47 @@ def from_jsonl(folder: Path) -> Loaded:
 def _lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with _readable(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            try:
-                row = decode(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict) or not row.keys() >= {ACTIVITY_ID, *needed}:
+            row = _row(line)
+            if not all(isinstance(row.get(key), str) for key in (ACTIVITY_ID, *needed)):
                 message = f"Line {number} of {path} is not a row of the stream"
                 raise click.ClickException(message)
             yield row
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    try:
+        row = decode(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Say in a sentence why a file cannot be read."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "it is not such a file"
+        message = f"{path} cannot be read: {reason}"
+        raise click.ClickException(message) from None
 
 
 def from_counts(path: Path) -> Loaded:
     """Read counts that a query of any warehouse gave: activity, count.
 
     Raises:
-        ClickException: A line is something else.
+        ClickException: A line is something else, or the file cannot be read.
     """
     clicks: dict[str, int] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with _readable(path), path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file), 1):
             match row:
-                case [activity_id, count] if count.strip().isdecimal():
+                case [activity_id, count] if COUNT.fullmatch(count.strip()):
                     clicks[activity_id.strip()] = int(count)
-                case [_, _] if number == 1:
+                case [_, name] if number == 1 and not name.strip().isdecimal():
                     continue  # the header
                 case _:
                     message = (

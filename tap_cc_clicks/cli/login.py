@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
 from rich.panel import Panel
+from rich.text import Text
 
 from tap_cc_clicks.auth import Client
 from tap_cc_clicks.cli.envfile import check_writable, env_lines, write_env
@@ -22,6 +22,7 @@ from tap_cc_clicks.cli.options import (
     tap_of,
 )
 from tap_cc_clicks.cli.signin import Request, SignIn, tokens_of
+from tap_cc_clicks.cli.tables import print_json, say
 from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.tokens import TokenStore
 
@@ -40,10 +41,9 @@ TO_COME = "to come"
 PASSWORD = "Treat the refresh token as a password: whoever has it can read the account."  # noqa: S105
 MELTANO = (
     "In Meltano, put the lines into the project's .env (or sign in with --write-env "
-    ".env), or set them, the token by pasting it:\n"
-    "  meltano config set tap-cc-clicks client_id {client_id}\n"
-    "  meltano config set tap-cc-clicks refresh_token --from-file -"
+    ".env), or set them, the token by pasting it:"
 )
+MELTANO_SETS = "meltano config set tap-cc-clicks"
 FRAME_WIDTH = 4
 
 
@@ -80,7 +80,7 @@ def login(configs: Sequence[str], client_id: str | None, **options: Any) -> None
         check_writable(options["env_file"])
     screen = console(stderr=True)
     client = Client(config["client_id"], config.get("client_secret"))
-    sign_in = SignIn(client, config["token_url"], screen.print)
+    sign_in = SignIn(client, config["token_url"], partial(say, screen))
     if options["pkce"]:
         answer = in_browser(
             sign_in, screen, options["port"], no_browser=options["no_browser"]
@@ -88,7 +88,7 @@ def login(configs: Sequence[str], client_id: str | None, **options: Any) -> None
     else:
         answer = by_device(sign_in, screen)
     tokens = tokens_of(answer)
-    screen.print("Signed in, with the scopes campaign_data and offline_access.")
+    say(screen, "Signed in, with the scopes campaign_data and offline_access.")
     keep(config, tokens, screen)
     hand_over(config, tokens, screen, options["env_file"], as_json=options["as_json"])
 
@@ -109,8 +109,8 @@ def by_device(sign_in: SignIn, screen: Console) -> dict[str, Any]:
     code = sign_in.code()
     show(screen, "Open", code.direct, "and see that it shows the code", code.user_code)
     if code.direct != code.page:
-        screen.print(f"(or enter the code at {escape(code.page)})")
-    screen.print(f"Waiting, at most {code.lifetime / 60:.0f} minutes …")
+        say(screen, f"(or enter the code at {code.page})")
+    say(screen, f"Waiting, at most {code.lifetime / 60:.0f} minutes …")
     return sign_in.await_person(code)
 
 
@@ -124,7 +124,7 @@ def in_browser(
         show(screen, "Open", address, "The browser comes back to", server.redirect_uri)
         if not no_browser:
             webbrowser.open(address)
-        answer = server.wait(BROWSER_SECONDS)
+        answer = server.wait(BROWSER_SECONDS, request.is_answered_by)
     return sign_in.redeem(request, answer)
 
 
@@ -132,14 +132,13 @@ def show(screen: Console, *parts: str) -> None:
     """Show what a person is to do, framed in a terminal if no address is broken."""
     longest = max(map(len, parts))
     if not screen.is_terminal or longest > screen.width - FRAME_WIDTH:
-        screen.print("\n".join(parts), markup=False)
+        for part in parts:
+            say(screen, part)
         return
     styles = ("", "bold cyan", "", "bold green")
-    lines = [
-        f"[{style}]{escape(part)}[/]" if style else part
-        for style, part in zip(styles, parts, strict=True)
-    ]
-    panel = Panel("\n".join(lines), title="Sign in to Constant Contact", expand=False)
+    lines = [Text(part, style) for style, part in zip(styles, parts, strict=True)]
+    told = Text("\n").join(lines)
+    panel = Panel(told, title="Sign in to Constant Contact", expand=False)
     screen.print(panel, soft_wrap=False)
 
 
@@ -155,11 +154,11 @@ def keep(config: Mapping[str, Any], tokens: Tokens, screen: Console) -> None:
             store.load()
             store.save(tokens)
     except InputError:
-        screen.print(
+        say(
+            screen,
             f"The access token could not be kept in {store.path}: the first run gets "
             "another. If refresh tokens rotate, set token_store to a file that can be "
             "written (cc-clicks check).",
-            markup=False,
         )
 
 
@@ -175,12 +174,15 @@ def hand_over(
     found = {"client_id": config["client_id"], "refresh_token": tokens.refresh_token}
     if env_file:
         write_env(env_file, found)
-        screen.print(f"client_id and refresh_token are in {env_file}.", markup=False)
+        say(screen, f"client_id and refresh_token are in {env_file}.")
         found = {"env_file": str(env_file)}
     else:
-        screen.print(PASSWORD, markup=False)
-        screen.print(MELTANO.format(**found), end="\n\n", markup=False)
+        say(screen, PASSWORD)
+        say(screen, MELTANO)
+        say(screen, f"{MELTANO_SETS} client_id {found['client_id']}", indent="  ")
+        say(screen, f"{MELTANO_SETS} refresh_token --from-file -", indent="  ")
+        say(screen)
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found, indent=None)
     elif not env_file:
         click.echo("\n".join(env_lines(found)))

@@ -36,13 +36,13 @@ class CommandTap(TapCCClicks):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where people read: colours and lines only in a terminal."""
-    return Console(highlight=False, soft_wrap=True, stderr=stderr)
+    """Return where people read: colours and lines only in a terminal.
 
-
-def printable(value: object) -> str:
-    """Return what a server sent, without characters that steer a terminal."""
-    return "".join(char for char in str(value) if char.isprintable())
+    No text is taken for markup, links or emoji: much of it is foreign.
+    """
+    return Console(
+        markup=False, emoji=False, highlight=False, soft_wrap=True, stderr=stderr
+    )
 
 
 def tap_of(

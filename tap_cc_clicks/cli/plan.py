@@ -8,7 +8,7 @@ import click
 
 from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
 from tap_cc_clicks.cli.state_files import read_state
-from tap_cc_clicks.cli.tables import print_json, print_table
+from tap_cc_clicks.cli.tables import print_json, print_table, say
 from tap_cc_clicks.inputs import read_json_file
 from tap_cc_clicks.limits import RunEndedError
 from tap_cc_clicks.planning import SAMPLE, Planner
@@ -92,13 +92,16 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     settings = tap.run.settings
     out = console()
     kind = "A first run (no state was given)" if first else "The next run"
-    out.print(f"{kind}, change detection {settings.change_detection}:\n")
-    out.print(
+    say(out, f"{kind}, change detection {settings.change_detection}:")
+    say(out)
+    say(
+        out,
         f"{made.listed:,} campaigns listed, {made.sent:,} to go through: "
-        f"{made.new:,} new, {made.known:,} known, {made.changed:,} of these changed\n"
-        f"{made.activities} activities to go through\n"
-        f"{made.clicks} clicks not read yet\n"
+        f"{made.new:,} new, {made.known:,} known, {made.changed:,} of these changed",
     )
+    say(out, f"{made.activities} activities to go through")
+    say(out, f"{made.clicks} clicks not read yet")
+    say(out)
     rows = [
         [LABELS.get(name, name), str(figure)]
         for name, figure in made.requests.items()
@@ -106,13 +109,15 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     ]
     print_table(["requests for", "number"], [*rows, ["total", str(made.total)]])
     about = "" if made.total.exact else "about "
-    out.print(
-        f"\n{about}{_duration(made.minutes)} at {settings.requests_per_second:g} "
+    say(out)
+    say(
+        out,
+        f"{about}{_duration(made.minutes)} at {settings.requests_per_second:g} "
         f"requests a second, {about}{100 * made.share_of_quota:.1f} % of a day's "
-        f"{DAILY_QUOTA:,}"
+        f"{DAILY_QUOTA:,}",
     )
-    out.print(_runs(made, budget))
-    out.print(_said(made))
+    say(out, _runs(made, budget))
+    say(out, _said(made))
 
 
 def _duration(minutes: float) -> str:

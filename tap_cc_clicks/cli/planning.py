@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from msgspec import Struct
 
 from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST, due
-from tap_cc_clicks.changes import UNKNOWN, Counters
+from tap_cc_clicks.changes import UNKNOWN, Counters, is_count
 from tap_cc_clicks.limits import PACE_MARGIN
 from tap_cc_clicks.progress import DAILY_QUOTA, SECONDS_PER_MINUTE
 from tap_cc_clicks.readahead import ReadAhead
@@ -400,8 +400,9 @@ class Planner:
 
 def _people(summary: dict[str, Any]) -> int:
     """Return how many people clicked, by a campaign's summary."""
-    clicks = (summary.get("unique_counts") or {}).get("clicks")
-    return clicks if isinstance(clicks, int) else 0
+    counts = summary.get("unique_counts")
+    clicks = counts.get("clicks") if isinstance(counts, dict) else None
+    return clicks if is_count(clicks) else 0
 
 
 def _sample(items: Sequence[T], most: int | None) -> tuple[list[T], list[T]]:

@@ -11,8 +11,8 @@ import click
 
 from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
-from tap_cc_clicks.cli.options import config_option, json_option, tap_of
-from tap_cc_clicks.cli.tables import print_json
+from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
+from tap_cc_clicks.cli.tables import PLAIN_GAP, print_json, say
 from tap_cc_clicks.reconciliation import compare, tally
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
         activity_ids[start : start + IDS_PER_STATS_REQUEST]
         for start in range(0, len(activity_ids), IDS_PER_STATS_REQUEST)
     ]
-    click.echo(
+    say(
+        console(stderr=True),
         f"Counters of {len(activity_ids):,} activities: {len(chunks):,} requests",
-        err=True,
     )
     activities = cast("CampaignActivities", tap.streams["campaign_activities"])
     counters: dict[str, Counters] = {}
@@ -135,16 +135,17 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
 
 
 def _print(compared: Sequence[Comparison], *, show_all: bool) -> None:
+    screen = console()
     shown = [one for one in compared if show_all or one.verdict != "ok"]
     for (verdict, reason), alike in groupby(shown, attrgetter("verdict", "reason")):
-        click.echo(f"{verdict}: {reason}" if reason else verdict)
+        say(screen, f"{verdict}: {reason}" if reason else verdict)
         for one in alike:
-            click.echo(f"  {one.campaign_activity_id}  {_numbers(one)}")
+            say(screen, one.campaign_activity_id, _numbers(one), indent=PLAIN_GAP)
     verdicts = ", ".join(
         f"{number:,} {verdict}" for verdict, number in tally(compared).items()
     )
     clicks = sum(one.loaded for one in compared)
-    click.echo(f"{clicks:,} clicks loaded; activities: {verdicts or 'none'}")
+    say(screen, f"{clicks:,} clicks loaded; activities: {verdicts or 'none'}")
 
 
 def _numbers(one: Comparison) -> str:

@@ -18,9 +18,11 @@ from urllib.parse import urlencode
 import requests
 from singer_sdk.exceptions import SingerSDKError
 
+from tap_cc_clicks.api.text import printable
+from tap_cc_clicks.api.urls import is_safe
 from tap_cc_clicks.auth import object_of, refusal, seconds, token_answer
-from tap_cc_clicks.cli.options import printable
 from tap_cc_clicks.network import unanswered
+from tap_cc_clicks.settings import is_token
 from tap_cc_clicks.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ SLOW_DOWN_SECONDS = 5
 LONGEST_INTERVAL = 60
 USUAL_LIFETIME = 600
 LONGEST_LIFETIME = 3600
+# What a person is to type.
+LONGEST_CODE = 40
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 ANOTHER_WAY = (
     "This application may not sign in this way: in the developer portal choose the "
@@ -71,6 +75,11 @@ NO_CODE = "The service sent the browser back without a code: run again"
 LOST = (
     "The service gave out the tokens in an answer that was lost on the way, and gives "
     "them once only: run again"
+)
+
+NO_LINE = (
+    "Signed in, but what came as the refresh token is not one line of ASCII text. "
+    "Nothing was stored: check token_url"
 )
 
 
@@ -133,9 +142,9 @@ class SignIn:
         if not (response.ok and page and code and device):
             raise _refused(response)
         return Code(
-            page=printable(page),
-            direct=printable(body.get("verification_uri_complete") or page),
-            user_code=printable(code),
+            page=_for_browser(page),
+            direct=_for_browser(body.get("verification_uri_complete") or page),
+            user_code=_to_type(code),
             device_code=str(device),
             interval=min(
                 seconds(body.get("interval")) or USUAL_INTERVAL, LONGEST_INTERVAL
@@ -192,7 +201,11 @@ class SignIn:
         return None
 
     def address(self, request: Request) -> str:
-        """Return the address that a person opens in a browser."""
+        """Return the address that a person opens in a browser.
+
+        Raises:
+            SignInError: ``token_url`` leads to none.
+        """
         query = {
             "client_id": self._client.client_id,
             "response_type": "code",
@@ -202,23 +215,19 @@ class SignIn:
             "code_challenge": request.challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._sibling('authorize')}?{urlencode(query)}"
+        return _for_browser(f"{self._sibling('authorize')}?{urlencode(query)}")
 
     def redeem(self, request: Request, answer: Mapping[str, str]) -> dict[str, Any]:
         """Turn what the browser brought into tokens, with one request.
 
+        Args:
+            request: The request.
+            answer: One that :meth:`Request.is_answered_by`.
+
         Raises:
-            SignInError: Refused, of another sign-in, or no answer came.
+            SignInError: Refused, or no answer came.
             FatalAPIError: As in :func:`token_answer`.
         """
-        if not secrets.compare_digest(
-            answer.get("state", "").encode(), request.state.encode()
-        ):
-            message = (
-                "What the browser brought belongs to another sign-in (state differs), "
-                "and was not used: run again"
-            )
-            raise SignInError(message)
         if "code" not in answer:
             raise SignInError(REFUSALS.get(answer.get("error", ""), NO_CODE))
         form = {
@@ -259,6 +268,13 @@ class Request:
         """Make up the secrets of a request."""
         return cls(redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(48))
 
+    def is_answered_by(self, answer: Mapping[str, str]) -> bool:
+        """Tell whether an answer is one to this request, and to no other."""
+        given = answer.get("state", "")
+        return bool({"code", "error"} & set(answer)) and secrets.compare_digest(
+            given.encode(), self.state.encode()
+        )
+
     @property
     def challenge(self) -> str:
         """What of the verifier may be shown."""
@@ -270,7 +286,8 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
     """Return the tokens of an answer with all that the tap needs.
 
     Raises:
-        SignInError: A scope is missing; says what is to be done.
+        SignInError: A scope is missing, or the refresh token is none; says what is to
+            be done.
     """
     # A server that grants what was asked for need not repeat it (RFC 6749, 5.1).
     granted = str(answer.get("scope") or " ".join(SCOPES)).split()
@@ -280,11 +297,44 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
     if missing:
         message = f"Signed in, but of no use. {'; '.join(missing)}. Nothing was stored"
         raise SignInError(message)
+    if not is_token(answer["refresh_token"]):
+        raise SignInError(NO_LINE)
     return Tokens(
         refresh_token=answer["refresh_token"],
         access_token=answer["access_token"],
         expires_at=time() + seconds(answer.get("expires_in")),
     )
+
+
+def _for_browser(address: object) -> str:
+    """Return an address that a person may be sent to.
+
+    Raises:
+        SignInError: It is none that a browser should open.
+    """
+    if not (isinstance(address, str) and address.isascii() and is_safe(address)):
+        message = (
+            "The sign-in leads to an address that is not an https URL, and was not "
+            "opened: check token_url"
+        )
+        raise SignInError(message)
+    return address
+
+
+def _to_type(code: object) -> str:
+    """Return a code that a person can type.
+
+    Raises:
+        SignInError: It is none.
+    """
+    text = str(code)
+    if text != printable(text, LONGEST_CODE):
+        message = (
+            f"The code to enter is longer than {LONGEST_CODE} characters, or has some "
+            "that nobody can type: check token_url"
+        )
+        raise SignInError(message)
+    return text
 
 
 def _answer(response: requests.Response) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from msgspec import Struct
 
 from tap_cc_clicks.cli.options import console, json_option
 from tap_cc_clicks.cli.state_files import STDIN, read_state, write_file
-from tap_cc_clicks.cli.tables import ago, print_json, print_table
+from tap_cc_clicks.cli.tables import ago, print_json, print_table, say
 from tap_cc_clicks.inputs import InputError
 from tap_cc_clicks.parsing import hours_since, this_hour
 from tap_cc_clicks.state import (
@@ -65,7 +64,7 @@ class Line(Struct):
             campaign_activity_id=known.campaign_activity_id,
             url_id=known.url_id,
             newest=newest,
-            hours=round(hours_since(newest), 1) if newest else None,
+            hours=_age(newest) if newest else None,
             clicks=bookmark.clicks if bookmark else None,
             rows=bookmark.rows_read if bookmark else None,
             missing=search.missing if search else 0,
@@ -76,6 +75,14 @@ class Line(Struct):
     def never_read(self) -> bool:
         """Whether its clicks are still to be read for the first time."""
         return self.rows is None
+
+
+def _age(moment: str) -> float | None:
+    """Return the hours since a moment; None if the calendar does not have it."""
+    try:
+        return round(hours_since(moment), 1)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Totals(Struct):
@@ -140,7 +147,7 @@ def show(
 
     Activities never read come first, then those with the newest clicks. The state knows
     no people: ids, moments and numbers are all there is.
-    """  # noqa: D301 - the mark is for click
+    """
     read = read_state(file)
     lines = [Line.of(known) for known in known_activities(read.state)]
     totals = _totals(read, lines)
@@ -186,22 +193,24 @@ def _totals(read: StateFile, lines: list[Line]) -> Totals:
 
 
 def _print(totals: Totals, lines: list[Line], limit: int) -> None:
-    links = any(line.url_id for line in lines)
+    screen, links = console(), any(line.url_id for line in lines)
     header = ["campaign", "activity", *(["link"] if links else [])]
     header += ["newest click", "age", "counted", "read", "missing", "checked"]
     print_table(header, [_cells(line, links=links) for line in lines[:limit]])
     if len(lines) > limit:
-        console().print(f"… and {len(lines) - limit:,} more (--limit)")
+        say(screen, f"… and {len(lines) - limit:,} more (--limit)")
     each = totals.bytes_per_activity
     size = f"{totals.bytes:,} bytes" + (f", {each:,} for each activity" if each else "")
-    console().print(
-        f"\n{totals.campaigns:,} campaigns, {totals.activities:,} activities "
+    say(screen)
+    say(
+        screen,
+        f"{totals.campaigns:,} campaigns, {totals.activities:,} activities "
         f"({totals.never_read:,} never read); {totals.clicks:,} clicks counted, "
-        f"{totals.rows:,} read, {totals.missing:,} missing"
+        f"{totals.rows:,} read, {totals.missing:,} missing",
     )
     for name, value in totals.bookmarks.items():
-        console().print(f"{name}: read up to {value}")
-    console().print(f"State version {totals.version or 'not given'}, {size}")
+        say(screen, f"{name}: read up to {value}")
+    say(screen, f"State version {totals.version or 'not given'}, {size}")
 
 
 def _cells(line: Line, *, links: bool) -> list[str]:
@@ -260,7 +269,7 @@ def reset(
     What is read again has the same click_id as before, so a loader that upserts doubles
     nothing. If something is wrong, nothing is written: Meltano then refuses the empty
     input and keeps the state it has. Make sure that no run is under way meanwhile.
-    """  # noqa: D301 - the mark is for click
+    """
     if bool(activity) + bool(campaign) > 1 or not (activity or campaign or links):
         message = "Name one of --activity ID, --campaign ID or --links"
         raise click.UsageError(message)
@@ -277,10 +286,9 @@ def reset(
     if target:
         write_file(target, read.encoded)
     else:
-        sys.stdout.buffer.write(read.encoded)
-        sys.stdout.buffer.flush()
+        print_json(read.document, indent=None)
     said = f"The next run reads {'the links of ' if links else ''}"
-    click.echo(f"{said}{len(activities):,} activities again", err=True)
+    say(console(stderr=True), f"{said}{len(activities):,} activities again")
 
 
 def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:

@@ -1,7 +1,12 @@
-"""How results are printed: tables, moments and JSON."""
+"""How results are printed: lines, tables, moments and JSON.
+
+Whatever a command shows passes here, and with it all that comes from the service, a
+file or a database: nothing in it steers the terminal or is taken for markup.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,35 +14,62 @@ import msgspec
 from rich import box
 from rich.table import Table
 
+from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.options import console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
 
 HOURS_PER_DAY = 24
 # A pipe has no width: what reads from it wants whole lines.
 PLAIN_GAP = "  "
+LONGEST_LINE = 2000
+
+
+def say(screen: Console, *cells: object, indent: str = "", style: str = "") -> None:
+    """Print one line of cells, cleaned; without any, an empty line."""
+    line = PLAIN_GAP.join(printable(cell, LONGEST_LINE) for cell in cells)
+    screen.print(indent + line, style=style)
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Iterable[object]], **look: Any
+) -> Table:
+    """Return a table for a terminal, with cells cleaned.
+
+    Args:
+        header: The columns' names.
+        rows: Cells, row by row.
+        look: What :class:`rich.table.Table` takes.
+    """
+    drawn = Table(*header, **look)
+    for row in rows:
+        drawn.add_row(*map(printable, row))
+    return drawn
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: with lines in a terminal, with aligned columns elsewhere."""
     if console().is_terminal:
-        table = Table(*header, box=box.SIMPLE_HEAD)
-        for row in rows:
-            table.add_row(*row)
-        console().print(table)
+        console().print(table(header, rows, box=box.SIMPLE_HEAD))
         return
-    lines = [header, *rows]
+    lines = [list(map(printable, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         click.echo(PLAIN_GAP.join(cells).rstrip())
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON that people can read too."""
-    encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    click.echo(encoded.decode())
+def print_json(value: Any, indent: int | None = 2) -> None:
+    """Print a value, unchanged, as JSON in printable ASCII.
+
+    Args:
+        value: What is to be printed.
+        indent: Spaces for each level; None for a single line.
+    """
+    click.echo(json.dumps(msgspec.to_builtins(value), indent=indent))
 
 
 def ago(hours: float | None) -> str:

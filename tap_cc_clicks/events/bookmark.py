@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.wire import MOST_COUNTED
 
 DEFAULT_LOOKBACK = 24
+Number: TypeAlias = Annotated[int, Meta(ge=-MOST_COUNTED, le=MOST_COUNTED)]
 
 
 class Search(Struct, array_like=True, frozen=True):
@@ -23,10 +25,10 @@ class Search(Struct, array_like=True, frozen=True):
         hour: When the last of those searches was, in hours since 1970.
     """
 
-    missing: int = 0
-    futile: int = 0
-    disbelief: int = 0
-    hour: int = 0
+    missing: Number = 0
+    futile: Number = 0
+    disbelief: Number = 0
+    hour: Number = 0
 
 
 class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
@@ -44,10 +46,10 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     """
 
     value: str | None = None
-    clicks: int | None = None
-    rows: int | None = None
-    ahead: int = 0
-    window: int = 0
+    clicks: Number | None = None
+    rows: Number | None = None
+    ahead: Number = 0
+    window: Number = 0
     lookback: float = DEFAULT_LOOKBACK
     search: Search | None = None
 

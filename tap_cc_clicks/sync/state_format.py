@@ -23,13 +23,14 @@ from singer_sdk.helpers.types import TapState
 
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import moment
-from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.bookmark import Bookmark, Number
 
 VERSION = 1
 
 
 class _Context(Struct):
     campaign_activity_id: str
+    url_id: str | None = None
 
 
 class _Partition(Bookmark, kw_only=True):
@@ -45,8 +46,8 @@ class _Remembered(Struct):
     updated_at: str | None = None
     activities: list[str | tuple[str, str]] = []
     unfinished: _LookedUp | None = None
-    missed: int = 0
-    check: Annotated[str, Meta(pattern=r"^.*@\d+$")] | None = None
+    missed: Number = 0
+    check: Annotated[str, Meta(pattern=r"^[^@]*@[0-9]{1,12}$")] | None = None
 
 
 class _StreamState(Struct):
@@ -55,7 +56,7 @@ class _StreamState(Struct):
     replication_key_value: str | None = None
     partitions: list[_Partition] = []
     campaigns: dict[str, _Remembered] = {}
-    clicks: dict[str, int | None] = {}
+    clicks: dict[str, Number | None] = {}
 
 
 class CampaignMemory:

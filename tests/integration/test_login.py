@@ -248,14 +248,64 @@ def test_tokens_that_were_lost_on_the_way_are_named(
     assert not shown(result, sandbox)
 
 
-def test_a_code_that_steers_the_terminal_does_not(
-    sandbox: Sandbox, tmp_path: Path
+GOOD_CODE: dict[str, Any] = {
+    "device_code": "for-the-device",
+    "user_code": "SBOX-1234",
+    "verification_uri": "https://example.com/activate",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"verification_uri": "javascript:alert(1)"}, "is not an https URL"),
+        ({"verification_uri": "http://example.com/"}, "is not an https URL"),
+        ({"verification_uri": "https://example.com/\x1b[2J"}, "is not an https URL"),
+        ({"verification_uri": "https://example.com/\u202eab"}, "is not an https URL"),
+        ({"verification_uri": "https://good.example\\@127.0.0.1/"}, "is not an https"),
+        ({"verification_uri": ["https://example.com/"]}, "is not an https URL"),
+        ({"verification_uri_complete": "file:///etc"}, "is not an https URL"),
+        ({"user_code": "A\x1b]0;title\x07"}, "that nobody can type"),
+        ({"user_code": "A" * 41}, "longer than 40 characters"),
+    ],
+)
+def test_a_code_or_an_address_that_is_none_is_refused(
+    sandbox: Sandbox, tmp_path: Path, changed: dict[str, Any], sentence: str
 ) -> None:
-    """Nor is anything in it taken for markup."""
-    sandbox.tokens.sign_ins.page = "https://example.com/\x1b[2J[red]"
+    """Nobody is sent to it, and the terminal does not act on it."""
+    body = {**GOOD_CODE, **changed}
+    fault = Fault("status", "device/authorize", status=200, body=body)
+    sandbox.faults.rules.append(fault)
     result = login(sandbox, tmp_path)
-    assert "https://example.com/[2J[red]" in result.stderr
-    assert "\x1b" not in result.output
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+    assert not [char for char in result.stderr if not char.isprintable()][1:]
+
+
+@pytest.mark.parametrize("token", ["a\x1b[2Jb", " ", "ümlaut", "x\ny"])
+def test_a_refresh_token_that_is_none_is_not_shown(
+    sandbox: Sandbox, tmp_path: Path, state_home: Path, token: str
+) -> None:
+    """Nor stored."""
+    body = {"access_token": "good", "refresh_token": token}
+    sandbox.faults.rules.append(Fault("status", "/token", status=200, body=body))
+    result = login(sandbox, tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is not one line of ASCII text. Nothing was stored" in result.stderr
+    assert not list(state_home.glob("*.json"))
+
+
+def test_what_is_shown_in_a_terminal_is_no_markup(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address may hold brackets, and is shown with them."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    sandbox.tokens.sign_ins.page = "https://example.com/[/b]"
+    result = login(sandbox, tmp_path)
+    assert (result.exit_code, result.stdout) == (0, SIGNED_IN)
+    assert "https://example.com/[/b]?user_code" in result.stderr
+    assert "╭" in result.stderr
 
 
 def test_an_unsafe_token_url_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -316,13 +366,14 @@ def test_a_store_that_cannot_be_written_loses_nothing(
 class Browser:
     """Stands in for a person's browser: goes where it is sent.
 
-    Args:
-        forged: Whether it comes back with the answer of another sign-in.
+    Attributes:
+        forged: Queries with which other pages send it back before that.
+        pages: What it was answered.
     """
 
-    def __init__(self, *, forged: bool = False) -> None:
+    def __init__(self) -> None:
         """Open nothing yet."""
-        self.forged = forged
+        self.forged: tuple[str, ...] = ()
         self.pages: list[str] = []
         self._threads: list[threading.Thread] = []
 
@@ -334,10 +385,9 @@ class Browser:
 
     def _visit(self, address: str) -> None:
         back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
-        for url in (f"{back}favicon.ico", f"{back}?state=only"):
+        others = ("favicon.ico", "?state=only", *self.forged)
+        for url in (back + other for other in others):
             self.pages.append(str(requests.get(url, timeout=5).status_code))
-        if self.forged:
-            address = f"{back}?code=theirs&state=theirs"
         self.pages.append(requests.get(address, timeout=5).text)
 
     def close(self) -> None:
@@ -371,10 +421,21 @@ def test_a_browser_signs_in_with_pkce(
     assert [one for one in shown(result, sandbox) if one in result.stderr] == []
 
 
+def test_what_other_pages_bring_does_not_end_a_sign_in(
+    sandbox: Sandbox, tmp_path: Path, browser: Browser
+) -> None:
+    """Any of them can send the browser there, but knows no state."""
+    browser.forged = ("?error=x", "?error=access_denied&state=x", "?code=x&state=%00")
+    result = login(sandbox, tmp_path, *PKCE)
+    assert (result.exit_code, result.stdout) == (0, SIGNED_IN), result.stderr
+    browser.close()
+    assert browser.pages[:5] == ["404"] * 5
+
+
+@pytest.mark.usefixtures("browser")
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
-        ("forged", "belongs to another sign-in (state differs)"),
         ("access_denied", "The sign-in was refused in the browser"),
         ("server_error", "sent the browser back without a code"),
         ("lost_answer", "The code is good for one use"),
@@ -382,10 +443,9 @@ def test_a_browser_signs_in_with_pkce(
     ],
 )
 def test_pkce_that_fails_is_explained(
-    sandbox: Sandbox, tmp_path: Path, browser: Browser, outcome: str, sentence: str
+    sandbox: Sandbox, tmp_path: Path, outcome: str, sentence: str
 ) -> None:
     """And the code is redeemed once at most."""
-    browser.forged = outcome == "forged"
     if outcome in KINDS:
         sandbox.faults.rules.append(Fault(outcome, "/token"))
     else:

@@ -1,0 +1,142 @@
+"""Waiting for a browser's answer, whatever else connects."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tap_cc_clicks.cli import loopback as module
+from tap_cc_clicks.cli.loopback import Loopback, loopback
+from tap_cc_clicks.cli.signin import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUEST = Request("http://127.0.0.1/", "ours", "secret")
+ANSWER = {"code": "c", "state": "ours"}
+SECONDS = 30
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """Return a server at a free port."""
+    with loopback(0) as running:
+        yield running
+
+
+def wait(server: Loopback) -> dict[str, str]:
+    """Wait for the answer."""
+    return server.wait(SECONDS, REQUEST.is_answered_by)
+
+
+def answer(server: Loopback) -> None:
+    """Bring the answer, as a browser does."""
+    page = requests.get(server.redirect_uri, ANSWER, timeout=SECONDS)
+    assert "Back to the terminal" in page.text
+
+
+def connected(server: Loopback) -> socket.socket:
+    """Connect."""
+    return socket.create_connection(server.server_address[:2], timeout=SECONDS)
+
+
+def test_connections_that_say_nothing_hold_nobody_up(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do those that never come to an end."""
+    monkeypatch.setattr(module, "CONNECTION_SECONDS", 60)
+    with ExitStack() as stack:
+        for beginning in (b"", b"GET /?err", b"GET / HTTP/1.1\r\nHost: a\r\n"):
+            stack.enter_context(connected(server)).sendall(beginning)
+        browser = threading.Thread(target=answer, args=[server])
+        browser.start()
+        assert wait(server) == ANSWER
+        browser.join()
+
+
+def test_a_connection_ends_however_often_it_says_something(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is counted as a whole."""
+    monkeypatch.setattr(module, "CONNECTION_SECONDS", 0.2)
+    ended = threading.Event()
+
+    def drip() -> None:
+        with connected(server) as dripping:
+            try:
+                for _ in range(1000):
+                    dripping.sendall(b"a")
+                    time.sleep(0.01)
+            except OSError:
+                ended.set()
+        answer(server)
+
+    client = threading.Thread(target=drip)
+    client.start()
+    assert wait(server) == ANSWER
+    client.join()
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /?code=c&state=ours" + b"a" * module.LONGEST_HEAD,
+        b"GET /?code=c&state=ours HTTP/1.1\r\n" + b"A: b\r\n" * module.LONGEST_HEAD,
+    ],
+    ids=["line", "headers"],
+)
+def test_a_request_that_is_too_long_is_not_read_to_its_end(
+    server: Loopback, sent: bytes
+) -> None:
+    """Nor taken for an answer."""
+    seen: list[bytes] = []
+
+    def flood() -> None:
+        with connected(server) as flooding:
+            try:
+                flooding.sendall(sent)
+                seen.append(flooding.recv(1))
+            except OSError:
+                seen.append(b"")
+        answer(server)
+
+    client = threading.Thread(target=flood)
+    client.start()
+    assert wait(server) == ANSWER
+    client.join()
+    assert seen == [b""]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /?code=c&state=ours HTTP/1.1\r\n\r\n",
+        b"GET /other?code=c&state=ours HTTP/1.1\r\n\r\n",
+        b"GET //?code=c&state=ours HTTP/1.1\r\n\r\n",
+        b"GET /?code=c&state=\xff HTTP/1.1\r\n\r\n",
+        b"GET /?state=ours HTTP/1.1\r\n\r\n",
+        b"\xff\x00\r\n\r\n",
+    ],
+)
+def test_what_is_no_answer_is_not_found(server: Loopback, sent: bytes) -> None:
+    """And the waiting goes on."""
+    seen: list[bytes] = []
+
+    def visit() -> None:
+        with connected(server) as client:
+            client.sendall(sent)
+            seen.append(client.recv(22))
+        answer(server)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    assert wait(server) == ANSWER
+    visitor.join()
+    assert seen == [b"HTTP/1.1 404 Not Found"]
