@@ -57,13 +57,13 @@ class Client:
             RequestException: No answer came.
             FatalAPIError: It was larger than any.
         """
+        secret = self.client_secret
         # A public client has no secret to prove itself with: it only names itself.
-        named = form if self.client_secret else {**form, "client_id": self.client_id}
-        proof = (self.client_id, self.client_secret) if self.client_secret else None
+        named = form if secret else {**form, "client_id": self.client_id}
         response = requests.post(
             url,
             data=named,
-            auth=proof,
+            auth=(self.client_id, secret) if secret else no_credentials,
             headers={"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING},
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
@@ -71,6 +71,11 @@ class Client:
         )
         read_body(response)
         return response
+
+
+def no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave a request as it is: without this, requests takes a password from netrc."""
+    return request
 
 
 class ConstantContactAuthenticator(OAuthAuthenticator):
@@ -161,12 +166,15 @@ class ConstantContactAuthenticator(OAuthAuthenticator):
 
     def _answer(self) -> dict[str, Any]:
         try:
-            return token_answer(self._request_token())
+            answer = token_answer(self._request_token())
         except SpentTokenError as error:
             if not self._store.cut_off:
                 raise
+            self._store.cut_off = False
             message = f"{error}. {CUT_OFF}"
             raise SpentTokenError(message) from None
+        self._store.cut_off = False
+        return answer
 
     def _adopt(self, tokens: Tokens) -> None:
         self.access_token = tokens.access_token

@@ -11,7 +11,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.auth import ConstantContactAuthenticator, seconds
+from tap_cc_clicks.auth import ConstantContactAuthenticator, no_credentials, seconds
 
 CONFIG = {
     "token_url": "https://authz.example.com/token",
@@ -72,7 +72,7 @@ def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
     grant = {"grant_type": "refresh_token", "refresh_token": "seed"}
     assert [(one["auth"], one["data"]) for one in endpoint.sent] == [
         (("id", "secret"), grant),
-        (None, {**grant, "client_id": "id"}),
+        (no_credentials, {**grant, "client_id": "id"}),
     ]
 
 

@@ -19,6 +19,10 @@ MISSING = (
     "Credentials are missing: set client_id and refresh_token (or, for a quick try, "
     "access_token)"
 )
+SAFE = (
+    "must be an https URL (http is for loopback only), without user name, password or "
+    "query in it: credentials have settings of their own"
+)
 GOOD = {"client_id": "id", "refresh_token": "token"}
 
 
@@ -48,11 +52,11 @@ def problems(**config: Any) -> str:
         ({"campaign_ids": [""]}, "Setting campaign_ids.0 must not be empty"),
         (
             {"api_url": "http://example.com/v3"},
-            "Setting api_url must be an https URL (http is for loopback only)",
+            f"Setting api_url {SAFE}",
         ),
         (
             {"token_url": "ftp://example.com"},
-            "Setting token_url must be an https URL (http is for loopback only)",
+            f"Setting token_url {SAFE}",
         ),
         (
             {"start_date": "yesterday"},
