@@ -60,7 +60,7 @@ def check_writable(path: Path) -> None:
     except OSError as error:
         reason = error.strerror
     if reason:
-        message = f"{path} cannot be written ({reason}): choose another by --write-env"
+        message = f"{path} cannot be written ({reason}): choose another file"
         raise InputError(message)
 
 

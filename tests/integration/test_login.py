@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_written_is_found_before_the_sign_in(
     """While nothing is lost."""
     result = login(sandbox, tmp_path, f"--write-env={tmp_path}/missing/.env")
     assert result.exit_code == 1
-    assert "cannot be written: choose another file" in result.stderr
+    assert "cannot be written (No such file or directory): choose" in result.stderr
     assert not sandbox.tokens.sign_ins.issued
 
 
