@@ -292,6 +292,19 @@ def test_a_file_that_cannot_be_written_is_found_before_the_sign_in(
     assert not sandbox.tokens.sign_ins.issued
 
 
+def test_a_file_where_others_may_write_is_refused_before_the_sign_in(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """They could put another one in its place."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    result = login(sandbox, tmp_path, f"--write-env={folder}/.env")
+    assert result.exit_code == 1
+    assert "other users may write to its folder: chmod go-w" in result.stderr
+    assert not sandbox.tokens.sign_ins.issued
+
+
 def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
     """Alone on stdout; with a file, without the token."""
     told = json.loads(login(sandbox, tmp_path, "--json").stdout)
