@@ -9,10 +9,10 @@
 FROM python:3.13-slim-trixie AS build
 
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY pyproject.toml README.md LICENSE requirements/image.txt ./
 COPY tap_cc_clicks ./tap_cc_clicks
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --constraint constraints.txt .
+    && /venv/bin/pip install --no-cache-dir --constraint image.txt .
 
 FROM python:3.13-slim-trixie
 

@@ -64,20 +64,24 @@ picture: $(VENV)/dev/.done ## Record cc-clicks login for the README
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
 	$(BIN)/python tools/write_catalogs.py
 
-constraints: $(VENV)/meltano/.done ## Pin anew what the development environment installs
-	$(VENV)/meltano/bin/uv pip compile pyproject.toml --group dev --extra cli \
-		--extra sandbox --universal --python-version 3.10 --no-annotate --no-header \
-		--upgrade --quiet --output-file constraints.txt
+# A user's install, as in the image, and the development environment.
+PINNED := $(VENV)/meltano/bin/uv pip compile pyproject.toml --universal \
+	--python-version 3.10 --no-annotate --no-header --upgrade --quiet
+constraints: $(VENV)/meltano/.done ## Pin anew what image and development install
+	$(PINNED) --output-file requirements/image.txt
+	$(PINNED) --group dev --extra cli --extra sandbox --output-file constraints.txt
 
 clean: ## Remove environments, caches and the demo's data
 	rm -rf $(VENV) .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis demo/data
 
-$(VENV)/dev/.done: pyproject.toml constraints.txt
+$(VENV)/dev/.done: pyproject.toml constraints.txt requirements/vendor-client.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)/dev
 	$(BIN)/python $(PIP) 'pip>=25.1'
 	$(BIN)/python $(PIP) -c constraints.txt --group dev -e '.[cli,sandbox]'
+	# By itself: it asks for an urllib3 with known vulnerabilities, and needs none.
+	$(BIN)/python $(PIP) --no-deps -r requirements/vendor-client.txt
 	touch $@
 
 $(VENV)/%/.done: requirements/%.txt

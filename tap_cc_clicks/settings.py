@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import msgspec
-from dotenv import find_dotenv, load_dotenv
 from jsonschema import ValidationError
 from singer_sdk import typing as th
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
+from tap_cc_clicks import dotenv
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.urls import is_safe
@@ -26,7 +25,8 @@ from tap_cc_clicks.api.urls import is_safe
 URLS = ("api_url", "token_url")
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")
 # Kinds of settings that an environment variable holds as JSON.
-IN_JSON = frozenset({"integer", "number", "object"})
+IN_JSON = frozenset({"integer", "number", "object", "array"})
+TRUE = frozenset({"true", "1", "yes", "on"})
 
 
 def _setting(
@@ -218,25 +218,36 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
     An empty variable sets nothing.
 
-    The SDK's own reading of numbers and objects ends in a traceback where there is
-    none, and leaves fractions as text. Here what cannot be read stays text, to be
-    refused like any other wrong setting.
+    The SDK's own reading looks for .env in other folders too and puts all of it into
+    the environment, and ends in a traceback where a number is none. Here what cannot be
+    read stays text, to be refused like any other wrong setting.
 
     Args:
         schema: The JSON schema of the settings.
         prefix: What the variables' names begin with.
     """
-    types = {name: rule["type"] for name, rule in schema["properties"].items()}
-    in_json = {name for name, kinds in types.items() if IN_JSON.intersection(kinds)}
-    as_text = {name: {"type": ["string"]} for name in in_json}
-    told = {"properties": {**schema["properties"], **as_text}}
-    # The SDK would look for .env beside its own files, and let it win.
-    load_dotenv(find_dotenv(usecwd=True))
-    found = parse_environment_config(told, prefix, os.devnull)
-    for name in in_json & found.keys():
+    variables = {**dotenv.variables(prefix), **os.environ}
+    texts = {
+        name: variables.get(f"{prefix}{name.upper()}") for name in schema["properties"]
+    }
+    return {
+        name: _value(text, schema["properties"][name]["type"])
+        for name, text in texts.items()
+        if text
+    }
+
+
+def _value(text: str, kinds: Collection[str]) -> Any:
+    """Return what a variable holds, by the types that its setting may have."""
+    if "boolean" in kinds:
+        return text.lower() in TRUE
+    value: Any = text
+    if not IN_JSON.isdisjoint(kinds):
         with suppress(msgspec.DecodeError):
-            found[name] = msgspec.json.decode(found[name])
-    return {name: value for name, value in found.items() if value not in ("", [""])}
+            value = msgspec.json.decode(text)
+    if "array" in kinds and not isinstance(value, list):
+        return text.split(",")
+    return value
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -291,8 +302,14 @@ def _credential_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in URLS:
-        if config.get(name) and not is_safe(str(config[name])):
-            yield f"Setting {name} must be an https URL (http is for loopback only)"
+        url = str(config.get(name) or "")
+        # What is said of an endpoint names its URL, so no secret may be part of it.
+        if url and (not is_safe(url) or "?" in url or "#" in url):
+            yield (
+                f"Setting {name} must be an https URL (http is for loopback only), "
+                "without user name, password or query in it: credentials have settings "
+                "of their own"
+            )
     for name in CREDENTIALS:
         if config.get(name) and not is_token(config[name]):
             yield (

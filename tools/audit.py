@@ -1,4 +1,4 @@
-"""Look for known vulnerabilities in what an install of the tap brings today.
+"""Look for known vulnerabilities in what an install of the tap and the image bring.
 
 Run by ``make audit``. Fails on a known vulnerability; where the advisory service cannot
 be asked, it says so and passes.
@@ -10,18 +10,35 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[1]
 
 
+PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--progress-spinner=off")
+# Not this environment: a tool for the tests may hold back what users get.
+SUBJECTS = {
+    "an install of today": ("--skip-editable", str(ROOT)),
+    "the image": (
+        *("--no-deps", "--disable-pip"),
+        *("--requirement", str(ROOT / "requirements" / "image.txt")),
+    ),
+}
+
+
 def main() -> None:
     """Audit, and say what could and what could not be audited."""
-    # The project's own requirements, resolved anew, and not this environment: a tool
-    # for the tests may hold back what users get.
-    command = [sys.executable, "-m", "pip_audit", "--progress-spinner=off"]
+    flawed = [subject for subject, source in SUBJECTS.items() if audit(subject, source)]
+    sys.exit(bool(flawed))
+
+
+def audit(subject: str, source: Sequence[str]) -> bool:
+    """Audit one set of packages, and tell whether one has a known vulnerability."""
     result = subprocess.run(  # noqa: S603 - our own command
-        [*command, "--skip-editable", "--format=json", str(ROOT)],
+        [*PIP_AUDIT, "--format=json", *source],
         capture_output=True,
         text=True,
         check=False,
@@ -30,34 +47,36 @@ def main() -> None:
         dependencies = json.loads(result.stdout)["dependencies"]
     except (ValueError, KeyError):
         reason = (result.stderr.strip() or "no answer").splitlines()[-1]
-        sys.stdout.write(f"audit: nothing could be audited ({reason})\n")
-        return
-    sys.stdout.write(told(dependencies))
-    sys.exit(any(dependency.get("vulns") for dependency in dependencies))
+        sys.stdout.write(f"audit of {subject}: nothing could be audited ({reason})\n")
+        return False
+    sys.stdout.write(told(subject, dependencies))
+    return any(dependency.get("vulns") for dependency in dependencies)
 
 
-def told(dependencies: list[dict[str, Any]]) -> str:
+def told(subject: str, dependencies: list[dict[str, Any]]) -> str:
     """Return what there is to say.
 
     Args:
+        subject: What was audited.
         dependencies: What pip-audit reports of each package.
     """
     skipped = [one for one in dependencies if "skip_reason" in one]
     vulnerable = [one for one in dependencies if one.get("vulns")]
     audited = f"{len(dependencies) - len(skipped)} of {len(dependencies)} packages"
-    lines = [f"audit: {audited} audited, {len(vulnerable)} with known vulnerabilities"]
+    flaws = f"{len(vulnerable)} with known vulnerabilities"
+    lines = [f"audit of {subject}: {audited} audited, {flaws}"]
     lines += [_vulnerable(one) for one in vulnerable]
     if skipped:
         lines.append(
-            f"audit: NOT audited, as the advisory service did not answer for them: "
-            f"{', '.join(one['name'] for one in skipped)}"
+            f"audit of {subject}: NOT audited, as the advisory service did not answer "
+            f"for them: {', '.join(one['name'] for one in skipped)}"
         )
     return "\n".join(lines) + "\n"
 
 
 def _vulnerable(dependency: dict[str, Any]) -> str:
     found = ", ".join(
-        f"{one['id']} (mended in {' or '.join(one['fix_versions']) or 'no version'})"
+        f"{one['id']} (fixed in {' or '.join(one['fix_versions']) or 'no version'})"
         for one in dependency["vulns"]
     )
     return f"audit: {dependency['name']} {dependency['version']}: {found}"

@@ -150,12 +150,15 @@ class ConstantContactAuthenticator:
 
     def _answer(self) -> dict[str, Any]:
         try:
-            return token_answer(self._request_token())
+            answer = token_answer(self._request_token())
         except SpentTokenError as error:
             if not self._store.cut_off:
                 raise
+            self._store.cut_off = False
             message = f"{error}. {CUT_OFF}"
             raise SpentTokenError(message) from None
+        self._store.cut_off = False
+        return answer
 
     def _adopt(self, tokens: Tokens) -> None:
         self.access_token = tokens.access_token

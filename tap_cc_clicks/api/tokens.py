@@ -18,6 +18,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
+from tap_cc_clicks.api import files
 from tap_cc_clicks.api.errors import InputError
 
 VERSION = 1
@@ -25,8 +26,11 @@ VERSION = 1
 LOCK_SECONDS = 120
 # Taken from the disk before the refresh: a full disk shows while nothing is lost.
 RESERVED_BYTES = 16_384
-OWNER_ONLY = 0o600
 DIGEST_DIGITS = 16
+
+
+class UnsafeStoreError(InputError):
+    """Other users could read or replace the store; the message says what to do."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -61,7 +65,8 @@ class TokenStore:
             it is refused only once the file is there: the token is known to rotate.
 
     Attributes:
-        cut_off: Whether the last refresh was begun by a run that was killed in it.
+        cut_off: Whether a refresh was begun by a run that was killed in it, and none
+            was answered since. Its mark, the reserved file, stays until then.
     """
 
     def __init__(self, path: Path, seed: str, *, required: bool) -> None:
@@ -88,22 +93,23 @@ class TokenStore:
         """Keep other runs from refreshing meanwhile, and make sure of the disk.
 
         Raises:
+            UnsafeStoreError: Others may write there.
             InputError: Another run takes too long, or the store cannot be written.
         """
         with ExitStack() as stack:
             try:
-                self._make_folder()
-                lock = FileLock(f"{self.path}.lock", LOCK_SECONDS, mode=OWNER_ONLY)
-                stack.enter_context(lock)
+                stack.enter_context(self._lock())
+                self.cut_off = os.path.lexists(self._reserved)
                 stack.callback(self._release)
-                self.cut_off = self._reserved.is_file()
-                self._write(b" " * RESERVED_BYTES)
+                files.write(self._reserved, b" " * RESERVED_BYTES)
             except Timeout:
                 message = (
                     f"The token store {self.path} is locked by another run since "
                     f"{LOCK_SECONDS} seconds: run again when that one has ended"
                 )
                 raise InputError(message) from None
+            except files.UnsafeError as error:
+                raise UnsafeStoreError(self._unwritable(error)) from None
             except OSError as error:
                 if self._required or self.path.exists():
                     raise InputError(self._unwritable(error)) from None
@@ -116,12 +122,12 @@ class TokenStore:
             InputError: The file cannot be read.
         """
         try:
-            file = msgspec.json.decode(self.path.read_bytes(), type=_File)
+            file = msgspec.json.decode(files.read(self.path), type=_File)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, msgspec.DecodeError) as error:
             message = (
-                f"The token store {self.path} cannot be read ({type(error).__name__}): "
+                f"The token store {self.path} cannot be read ({_reason(error)}): "
                 "repair it, or delete it to start again from refresh_token"
             )
             raise InputError(message) from None
@@ -135,9 +141,8 @@ class TokenStore:
         """
         file = _File(**msgspec.structs.asdict(tokens), seed=self._seed)
         try:
-            self._write(msgspec.json.encode(file))
-            self._reserved.replace(self.path)
-            self._sync_folder()
+            files.write(self._reserved, msgspec.json.encode(file))
+            files.move(self._reserved, self.path)
         except OSError as error:
             message = (
                 f"{self._unwritable(error)}. The refresh token rotates and its "
@@ -145,34 +150,26 @@ class TokenStore:
             )
             raise InputError(message) from None
 
-    def _make_folder(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _write(self, content: bytes) -> None:
-        """Write over what was reserved, so that no new room is needed."""
-        flags = os.O_WRONLY | os.O_CREAT
-        with os.fdopen(os.open(self._reserved, flags, OWNER_ONLY), "wb") as file:
-            file.write(content)
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
+    def _lock(self) -> FileLock:
+        """Return the lock, not yet held."""
+        files.make_folder(self.path.parent)
+        files.check_folder(self.path.parent)
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        # Where it cannot be made, the lock itself would wait as for another run.
+        files.touch(lock)
+        return FileLock(lock, LOCK_SECONDS, mode=files.OWNER_ONLY)
 
     def _release(self) -> None:
-        with suppress(OSError):
-            self._reserved.unlink()
-
-    def _sync_folder(self) -> None:
-        """Make the new name outlast a power cut, where the system lets us."""
-        with suppress(OSError):
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        if not self.cut_off:
+            with suppress(OSError):
+                self._reserved.unlink()
 
     def _unwritable(self, error: OSError) -> str:
-        reason = error.strerror or type(error).__name__
         return (
-            f"The token store {self.path} cannot be written ({reason}): set "
+            f"The token store {self.path} cannot be written ({_reason(error)}): set "
             "token_store to a file that can be, and that stays between runs"
         )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import stat
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -33,7 +31,7 @@ from tap_cc_clicks.client import ConstantContactStream
 from tap_cc_clicks.network import unanswered
 from tap_cc_clicks.parsing import decode
 from tap_cc_clicks.streams import CampaignActivities, Campaigns, EmailClicks
-from tap_cc_clicks.tokens import TokenStore
+from tap_cc_clicks.tokens import TokenStore, UnsafeStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +42,6 @@ OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
 STYLES = {OK: "green", WARN: "yellow", FAILED: "bold red", SKIPPED: "dim"}
 CLOCK_SECONDS = 60
 ONE_HOUR = 3600
-READABLE_BY_OTHERS = 0o077
 REMOVED = "removed"
 
 
@@ -157,14 +154,14 @@ class Examination:
             # Strict, whatever the settings: here it is to be said.
             with TokenStore(store.path, "", required=True).locked():
                 store.load()
+        except UnsafeStoreError:
+            raise
         except SingerSDKError as error:
             if needed:
                 raise
             return WARN, f"{error}. Long-lived refresh tokens need none"
-        mode = stat.S_IMODE(store.path.stat().st_mode) if store.path.exists() else 0
-        if mode & READABLE_BY_OTHERS and sys.platform != "win32":
-            return FAILED, f"{store.path} is open to others: chmod 600 {store.path}"
-        return OK, f"{store.path} can be written" + ("" if mode else "; empty so far")
+        empty = "" if store.path.exists() else "; empty so far"
+        return OK, f"{store.path} can be written{empty}"
 
     def _token(self) -> tuple[str, str]:
         authenticator = self._run.authenticator

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 from typing import TYPE_CHECKING
 
-from dotenv import set_key
+from dotenv.parser import parse_stream
 
+from tap_cc_clicks.api import files
 from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.tokens import OWNER_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +34,10 @@ def write_env(path: Path, settings: Mapping[str, object]) -> None:
         InputError: The file cannot be written.
     """
     try:
-        path.touch(OWNER_ONLY)
-        path.chmod(OWNER_ONLY)
-        for name, value in settings.items():
-            key = f"{PREFIX}{name.upper()}"
-            set_key(path, key, str(value), follow_symlinks=True)
+        target = _target(path)
+        lines = files.read(target, files.WRITABLE_BY_OTHERS) if target.exists() else b""
+        named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+        files.replace(target, _changed(lines.decode(), named).encode())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         message = f"{path} cannot be written: {reason}"
@@ -50,8 +50,42 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: It cannot.
     """
-    folder = path.resolve().parent
-    target = path if path.exists() else folder
-    if not os.access(folder, os.W_OK) or not os.access(target, os.W_OK):
-        message = f"{path} cannot be written: choose another file by --write-env"
+    try:
+        target = _target(path)
+        if target.exists():
+            files.read(target, files.WRITABLE_BY_OTHERS)
+        reason = (
+            None if os.access(target.parent, os.W_OK) else "its folder is read-only"
+        )
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        message = f"{path} cannot be written ({reason}): choose another file"
         raise InputError(message)
+
+
+def _target(path: Path) -> Path:
+    """Return the file that is meant: the end of the user's own symbolic link.
+
+    Raises:
+        OSError: The link is another user's, or others may write to the folder.
+    """
+    target = files.followed(path)
+    files.check_folder(target.parent)
+    return target
+
+
+def _changed(text: str, settings: Mapping[str, object]) -> str:
+    """Return the text of a .env file with settings put in place of those it has."""
+    lines = {name: f"{name}={_quoted(value)}\n" for name, value in settings.items()}
+    there = list(parse_stream(io.StringIO(text)))
+    kept = [lines.get(one.key or "", one.original.string) for one in there]
+    if kept and not kept[-1].endswith("\n"):
+        kept.append("\n")
+    known = {one.key for one in there}
+    return "".join([*kept, *(lines[name] for name in lines if name not in known)])
+
+
+def _quoted(value: object) -> str:
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_cc_clicks.api import files
 from tap_cc_clicks.inputs import InputError, read_json_file
 from tap_cc_clicks.state import load
 from tap_cc_clicks.streams import STREAMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # By these names `meltano state get`, its back-ends and its database wrap a state.
 WRAPPERS = ("completed_state", "completed", "singer_state")
@@ -80,23 +80,8 @@ def write_file(path: Path, content: bytes) -> None:
         InputError: It cannot be written.
     """
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                _fill(file, content, mode)
-                Path(file.name).replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(file.name).unlink()
-                raise
+        there = path.stat().st_mode & 0o777 if path.exists() else files.OWNER_ONLY
+        files.replace(path, content, there)
     except OSError as error:
         message = f"The state file {path} cannot be written: {error.strerror}"
         raise InputError(message) from None
-
-
-def _fill(file: IO[bytes], content: bytes, mode: int | None) -> None:
-    if mode is not None:
-        Path(file.name).chmod(mode)
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())

@@ -257,18 +257,55 @@ def test_an_email_without_clicks_or_reports_is_no_failure(tmp_path: Path) -> Non
 def test_a_store_that_others_can_read_is_a_failure(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """With the command that mends it."""
+    """With the command that helps."""
     path = tmp_path / "tokens.json"
     store = TokenStore.from_config({**sandbox.config, "token_store": str(path)})
     with store.locked():
         store.save(Tokens("sandbox-refresh-0", "ended", 0))
     path.chmod(0o644)
     result = check(sandbox, tmp_path, "--json", token_store=str(path))
-    assert lines(result)["token store"] == (
-        "failed",
-        f"{path} is open to others: chmod 600 {path}",
-    )
+    status, text = lines(result)["token store"]
+    assert status == "failed"
+    assert f"other users may use it: chmod 600 {path}" in text
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["token_store", "default"])
+def test_a_folder_that_others_may_write_to_is_a_failure(
+    sandbox: Sandbox, tmp_path: Path, state_home: Path, *, named: bool
+) -> None:
+    """They could replace the tokens; long-lived ones are refused there as well."""
+    state_home.mkdir()
+    state_home.chmod(0o777)
+    config = {"token_store": str(state_home / "tokens.json")} if named else {}
+    result = check(sandbox, tmp_path, "--json", **config)
+    status, text = lines(result)["token store"]
+    assert status == "failed"
+    assert f"other users may write to its folder: chmod go-w {state_home}" in text
+    assert not sandbox.tokens.renewals
+
+
+def test_a_refresh_that_was_cut_off_explains_a_spent_token(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The look at the store took its mark away before the token was tried."""
+    path = tmp_path / "tokens.json"
+    mark = tmp_path / "tokens.json.new"
+    mark.touch(0o600)
+    config = {"token_store": str(path), "refresh_token": "spent"}
+    text = lines(check(sandbox, tmp_path, "--json", **config))["token"][1]
+    assert "An earlier run was ended while it waited for the answer" in text
+
+
+@pytest.mark.parametrize("name", ["api_url", "token_url"])
+def test_a_password_in_a_url_is_not_shown(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """It is refused before anything is asked."""
+    result = check(sandbox, tmp_path, **{name: "http://me:hush@127.0.0.1:1/v3"})
+    assert result.exit_code == 1
+    assert f"Setting {name} must be an https URL" in result.stderr
+    assert "hush" not in result.output
 
 
 def test_a_store_that_cannot_be_used_is_explained(

@@ -338,7 +338,20 @@ def test_a_file_that_cannot_be_written_is_found_before_the_sign_in(
     """While nothing is lost."""
     result = login(sandbox, tmp_path, f"--write-env={tmp_path}/missing/.env")
     assert result.exit_code == 1
-    assert "cannot be written: choose another file" in result.stderr
+    assert "cannot be written (No such file or directory): choose" in result.stderr
+    assert not sandbox.tokens.sign_ins.issued
+
+
+def test_a_file_where_others_may_write_is_refused_before_the_sign_in(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """They could put another one in its place."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    result = login(sandbox, tmp_path, f"--write-env={folder}/.env")
+    assert result.exit_code == 1
+    assert "other users may write to its folder: chmod go-w" in result.stderr
     assert not sandbox.tokens.sign_ins.issued
 
 

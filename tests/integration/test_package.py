@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -13,11 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from demo.stack import ROOT, tool
 from tools import sync_settings
+from tools.audit import SUBJECTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from email.message import Message
 
 # What the tests read and run, besides the package.
@@ -25,6 +31,9 @@ TESTED = (
     *("catalog", "demo", "examples", "hub", "requirements", "tests", "tools"),
     "transform",
 )
+IMAGE = ROOT / "requirements" / "image.txt"
+# In older ones, what a hostile server sends fills the memory.
+LEAST_URLLIB3 = Version("2.6.3")
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
 
 
@@ -72,8 +81,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = tool("meltano", "uv")
     run(uv, "venv", "--allow-existing", "--python", sys.executable, commands.parent)
     install = (uv, "pip", "install", "--python", commands / "python")
-    pins = ROOT / "constraints.txt"
-    installing = run(*install, "--constraint", pins, wheel)
+    installing = run(*install, "--constraint", IMAGE, wheel)
     assert installing.returncode == 0, installing.stderr
     return commands
 
@@ -118,6 +126,81 @@ def test_the_source_distribution_can_be_tested(sdist: Path) -> None:
     for folder in TESTED:
         assert files(folder) <= names, folder
     assert {"Makefile", "constraints.txt", "meltano.yml", ".env.example"} < names
+
+
+def test_a_source_distribution_holds_nothing_that_lies_about(tmp_path: Path) -> None:
+    """Only what is named is packed: not the credentials of a working folder."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NEVER))
+    stray = {
+        "config.json",
+        "tokens.json",
+        "tokens.json.lock",
+        ".env.prod",
+        "state.json",
+    }
+    for folder in ("", "tap_cc_clicks", "transform", "examples", "docs", "tests"):
+        for name in stray:
+            (source / folder / name).write_text("secret")
+    into = tmp_path / "built"
+    into.mkdir()
+    with tarfile.open(build("sdist", source, into)) as archive:
+        names = {Path(one.name).name for one in archive.getmembers()}
+    assert not names & stray
+    assert "tap.py" in names
+
+
+def test_the_image_installs_what_is_audited() -> None:
+    """Pins of its own: those of the development environment are for its tools."""
+    name = IMAGE.relative_to(ROOT).as_posix()
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    assert f" {name} ./" in dockerfile
+    assert f"--constraint {IMAGE.name} ." in dockerfile
+    assert f"!{name}\n" in (ROOT / ".dockerignore").read_text("utf-8")
+    assert str(IMAGE) in SUBJECTS["the image"]
+
+
+def test_the_image_pins_every_package_of_an_install() -> None:
+    """And none that is known to be vulnerable is allowed by the tap's own bounds."""
+    pinned = pins()
+    brought = installs("tap-cc-clicks")
+    assert {"requests", "singer-sdk", "urllib3"} <= brought <= pinned.keys()
+    assert pinned["urllib3"] >= LEAST_URLLIB3
+    (bound,) = [one for one in requirements("tap-cc-clicks") if one.name == "urllib3"]
+    assert not bound.specifier.contains("2.6.2")
+
+
+def pins() -> dict[str, Version]:
+    """Return the versions that the image installs, as far as they fit this Python."""
+    lines = map(Requirement, IMAGE.read_text("utf-8").splitlines())
+    fitting = [one for one in lines if not one.marker or one.marker.evaluate()]
+    return {
+        canonicalize_name(one.name): Version(str(one.specifier).removeprefix("=="))
+        for one in fitting
+    }
+
+
+def requirements(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
+    """Return what an installed package needs here."""
+    return [
+        one
+        for one in map(Requirement, importlib.metadata.requires(package) or ())
+        if not one.marker
+        or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+    ]
+
+
+def installs(package: str) -> set[str]:
+    """Return the names of all that a package brings."""
+    waiting = requirements(package)
+    found: set[str] = set()
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        if name not in found or one.extras:
+            found.add(name)
+            waiting += requirements(name, one.extras)
+    return found
 
 
 def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None:

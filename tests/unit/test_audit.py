@@ -9,14 +9,18 @@ def test_what_was_not_audited_is_said_as_plainly_as_what_is_wrong() -> None:
     """An advisory service that does not answer must not look like a clean bill."""
     flaw = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
     text = told(
+        "the image",
         [
             {"name": "good", "version": "1.0", "vulns": []},
             {"name": "bad", "version": "1.0", "vulns": [flaw]},
             {"name": "unknown", "skip_reason": "Dependency not found"},
-        ]
+        ],
     )
-    assert "2 of 3 packages audited, 1 with known vulnerabilities" in text
-    assert "bad 1.0: PYSEC-2026-1 (mended in 1.1)" in text
+    assert (
+        "audit of the image: 2 of 3 packages audited, 1 with known vulnerabilities"
+        in text
+    )
+    assert "bad 1.0: PYSEC-2026-1 (fixed in 1.1)" in text
     assert (
         "NOT audited, as the advisory service did not answer for them: unknown" in text
     )

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+import threading
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
+from typing_extensions import override
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.api.auth import ConstantContactAuthenticator, seconds
+from tap_cc_clicks.api.auth import Client, ConstantContactAuthenticator, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+    from pathlib import Path
 
 CONFIG = {
     "token_url": "https://authz.example.com/token",
@@ -72,8 +81,62 @@ def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
     grant = {"grant_type": "refresh_token", "refresh_token": "seed"}
     assert [(one["auth"], one["data"]) for one in endpoint.sent] == [
         (("id", "secret"), grant),
-        (None, {**grant, "client_id": "id"}),
+        (no_credentials, {**grant, "client_id": "id"}),
     ]
+
+
+class TokenServer(BaseHTTPRequestHandler):
+    """Answers with a token and a cookie, and notes the headers it was sent."""
+
+    seen: ClassVar[list[Message]] = []
+
+    def do_POST(self) -> None:
+        """Answer."""
+        self.seen.append(self.headers)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"access_token": "one"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", "session=tracked; Path=/")
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def token_url() -> Iterator[str]:
+    """Serve the token endpoint of a test."""
+    TokenServer.seen.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/token"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("secret", [None, "secret"])
+def test_no_credentials_but_our_own_are_sent_for_a_token(
+    token_url: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a password of the user's netrc, nor a cookie of an earlier answer."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password of-another-service\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    client = Client("id", secret)
+    for _ in range(2):
+        assert client.post(token_url, {"grant_type": "refresh_token"}).ok
+    ours = secret and "Basic " + b64encode(b"id:secret").decode()
+    assert [one["Authorization"] for one in TokenServer.seen] == [ours, ours]
+    assert [one["Cookie"] for one in TokenServer.seen] == [None, None]
 
 
 def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> None:

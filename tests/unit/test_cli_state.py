@@ -236,6 +236,18 @@ def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> N
     )
 
 
+def test_no_link_is_written_through(tmp_path: Path) -> None:
+    """Nor is it replaced: what it leads to may not be meant."""
+    file, target, link = (tmp_path / name for name in ("state.json", "target", "link"))
+    file.write_text(json.dumps(state()), "utf-8")
+    target.write_text("precious")
+    link.symlink_to(target)
+    result = cc("reset", str(file), "--links", "--output", str(link))
+    assert result.exit_code == 1
+    assert "cannot be written: it is a symbolic link" in result.stderr
+    assert target.read_text() == "precious"
+
+
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     """And no half of it is left behind."""
     arguments = ["reset", "-", "--links", "--output"]

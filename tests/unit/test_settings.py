@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
@@ -18,6 +16,10 @@ if TYPE_CHECKING:
 MISSING = (
     "Credentials are missing: set client_id and refresh_token (or, for a quick try, "
     "access_token)"
+)
+SAFE = (
+    "must be an https URL (http is for loopback only), without user name, password or "
+    "query in it: credentials have settings of their own"
 )
 GOOD = {"client_id": "id", "refresh_token": "token"}
 
@@ -48,11 +50,11 @@ def problems(**config: Any) -> str:
         ({"campaign_ids": [""]}, "Setting campaign_ids.0 must not be empty"),
         (
             {"api_url": "http://example.com/v3"},
-            "Setting api_url must be an https URL (http is for loopback only)",
+            f"Setting api_url {SAFE}",
         ),
         (
             {"token_url": "ftp://example.com"},
-            "Setting token_url must be an https URL (http is for loopback only)",
+            f"Setting token_url {SAFE}",
         ),
         (
             {"start_date": "yesterday"},
@@ -95,6 +97,35 @@ def test_no_sentence_repeats_a_value(name: str) -> None:
 def test_loopback_needs_no_https(api_url: str) -> None:
     """The simulator has no certificate."""
     TapCCClicks(config={**GOOD, "api_url": api_url})
+
+
+@pytest.mark.parametrize("name", ["api_url", "token_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:hush@example.com/v3",
+        "https://hush@example.com/v3",
+        "http://user:hush@127.0.0.1/v3",
+        "https://example.com/v3?key=hush",
+        "https://example.com/v3#hush",
+        "http://hush.example.com\\@127.0.0.1/v3",
+        "http://127.0.0.1\\@hush.example.com/v3",
+    ],
+)
+def test_a_url_holds_no_secret(name: str, url: str) -> None:
+    """It is named where an endpoint does not answer; nor is it read in two ways."""
+    assert problems(**{name: url}) == f"Setting {name} {SAFE}"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a,b", ["a", "b"]), ('["a"]', ["a"]), ("1", ["1"])]
+)
+def test_a_list_may_be_written_with_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, value: list[str]
+) -> None:
+    """Or as JSON."""
+    monkeypatch.setenv("TAP_CC_CLICKS_CAMPAIGN_IDS", text)
+    assert TapCCClicks._env_var_config["campaign_ids"] == value
 
 
 def test_settings_have_their_defaults_filled_in() -> None:
@@ -166,6 +197,5 @@ def test_a_folders_env_file_is_read_and_the_environment_wins(
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TAP_CC_CLICKS_CONCURRENCY", "6")
-    with mock.patch.dict(os.environ):
-        found = TapCCClicks._env_var_config
+    found = TapCCClicks._env_var_config
     assert (found["page_size"], found["concurrency"]) == (5, 6)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import FatalAPIError
 
+from tap_cc_clicks.api import files
 from tap_cc_clicks.api import tokens as tokens_module
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.errors import InputError
@@ -103,6 +104,141 @@ def test_nothing_is_asked_when_the_store_cannot_be_written(
     with pytest.raises(InputError, match="set token_store to a file that can be"):
         authorized(ConstantContactAuthenticator(config))
     assert not endpoint.sent
+
+
+def precious(path: Path) -> Path:
+    """Return a file of the user's that nobody is to overwrite."""
+    path.write_text("precious")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("name", ["tokens.json", "tokens.json.new", "tokens.json.lock"])
+def test_a_link_in_the_place_of_the_store_is_refused(
+    endpoint: Endpoint, tmp_path: Path, name: str
+) -> None:
+    """Another user may have made it, and it may lead to any file."""
+    folder, target = tmp_path / "store", precious(tmp_path / "target")
+    folder.mkdir()
+    (folder / name).symlink_to(target)
+    config = {**CONFIG, "token_store": str(folder / "tokens.json")}
+    with pytest.raises(InputError, match="symbolic link"):
+        authorized(ConstantContactAuthenticator(config))
+    assert target.read_text() == "precious"
+    assert (folder / name).is_symlink()
+    assert not endpoint.sent
+
+
+@pytest.mark.parametrize("name", ["tokens.json", "tokens.json.new", "tokens.json.lock"])
+def test_a_store_that_another_user_prepared_is_refused(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """That user could read the tokens, or would choose them."""
+    prepared = precious(tmp_path / name)
+    monkeypatch.setattr(
+        "tap_cc_clicks.api.files._check", foreign(prepared, files._check)
+    )
+    config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
+    with pytest.raises(InputError, match="it belongs to another user"):
+        authorized(ConstantContactAuthenticator(config))
+    assert prepared.read_text() == "precious"
+    assert not endpoint.sent
+
+
+def foreign(prepared: Path, check: Any) -> Any:
+    """Return a check to which one file belongs to another user."""
+
+    def checked(path: Path, found: os.stat_result, forbidden: int) -> None:
+        owner = os.geteuid() + 1 if path == prepared else found.st_uid
+        as_seen = (*found[: stat.ST_UID], owner, *found[stat.ST_UID + 1 :])
+        check(path, os.stat_result(as_seen), forbidden)
+
+    return checked
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["token_store", "default"])
+def test_a_folder_that_others_may_write_to_is_refused(
+    endpoint: Endpoint, state_home: Path, *, named: bool
+) -> None:
+    """Wherever the store is, and before a token is spent that could not be kept."""
+    state_home.mkdir()
+    state_home.chmod(0o777)
+    store = {"token_store": str(state_home / "tokens.json")} if named else {}
+    with pytest.raises(InputError, match="other users may write to its folder: chmod"):
+        authorized(ConstantContactAuthenticator({**CONFIG, **store}))
+    assert not endpoint.sent
+    assert not list(state_home.iterdir())
+
+
+def test_all_folders_made_for_the_store_are_private(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Whatever the umask."""
+    config = {**CONFIG, "token_store": str(tmp_path / "a" / "b" / "tokens.json")}
+    before = os.umask(0)
+    try:
+        authorized(ConstantContactAuthenticator(config))
+    finally:
+        os.umask(before)
+    folders = (tmp_path / "a", tmp_path / "a" / "b")
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folders} == {0o700}
+    assert endpoint.sent
+
+
+@pytest.mark.parametrize("permissions", [0o644, 0o660])
+def test_a_store_that_others_may_use_is_refused(
+    endpoint: Endpoint, tmp_path: Path, permissions: int
+) -> None:
+    """With the command that helps."""
+    path = tmp_path / "tokens.json"
+    config = {**CONFIG, "token_store": str(path)}
+    authorized(ConstantContactAuthenticator(config))
+    path.chmod(permissions)
+    with pytest.raises(InputError, match=f"other users may use it: chmod 600 {path}"):
+        authorized(ConstantContactAuthenticator(config))
+    assert used(endpoint) == ["seed"]
+
+
+def test_a_store_that_cannot_be_locked_is_said_at_once(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock waited two minutes for another run that there was not.
+
+    As below /proc: the folder is there, and no file can be made in it.
+    """
+    path = tmp_path / "tokens.json"
+    monkeypatch.setattr(tokens_module, "LOCK_SECONDS", 0.1)
+    opened = os.open
+
+    def none_made(name: Any, flags: int, *rest: Any) -> int:
+        if flags & os.O_CREAT:
+            raise FileNotFoundError(2, "No such file or directory", name)
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr("os.open", none_made)
+    config = {**CONFIG, "token_store": str(path)}
+    with pytest.raises(InputError, match=r"cannot be written \(No such file"):
+        authorized(ConstantContactAuthenticator(config))
+    assert not endpoint.sent
+
+
+def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Whoever only looks at the store, as ``cc-clicks check``, leaves it there."""
+    path, mark = tmp_path / "tokens.json", tmp_path / "tokens.json.new"
+    config = {**CONFIG, "token_store": str(path)}
+    precious(mark)
+    for _ in range(2):
+        with TokenStore.from_config(config).locked():
+            pass
+    endpoint.status, endpoint.answer = 503, {}
+    with pytest.raises(FatalAPIError, match="out of order for now"):
+        authorized(ConstantContactAuthenticator(config))
+    endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
+    with pytest.raises(FatalAPIError, match="An earlier run was ended while it waited"):
+        authorized(ConstantContactAuthenticator(config))
+    assert not mark.exists()
 
 
 def test_a_disk_without_room_is_found_before_the_refresh(

@@ -1,0 +1,111 @@
+"""The .env file: the working folder's, the user's own, and the tap's variables only."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_cc_clicks import dotenv
+from tap_cc_clicks.api import files
+from tap_cc_clicks.cli.envfile import write_env
+from tap_cc_clicks.tap import TapCCClicks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PREFIX = "TAP_CC_CLICKS_"
+LINE = "TAP_CC_CLICKS_TOKEN_URL=https://example.com/token\n"
+FOUND = {"TAP_CC_CLICKS_TOKEN_URL": "https://example.com/token"}
+
+
+@pytest.fixture
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the working folder's .env file is to be."""
+    folder = tmp_path / "above" / "folder"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    return folder / ".env"
+
+
+def test_no_folder_above_is_looked_into(env: Path) -> None:
+    """Whoever may write there would say where the tokens go."""
+    (env.parents[1] / ".env").write_text(LINE)
+    assert dotenv.variables(PREFIX) == {}
+    assert "token_url" not in TapCCClicks._env_var_config
+
+
+def test_nothing_is_put_into_the_environment(env: Path) -> None:
+    """A proxy in the file would see all that is sent; only the tap's own are read."""
+    env.write_text(f"{LINE}HTTPS_PROXY=http://127.0.0.1:1\nREQUESTS_CA_BUNDLE=/ca\n")
+    before = dict(os.environ)
+    assert dotenv.variables(PREFIX) == FOUND
+    assert TapCCClicks._env_var_config["token_url"] == "https://example.com/token"
+    assert dict(os.environ) == before
+
+
+def writable_by_all(env: Path, _: pytest.MonkeyPatch) -> None:
+    """Let anyone write to it."""
+    env.write_text(LINE)
+    env.chmod(0o666)
+
+
+def of_another_user(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it belong to someone else."""
+    env.write_text(LINE)
+    env.chmod(0o644)
+    monkeypatch.setattr(files, "trusted_owners", lambda: {os.geteuid() + 1})
+
+
+def a_pipe(env: Path, _: pytest.MonkeyPatch) -> None:
+    """Let it be a pipe, which nobody writes to."""
+    os.mkfifo(env, 0o600)
+
+
+def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
+    """Let it be no text."""
+    env.write_bytes(b"\xff\xfe")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (writable_by_all, "other users may use it: chmod 644 .env"),
+        (of_another_user, "it belongs to another user"),
+        (a_pipe, "it is no regular file"),
+        (no_text, "it is not text in UTF-8"),
+    ],
+)
+def test_a_file_that_is_refused_is_a_warning(
+    env: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    made: Callable[[Path, pytest.MonkeyPatch], None],
+    reason: str,
+) -> None:
+    """In one sentence; nothing of it is used."""
+    made(env, monkeypatch)
+    found = TapCCClicks._env_var_config
+    assert "token_url" not in found
+    assert [(one.levelno, one.getMessage()) for one in caplog.records] == [
+        (logging.WARNING, f"The file .env is left out: {reason}")
+    ]
+
+
+def test_a_link_of_ones_own_is_followed(env: Path) -> None:
+    """As people share one file among folders."""
+    (env.parents[1] / "shared.env").write_text(LINE)
+    env.symlink_to("../shared.env")
+    assert dotenv.variables(PREFIX) == FOUND
+
+
+@pytest.mark.parametrize("token", ["plain", "$HOME-${HOME}", "it's", 'a\\b\\\\"c #d'])
+def test_what_a_sign_in_brings_is_read_as_it_was(env: Path, token: str) -> None:
+    """Whatever the service puts into a token."""
+    write_env(env, {"refresh_token": token})
+    assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_REFRESH_TOKEN": token}
