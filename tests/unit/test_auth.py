@@ -190,6 +190,16 @@ def test_a_request_to_another_server_gets_no_token(
     assert not endpoint.sent
 
 
+def test_an_address_that_grew_too_long_is_told(endpoint: Endpoint) -> None:
+    """A next link may be short enough until it is percent-encoded."""
+    url = "https://api.example.com/v3/emails?cursor=" + 3_000 * "語"
+    request = requests.Request("GET", url).prepare()
+    with pytest.raises(FatalAPIError, match="its address is a URL that is too long"):
+        authenticator_of(CONFIG).authorize(request)
+    assert "Authorization" not in request.headers
+    assert not endpoint.sent
+
+
 @pytest.mark.parametrize(
     "url", ["HTTPS://API.example.com/v3", "https://api.example.com:443/v3"]
 )

@@ -1,4 +1,4 @@
-"""Moments and text, as every loader can store them."""
+"""Decoding JSON within bounds, into text that every loader can store."""
 
 from __future__ import annotations
 
@@ -8,36 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cc_clicks.api.decoding import decode
-from tap_cc_clicks.api.moments import earlier, moment, moment_or_none
-
-
-@pytest.mark.parametrize(
-    ("given_text", "expected"),
-    [
-        ("2019-05-16T21:14:00.000Z", "2019-05-16T21:14:00.000Z"),
-        ("2019-05-16T21:14:00Z", "2019-05-16T21:14:00.000Z"),
-        ("2019-05-16T23:14:00+02:00", "2019-05-16T21:14:00.000Z"),
-        ("2019-05-16T21:14:00.123456Z", "2019-05-16T21:14:00.123456Z"),
-        ("2019-05-16T21:14:00", "2019-05-16T21:14:00.000Z"),
-        ("2019-05-16", "2019-05-16T00:00:00.000Z"),
-    ],
-)
-def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
-    """To the millisecond, finer where the API is finer."""
-    assert moment(given_text) == expected
-
-
-@pytest.mark.parametrize("value", [None, "", "soon", 7, "2019-13-01T00:00:00.000Z"])
-def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
-    """For fields that are not needed to tell clicks apart."""
-    assert moment_or_none(value) is None
-
-
-def test_earlier_counts_hours_back_and_has_an_end() -> None:
-    """A lookback of ten thousand years reads all."""
-    assert earlier("2026-01-02T00:00:00.000Z", 36) == "2025-12-31T12:00:00.000Z"
-    assert earlier("2026-01-02T00:00:00.000Z", 1e8).startswith("0001-01-01")
+from tap_cc_clicks.api.decoding import MOST_VALUES, decode
+from tap_cc_clicks.events.declaration import ClicksPage
 
 
 @given(st.text())
@@ -55,3 +27,43 @@ def test_what_is_not_json_is_a_value_error(content: bytes) -> None:
     """However the body is broken."""
     with pytest.raises(ValueError, match=r".*"):
         decode(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * MOST_VALUES,
+        b'{"a":' * MOST_VALUES,
+        # With a lone surrogate, another decoder reads it.
+        b'["\\ud83d",' + b"[" * 90_000,
+        b'["\\ud83d",' + b"[" * 90_000 + b"]" * 90_001,
+    ],
+    ids=["lists", "objects", "the other decoder", "closed"],
+)
+def test_deep_nesting_is_a_value_error(content: bytes) -> None:
+    """Not a RecursionError, which nobody expects."""
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode(content)
+
+
+@pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'"",""', b'{"a":0}'])
+def test_more_values_than_any_answer_are_refused(value: bytes) -> None:
+    """A body of five megabytes could become hundreds in memory."""
+    with pytest.raises(ValueError, match="more values than any answer"):
+        decode(b"[" + b",".join([value] * (MOST_VALUES + 1)) + b"]")
+
+
+def test_as_many_values_as_may_be_are_decoded() -> None:
+    """The bound itself is no error."""
+    content = b"[" + b",".join([b"0"] * MOST_VALUES) + b"]"
+    assert len(decode(content)) == MOST_VALUES
+
+
+@pytest.mark.parametrize("filling", [",", "[{,", '",', "\\\\,"])
+def test_what_stands_in_a_text_is_no_value(filling: str) -> None:
+    """A full page whose links are as long as links can be, and full of commas."""
+    link = filling * (8192 // len(filling))
+    row = {"created_time": "2026-01-31T00:00:00.000Z", "link_url": link}
+    body = json.dumps({"tracking_activities": 500 * [row]}).encode()
+    page = decode(body, ClicksPage)
+    assert [row.link_url for row in page.tracking_activities] == 500 * [link]
