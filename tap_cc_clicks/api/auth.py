@@ -103,15 +103,25 @@ class ConstantContactAuthenticator:
                 could be had, and the message says what to do.
             InputError: A token could not be stored, so that it was not asked for.
         """
-        if origin(str(request.url)) != self._origin:
-            message = "A request would lead to another server than api_url: not sent"
-            raise FatalAPIError(message)
+        self._check(str(request.url))
         with self._lock:
             if self.refresh_token and time.monotonic() >= self._renew_at:
                 self._renew_once()
             token = str(self.access_token)
         request.headers["Authorization"] = f"Bearer {token}"
         return token
+
+    def _check(self, url: str) -> None:
+        """Refuse a URL that does not lead to the API."""
+        try:
+            ours = origin(url) == self._origin
+        except ValueError as error:
+            # Such as a next link that was short before it was percent-encoded.
+            message = f"A request was not sent: its address is {error}"
+            raise FatalAPIError(message) from None
+        if not ours:
+            message = "A request would lead to another server than api_url: not sent"
+            raise FatalAPIError(message)
 
     def _renew_once(self) -> None:
         """Take another run's token, or renew it with one request at most."""

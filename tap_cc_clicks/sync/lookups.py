@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers.types import Record
 
@@ -20,10 +20,13 @@ from tap_cc_clicks.api.wire import (
     activity_row,
 )
 from tap_cc_clicks.events.tally import is_hot
-from tap_cc_clicks.sync.reports import Report
 from tap_cc_clicks.sync.run import Run
 from tap_cc_clicks.sync.state_format import CampaignMemory
 from tap_cc_clicks.sync.summaries import unchanged
+
+if TYPE_CHECKING:
+    # A report is told an activity, which is made here.
+    from tap_cc_clicks.sync.reports import Report
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
+LOGGER = logging.getLogger("tests")
 CONFIG = {
+    "api_url": "https://api.example.com/v3",
     "token_url": "https://authz.example.com/token",
     "client_id": "id",
     "refresh_token": "seed",
@@ -30,17 +34,21 @@ CONFIG = {
 
 
 class Endpoint:
-    """Stands in for ``requests.post``: remembers what was sent, and answers."""
+    """Stands in for the network: remembers what was sent, and answers."""
 
     def __init__(self, **answer: Any) -> None:
         """Answer with an access token unless told otherwise."""
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[requests.PreparedRequest] = []
+        self.options: list[dict[str, Any]] = []
         self.status = 200
         self.answer: Any = {"access_token": "one", "expires_in": 86400, **answer}
 
-    def __call__(self, _: str, **kwargs: Any) -> requests.Response:
+    def __call__(
+        self, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
         """Answer a request."""
-        self.sent.append(kwargs)
+        self.sent.append(request)
+        self.options.append(options)
         if isinstance(self.answer, Exception):
             raise self.answer
         response = requests.Response()
@@ -49,40 +57,51 @@ class Endpoint:
         response.raw = HTTPResponse(body, preload_content=False)
         return response
 
+    @property
+    def forms(self) -> list[dict[str, str]]:
+        """The forms that were sent."""
+        return [dict(parse_qsl(str(request.body))) for request in self.sent]
+
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     """Replace the token endpoint."""
     made = Endpoint()
-    monkeypatch.setattr("tap_cc_clicks.auth.requests.post", made)
+    monkeypatch.setattr("requests.Session.send", made)
     return made
+
+
+def authenticator_of(config: dict[str, Any]) -> ConstantContactAuthenticator:
+    """Return an authenticator with these settings."""
+    return ConstantContactAuthenticator(config, LOGGER)
 
 
 def authorized(authenticator: ConstantContactAuthenticator) -> str:
     """Return the header that a request is given."""
-    request = requests.Request("GET", "https://api.example.com").prepare()
-    authenticator.authenticate_request(request)
+    request = requests.Request("GET", "https://api.example.com/v3/emails").prepare()
+    token = authenticator.authorize(request)
+    assert request.headers["Authorization"] == f"Bearer {token}"
     return request.headers["Authorization"]
 
 
 def test_one_token_serves_all_requests(endpoint: Endpoint) -> None:
     """It is asked for when the first of them wants it."""
-    authenticator = ConstantContactAuthenticator(CONFIG)
+    authenticator = authenticator_of(CONFIG)
     assert [authorized(authenticator) for _ in range(3)] == ["Bearer one"] * 3
     assert len(endpoint.sent) == 1
-    assert endpoint.sent[0]["allow_redirects"] is False
+    assert endpoint.options[0]["allow_redirects"] is False
 
 
 def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
     """By HTTP Basic; a public one only names itself."""
     config = {**CONFIG, "client_secret": "secret"}
-    authorized(ConstantContactAuthenticator(config))
-    authorized(ConstantContactAuthenticator(CONFIG))
+    authorized(authenticator_of(config))
+    authorized(authenticator_of(CONFIG))
     grant = {"grant_type": "refresh_token", "refresh_token": "seed"}
-    assert [(one["auth"], one["data"]) for one in endpoint.sent] == [
-        (("id", "secret"), grant),
-        (no_credentials, {**grant, "client_id": "id"}),
-    ]
+    assert endpoint.forms == [grant, {**grant, "client_id": "id"}]
+    basic = f"Basic {b64encode(b'id:secret').decode()}"
+    proofs = [request.headers.get("Authorization") for request in endpoint.sent]
+    assert proofs == [basic, None]
 
 
 class TokenServer(BaseHTTPRequestHandler):
@@ -141,7 +160,7 @@ def test_no_credentials_but_our_own_are_sent_for_a_token(
 
 def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> None:
     """Two requests with the old token may both be refused before the renewal."""
-    authenticator = ConstantContactAuthenticator(CONFIG)
+    authenticator = authenticator_of(CONFIG)
     authorized(authenticator)
     endpoint.answer["access_token"] = "two"
     assert authenticator.rejected("one")
@@ -154,7 +173,7 @@ def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> 
 
 def test_an_accepted_token_may_be_renewed_again(endpoint: Endpoint) -> None:
     """A run can outlive many tokens."""
-    authenticator = ConstantContactAuthenticator(CONFIG)
+    authenticator = authenticator_of(CONFIG)
     for number in range(3):
         endpoint.answer["access_token"] = str(number)
         assert authorized(authenticator) == f"Bearer {number}"
@@ -164,15 +183,16 @@ def test_an_accepted_token_may_be_renewed_again(endpoint: Endpoint) -> None:
 
 def test_an_access_token_alone_cannot_be_renewed() -> None:
     """It is used as it is."""
-    config = {"token_url": CONFIG["token_url"], "access_token": "given"}
-    authenticator = ConstantContactAuthenticator(config)
+    urls = {name: CONFIG[name] for name in ("api_url", "token_url")}
+    config = {**urls, "access_token": "given"}
+    authenticator = authenticator_of(config)
     assert authorized(authenticator) == "Bearer given"
     assert not authenticator.rejected("given")
 
 
 def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
     """And the old one is kept when none comes back."""
-    authenticator = ConstantContactAuthenticator(CONFIG)
+    authenticator = authenticator_of(CONFIG)
     endpoint.answer["refresh_token"] = "next"
     authorized(authenticator)
     del endpoint.answer["refresh_token"]
@@ -181,7 +201,7 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
         authenticator.accepted()
         authenticator.rejected(authenticator.access_token)
         authorized(authenticator)
-    used = [one["data"]["refresh_token"] for one in endpoint.sent]
+    used = [form["refresh_token"] for form in endpoint.forms]
     assert used == ["seed", "next", "next"]
 
 
@@ -205,10 +225,53 @@ def test_a_refusal_says_what_to_do_and_is_not_repeated(
     """A second POST could burn a token that is good for one use."""
     endpoint.status, endpoint.answer = status, answer
     with pytest.raises(FatalAPIError) as error:
-        authorized(ConstantContactAuthenticator(CONFIG))
+        authorized(authenticator_of(CONFIG))
     assert sentence in str(error.value)
     assert "hush" not in str(error.value)
     assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example.com/v3/emails",
+        "http://api.example.com/v3/emails",
+        "https://api.example.com:8443/v3/emails",
+        "https://api.example.com.elsewhere.example.com/v3/emails",
+        "https://authz.example.com/token",
+    ],
+)
+def test_a_request_to_another_server_gets_no_token(
+    endpoint: Endpoint, url: str
+) -> None:
+    """Whatever made it: it is refused before a token is even asked for."""
+    request = requests.Request("GET", url).prepare()
+    with pytest.raises(FatalAPIError, match="another server than api_url: not sent"):
+        authenticator_of(CONFIG).authorize(request)
+    assert "Authorization" not in request.headers
+    assert not endpoint.sent
+
+
+def test_an_address_that_grew_too_long_is_told(endpoint: Endpoint) -> None:
+    """A next link may be short enough until it is percent-encoded."""
+    url = "https://api.example.com/v3/emails?cursor=" + 3_000 * "語"
+    request = requests.Request("GET", url).prepare()
+    with pytest.raises(FatalAPIError, match="its address is a URL that is too long"):
+        authenticator_of(CONFIG).authorize(request)
+    assert "Authorization" not in request.headers
+    assert not endpoint.sent
+
+
+@pytest.mark.parametrize(
+    "url", ["HTTPS://API.example.com/v3", "https://api.example.com:443/v3"]
+)
+def test_the_same_server_may_be_spelled_otherwise(
+    endpoint: Endpoint, url: str
+) -> None:
+    """As far as a browser would take it for the same."""
+    request = requests.Request("GET", url).prepare()
+    assert authenticator_of(CONFIG).authorize(request) == "one"
+    assert endpoint.sent
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,28 @@
-"""Following next links, on answers made by hand."""
+"""Following next links, on pages made by hand."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-import requests
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_cc_clicks.pagination import EndlessPagesError, NextLinkPaginator
+from tap_cc_clicks.api import pages
+from tap_cc_clicks.api.errors import EndlessPagesError, TooManyPagesError
+from tap_cc_clicks.api.pages import NextLinkPaginator, Page, PageBound, next_link
 
 API = "https://api.example.com/v3"
 EMPTY: dict[str, Any] = {}
 
 
-def answer(href: Any, url: str = f"{API}/emails?limit=2") -> requests.Response:
-    """Return an answer with this next link."""
-    response = requests.Response()
-    response.url = url
-    response._content = json.dumps({"_links": {"next": {"href": href}}}).encode()
-    return response
+def paginator_of(bound: PageBound | None = None) -> NextLinkPaginator:
+    """Return a paginator for a new list."""
+    return NextLinkPaginator(API, bound or PageBound())
 
 
-def bare(body: dict[str, Any]) -> requests.Response:
-    """Return an answer with this body."""
-    response = requests.Response()
-    response.url = f"{API}/emails"
-    response._content = json.dumps(body).encode()
-    return response
+def page(href: Any, url: str = f"{API}/emails?limit=2") -> Page:
+    """Return a page with this next link in its body."""
+    return Page([], url, next_link({"_links": {"next": {"href": href}}}))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +36,7 @@ def bare(body: dict[str, Any]) -> requests.Response:
 )
 def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
     """Relative or absolute, nothing decoded and nothing added."""
-    url = NextLinkPaginator(API).get_next_url(answer(href))
+    url = paginator_of().get_next(page(href))
     assert url is not None
     assert url.endswith("/v3/emails?limit=2&cursor=a%2Fb%3D")
 
@@ -61,14 +55,15 @@ def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
 )
 def test_without_a_link_the_pages_end(body: dict[str, Any]) -> None:
     """In whatever way it is absent."""
-    assert NextLinkPaginator(API).get_next_url(bare(body)) is None
+    last = Page([], f"{API}/emails", next_link(body))
+    assert paginator_of().get_next(last) is None
 
 
 @pytest.mark.parametrize("links", [[], "next", {"next": "x"}, {"next": {"href": 1}}])
 def test_a_link_that_cannot_be_understood_is_no_end(links: Any) -> None:
     """Taking it for the end would lose the pages behind it."""
     with pytest.raises(FatalAPIError, match="cannot be understood"):
-        NextLinkPaginator(API).get_next_url(bare({"_links": links}))
+        next_link({"_links": links})
 
 
 @pytest.mark.parametrize(
@@ -78,27 +73,53 @@ def test_a_link_that_cannot_be_understood_is_no_end(links: Any) -> None:
         "//elsewhere.example.com/v3/emails",
         "http://api.example.com/v3/emails",
         "https://api.example.com:8443/v3/emails",
-        "https://api.example.com@elsewhere.example.com/v3/emails",
     ],
 )
 def test_a_link_to_another_origin_is_not_followed(href: str) -> None:
     """The token would go along; the error names no foreign address."""
     with pytest.raises(FatalAPIError, match="another server") as error:
-        NextLinkPaginator(API).get_next_url(answer(href))
+        paginator_of().get_next(page(href))
     assert "elsewhere" not in str(error.value)
 
 
 def test_a_link_that_repeats_is_no_end() -> None:
     """Taking it for the end would lose what lies behind the circle."""
-    paginator = NextLinkPaginator(API)
-    assert paginator.get_next_url(answer("?cursor=a"))
-    assert paginator.get_next_url(answer("?cursor=b"))
+    paginator = paginator_of()
+    assert paginator.get_next(page("?cursor=a"))
+    assert paginator.get_next(page("?cursor=b"))
     with pytest.raises(EndlessPagesError, match="lead in a circle"):
-        paginator.get_next_url(answer("?cursor=a"))
+        paginator.get_next(page("?cursor=a"))
 
 
-@pytest.mark.parametrize("href", ["http://[", "https://api.example.com:port/v3"])
+@pytest.mark.parametrize(
+    "href",
+    [
+        "http://[",
+        "https://api.example.com:port/v3",
+        "https://api.example.com@elsewhere.example.com/v3/emails",
+        "https://elsewhere.example.com\\@api.example.com/v3/emails",
+        "//elsewhere.example.com\\@api.example.com/v3/emails",
+        "?cursor=" + 8200 * "a",
+    ],
+    ids=lambda href: href[:50],
+)
 def test_a_link_that_is_none_is_told(href: str) -> None:
-    """In the same sentence as one of another shape."""
-    with pytest.raises(FatalAPIError, match="cannot be understood"):
-        NextLinkPaginator(API).get_next_url(answer(href))
+    """In the same sentence as one of another shape, which names no foreign address."""
+    with pytest.raises(FatalAPIError, match="cannot be understood") as error:
+        paginator_of().get_next(page(href))
+    assert "elsewhere" not in str(error.value)
+
+
+def test_long_lists_are_bounded_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list may be long, and many lists may be; not without end."""
+    monkeypatch.setattr(pages, "LONG_LIST", 3)
+    monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 4)
+    bound, read = PageBound(), []
+    with pytest.raises(TooManyPagesError, match="/v3/emails come to no end"):
+        for _ in range(2):
+            paginator = paginator_of(bound)
+            for number in range(1, 6):
+                paginator.advance(page(f"?cursor={number}"))
+                read.append(number)
+    # Three pages beyond the bound of the first list, and one of the second.
+    assert read == [1, 2, 3, 4, 5, 1, 2, 3]

@@ -131,7 +131,7 @@ def test_a_list_may_be_written_with_commas(
 def test_settings_have_their_defaults_filled_in() -> None:
     """And a date becomes a moment as the API writes it."""
     tap = TapCCClicks(config={**GOOD, "start_date": "2026-01-31"})
-    settings = Settings.from_config(tap.config, tap.config_jsonschema)
+    settings = Settings.from_config(tap.config)
     assert settings.page_size == 500
     assert settings.change_detection == "exact"
     assert settings.start_date == "2026-01-31T00:00:00.000Z"

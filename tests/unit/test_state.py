@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 
-from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.state import (
-    ActivityBookmarks,
-    Bookmark,
-    CampaignMemory,
-    PacedStateWriter,
-    Search,
-    load,
-)
-from tap_cc_clicks.state.keeping import STATE_RECORDS, STATE_SECONDS
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.events.bookmark import Bookmark, Search
+from tap_cc_clicks.singer import STATE_RECORDS, STATE_SECONDS, PacedStateWriter
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.state_format import CampaignMemory, load
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
 MOMENT = "2026-01-31T08:00:00.000Z"
@@ -52,7 +47,7 @@ VERSION_1: dict[str, Any] = {
 def test_a_state_of_version_1_is_understood() -> None:
     """Later versions must go on understanding it: never change this one."""
     state: Any = load(VERSION_1, STREAMS)
-    bookmarks = ActivityBookmarks("email_clicks", state)
+    bookmarks = Bookmarks(state["bookmarks"]["email_clicks"])
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
         value=MOMENT,
         clicks=3,
@@ -65,6 +60,24 @@ def test_a_state_of_version_1_is_understood() -> None:
     assert bookmarks.find({"campaign_activity_id": "c"}) is None
     memory = CampaignMemory(state["bookmarks"]["campaign_activities"])
     assert memory.find("c") == {"updated_at": MOMENT, "activities": ["a"]}
+    assert memory.activities("c") == ["a"]
+    assert memory.prints == {}
+
+
+def test_fingerprints_stand_beside_their_activities() -> None:
+    """In the state; in memory the two are found each by itself."""
+    known = {"updated_at": MOMENT, "activities": [["a", "1e19c23a"], "b"]}
+    state: Any = {"bookmarks": {"campaign_activities": {"campaigns": {"c": known}}}}
+    stream_state = load(state, STREAMS)["bookmarks"]["campaign_activities"]
+    memory = CampaignMemory(stream_state)
+    assert memory.activities("c") == ["a", "b"]
+    assert memory.prints == {"a": "1e19c23a"}
+    memory.prints["b"] = "00000001"
+    memory.remember("c", ["b", "a", "d"], updated_at=None, missed=1)
+    assert stream_state["campaigns"]["c"] == {
+        "activities": [["b", "00000001"], ["a", "1e19c23a"], "d"],
+        "missed": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,22 +159,23 @@ def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:
     state: Any = {
         "bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}
     }
-    bookmarks = ActivityBookmarks("email_clicks", state)
+    bookmarks = Bookmarks(state["bookmarks"]["email_clicks"])
     found = bookmarks.find({"campaign_activity_id": "a"})
     assert found is not None
     assert found.value == "2026-01-30T00:00:00.000Z"
-    assert len(bookmarks) == len(state["bookmarks"]["email_clicks"]["partitions"]) == 1
+    assert len(state["bookmarks"]["email_clicks"]["partitions"]) == 1
 
 
 def test_moving_a_bookmark_changes_the_state_in_place() -> None:
     """One partition for each activity and link."""
     state: Any = {}
-    bookmarks = ActivityBookmarks("email_clicks", state)
+    bookmarks = Bookmarks(state)
     context = {"campaign_activity_id": "a"}
     bookmarks.move(context, Bookmark(value=MOMENT, clicks=1))
     bookmarks.move({**context, "url_id": "1"}, Bookmark(value=MOMENT))
     bookmarks.move(context, Bookmark(value=MOMENT, clicks=2, rows=2))
-    assert state["bookmarks"]["email_clicks"]["partitions"] == [
+    assert state["replication_key"] == "created_time"
+    assert state["partitions"] == [
         {
             "context": {"campaign_activity_id": "a"},
             "replication_key_value": MOMENT,
@@ -192,7 +206,7 @@ class Written:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return a clock of one number, set by hand."""
     now = [0.0]
-    monkeypatch.setattr("tap_cc_clicks.state.keeping.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tap_cc_clicks.singer.time.monotonic", lambda: now[0])
     return now
 
 

@@ -12,10 +12,9 @@ from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api import files
 from tap_cc_clicks.api import tokens as tokens_module
-from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
-from tests.unit.test_auth import CONFIG, Endpoint, authorized
+from tests.unit.test_auth import CONFIG, Endpoint, authenticator_of, authorized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,24 +24,24 @@ if TYPE_CHECKING:
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     """Replace the token endpoint by one whose tokens rotate."""
     made = Endpoint(refresh_token="next")
-    monkeypatch.setattr("tap_cc_clicks.auth.requests.post", made)
+    monkeypatch.setattr("requests.Session.send", made)
     return made
 
 
 def used(endpoint: Endpoint) -> list[str]:
     """Return the refresh tokens that were sent."""
-    return [one["data"]["refresh_token"] for one in endpoint.sent]
+    return [form["refresh_token"] for form in endpoint.forms]
 
 
 def test_a_rotated_token_outlives_the_run(endpoint: Endpoint, state_home: Path) -> None:
     """The next run needs no refresh; the one after the token's day uses the new one."""
-    authorized(ConstantContactAuthenticator(CONFIG))
-    assert authorized(ConstantContactAuthenticator(CONFIG)) == "Bearer one"
+    authorized(authenticator_of(CONFIG))
+    assert authorized(authenticator_of(CONFIG)) == "Bearer one"
     assert used(endpoint) == ["seed"]
     (file,) = state_home.glob("*.json")
     stored = json.loads(file.read_bytes())
     file.write_text(json.dumps({**stored, "expires_at": 0}))
-    authorized(ConstantContactAuthenticator(CONFIG))
+    authorized(authenticator_of(CONFIG))
     assert used(endpoint) == ["seed", "next"]
 
 
@@ -50,7 +49,7 @@ def test_only_its_owner_may_read_the_store(
     endpoint: Endpoint, state_home: Path
 ) -> None:
     """Nor is anything left beside it but the lock, which holds nothing."""
-    authorized(ConstantContactAuthenticator(CONFIG))
+    authorized(authenticator_of(CONFIG))
     files = {path.suffix: path for path in state_home.iterdir()}
     assert set(files) == {".json", ".lock"}
     modes = {stat.S_IMODE(path.stat().st_mode) for path in files.values()}
@@ -65,16 +64,16 @@ def test_a_long_lived_token_leaves_no_trace(
 ) -> None:
     """There is nothing to keep."""
     endpoint.answer["refresh_token"] = "seed"
-    authorized(ConstantContactAuthenticator(CONFIG))
+    authorized(authenticator_of(CONFIG))
     assert not list(state_home.glob("*.json"))
 
 
 def test_a_new_seed_wins(endpoint: Endpoint, tmp_path: Path) -> None:
     """Whatever the store holds of an older one."""
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
-    authorized(ConstantContactAuthenticator(config))
-    authorized(ConstantContactAuthenticator({**config, "refresh_token": "new seed"}))
-    authorized(ConstantContactAuthenticator({**config, "refresh_token": "new seed"}))
+    authorized(authenticator_of(config))
+    authorized(authenticator_of({**config, "refresh_token": "new seed"}))
+    authorized(authenticator_of({**config, "refresh_token": "new seed"}))
     assert used(endpoint) == ["seed", "new seed"]
 
 
@@ -82,7 +81,7 @@ def test_a_refused_access_token_is_not_taken_from_the_store_again(
     endpoint: Endpoint,
 ) -> None:
     """But one that another run has stored meanwhile is, without a refresh."""
-    ours, theirs = (ConstantContactAuthenticator(CONFIG) for _ in range(2))
+    ours, theirs = (authenticator_of(CONFIG) for _ in range(2))
     assert authorized(ours) == authorized(theirs) == "Bearer one"
     endpoint.answer.update(access_token="two", refresh_token="last")
     assert theirs.rejected("one")
@@ -102,7 +101,7 @@ def test_nothing_is_asked_when_the_store_cannot_be_written(
     (tmp_path / "tokens.json.new").mkdir()
     config = {**CONFIG, "token_store": str(tmp_path / place)}
     with pytest.raises(InputError, match="set token_store to a file that can be"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert not endpoint.sent
 
 
@@ -245,7 +244,7 @@ def test_a_disk_without_room_is_found_before_the_refresh(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, state_home: Path
 ) -> None:
     """Room is taken first, and written over after."""
-    authorized(ConstantContactAuthenticator(CONFIG))
+    authorized(authenticator_of(CONFIG))
     (file,) = state_home.glob("*.json")
     before = json.loads(file.read_bytes())
     file.write_text(json.dumps({**before, "expires_at": 0}))
@@ -255,7 +254,7 @@ def test_a_disk_without_room_is_found_before_the_refresh(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        authorized(ConstantContactAuthenticator(CONFIG))
+        authorized(authenticator_of(CONFIG))
     assert used(endpoint) == ["seed"]
     assert json.loads(file.read_bytes())["refresh_token"] == "next"
 
@@ -267,10 +266,10 @@ def test_a_disk_that_nobody_can_write_is_no_trouble_for_long_lived_tokens(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     endpoint.answer["refresh_token"] = "seed"
-    assert authorized(ConstantContactAuthenticator(CONFIG)) == "Bearer one"
+    assert authorized(authenticator_of(CONFIG)) == "Bearer one"
     endpoint.answer["refresh_token"] = "next"
     with pytest.raises(InputError, match="sign in again once the store works"):
-        authorized(ConstantContactAuthenticator(CONFIG))
+        authorized(authenticator_of(CONFIG))
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"refresh_token": 1}'])
@@ -282,7 +281,7 @@ def test_a_damaged_store_is_not_overwritten(
     path.write_text(content)
     config = {**CONFIG, "token_store": str(path)}
     with pytest.raises(InputError, match="repair it, or delete it"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert not endpoint.sent
     assert path.read_text() == content
 
@@ -297,7 +296,7 @@ def test_a_run_that_never_ends_does_not_hold_up_others_for_ever(
         TokenStore.from_config(config).locked(),
         pytest.raises(InputError, match="locked by another run"),
     ):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert not endpoint.sent
 
 
@@ -311,7 +310,7 @@ def test_a_refusal_leaves_the_store_as_it_was(
         store.save(Tokens("kept", "old", 0))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
     with pytest.raises(FatalAPIError, match="sign in again"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert used(endpoint) == ["kept"]
     loaded = store.load()
     assert loaded is not None

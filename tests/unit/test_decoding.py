@@ -1,0 +1,69 @@
+"""Decoding JSON within bounds, into text that every loader can store."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cc_clicks.api.decoding import MOST_VALUES, decode
+from tap_cc_clicks.events.declaration import ClicksPage
+
+
+@given(st.text())
+def test_decoded_text_can_be_stored_by_any_loader(text: str) -> None:
+    """No NUL and no lone surrogate, and everything else as it was."""
+    decoded = decode(json.dumps({"text": text}).encode())["text"]
+    decoded.encode("utf-8")
+    assert "\x00" not in decoded
+    assert len(decoded) == len(text)
+    assert all(new in (old, "\ufffd") for old, new in zip(text, decoded, strict=True))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"a": "\\ud83d"', b"\xff"])
+def test_what_is_not_json_is_a_value_error(content: bytes) -> None:
+    """However the body is broken."""
+    with pytest.raises(ValueError, match=r".*"):
+        decode(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * MOST_VALUES,
+        b'{"a":' * MOST_VALUES,
+        # With a lone surrogate, another decoder reads it.
+        b'["\\ud83d",' + b"[" * 90_000,
+        b'["\\ud83d",' + b"[" * 90_000 + b"]" * 90_001,
+    ],
+    ids=["lists", "objects", "the other decoder", "closed"],
+)
+def test_deep_nesting_is_a_value_error(content: bytes) -> None:
+    """Not a RecursionError, which nobody expects."""
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode(content)
+
+
+@pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'"",""', b'{"a":0}'])
+def test_more_values_than_any_answer_are_refused(value: bytes) -> None:
+    """A body of five megabytes could become hundreds in memory."""
+    with pytest.raises(ValueError, match="more values than any answer"):
+        decode(b"[" + b",".join([value] * (MOST_VALUES + 1)) + b"]")
+
+
+def test_as_many_values_as_may_be_are_decoded() -> None:
+    """The bound itself is no error."""
+    content = b"[" + b",".join([b"0"] * MOST_VALUES) + b"]"
+    assert len(decode(content)) == MOST_VALUES
+
+
+@pytest.mark.parametrize("filling", [",", "[{,", '",', "\\\\,"])
+def test_what_stands_in_a_text_is_no_value(filling: str) -> None:
+    """A full page whose links are as long as links can be, and full of commas."""
+    link = filling * (8192 // len(filling))
+    row = {"created_time": "2026-01-31T00:00:00.000Z", "link_url": link}
+    body = json.dumps({"tracking_activities": 500 * [row]}).encode()
+    page = decode(body, ClicksPage)
+    assert [row.link_url for row in page.tracking_activities] == 500 * [link]

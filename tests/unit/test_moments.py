@@ -1,0 +1,87 @@
+"""Moments as the API writes them, whatever it writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_cc_clicks.api.moments import FIRST, LAST, earlier, moment, moment_or_none
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        ("2019-05-16T21:14:00.000Z", "2019-05-16T21:14:00.000Z"),
+        ("2019-05-16T21:14:00Z", "2019-05-16T21:14:00.000Z"),
+        ("2019-05-16T23:14:00+02:00", "2019-05-16T21:14:00.000Z"),
+        ("2019-05-16T21:14:00.123456Z", "2019-05-16T21:14:00.123456Z"),
+        ("2019-05-16T21:14:00", "2019-05-16T21:14:00.000Z"),
+        ("2019-05-16", "2019-05-16T00:00:00.000Z"),
+        ("2024-02-29T00:00:00.000Z", "2024-02-29T00:00:00.000Z"),
+        ("2026-01-31T00:00:00.000Z", "2026-01-31T00:00:00.000Z"),
+    ],
+)
+def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
+    """To the millisecond, finer where the API is finer."""
+    assert moment(given_text) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        7,
+        "2019-13-01T00:00:00.000Z",
+        "2026-02-31T00:00:00.000Z",
+        "2026-02-29T00:00:00.000Z",
+        "2026-01-31T24:30:00.000Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "２０２６-01-31T00:00:00.000Z",
+    ],
+)
+def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
+    """For fields that are not needed to tell clicks apart."""
+    assert moment_or_none(value) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-31T00:00:00.000Z",
+        # No moment in UTC: before the first one, or after the last one.
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "",
+        "soon",
+    ],
+)
+def test_what_is_no_moment_is_a_value_error(text: str) -> None:
+    """Whatever the parser makes of it: an OverflowError would end the run."""
+    with pytest.raises(ValueError, match=r".*"):
+        moment(text)
+
+
+def test_earlier_counts_hours_back_and_has_an_end() -> None:
+    """A lookback of ten thousand years reads all."""
+    assert earlier("2026-01-02T00:00:00.000Z", 36) == "2025-12-31T12:00:00.000Z"
+    assert earlier("2026-01-02T00:00:00.000Z", -36) == "2026-01-03T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours", "end"),
+    [
+        ("2026-01-02T00:00:00.000Z", 1e8, FIRST),
+        ("2026-01-02T00:00:00.000Z", 1e300, FIRST),
+        (FIRST, 1, FIRST),
+        ("2026-01-02T00:00:00.000Z", -1e8, LAST),
+        ("2026-01-02T00:00:00.000Z", -1e300, LAST),
+        (LAST, -1, LAST),
+    ],
+)
+def test_no_moment_lies_beyond_the_first_and_the_last(
+    text: str, hours: float, end: str
+) -> None:
+    """However many hours away it would be."""
+    assert earlier(text, hours) == end

@@ -1,0 +1,88 @@
+"""Foreign text on its way to a log line or a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cc_clicks.api.text import ELLIPSIS, LONGEST, is_key, is_token, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("as it is", "as it is"),
+        ("Füße, 日本語, 🎉", "Füße, 日本語, 🎉"),
+        ("one\nERROR two\r\nthree\u2028four\x85five", "one ERROR two three four five"),
+        ("  tabs\tand \x0b\x0c spaces  ", "tabs and spaces"),
+        ("\x1b[31mred\x1b[0m", "[31mred[0m"),
+        ("\x1b]0;title\x07", "]0;title"),
+        ("\x9b31m", "31m"),
+        ("a\x00b\x08c\x7fd", "abcd"),
+        ("abc\u202edef\u2066g\u200fh\u061ci", "abcdefghi"),
+        ("\ufeffa\u200bb\u00adc", "abc"),
+        ("\ud83d\ue000", ""),
+        (None, "None"),
+        (404, "404"),
+    ],
+)
+def test_text_becomes_one_line_of_printable_characters(
+    text: object, shown: str
+) -> None:
+    """No forged line, no escape, no mark that turns the reading direction."""
+    assert printable(text) == shown
+
+
+def test_text_is_short() -> None:
+    """However long it was; what is left out is told."""
+    assert printable(LONGEST * "a") == LONGEST * "a"
+    assert printable(10_000_000 * "a") == (LONGEST - 1) * "a" + ELLIPSIS
+    assert printable("abcdef", 5) == "abcd" + ELLIPSIS
+    assert len(printable(10_000_000 * "\x1b[31m a")) == LONGEST
+
+
+@given(st.text(), st.integers(1, 50))
+def test_whatever_comes_is_made_safe(text: str, longest: int) -> None:
+    """One line, printable, bounded; and safe text is left as it is."""
+    shown = printable(text, longest)
+    assert len(shown) <= longest
+    assert shown.isprintable()
+    assert printable(shown, longest) == " ".join(shown.split())
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])))
+def test_of_marks_and_controls_nothing_is_shown(text: str) -> None:
+    """But for the space between those that are white space."""
+    assert not printable(text).strip()
+
+
+@pytest.mark.parametrize(
+    "value", ["contacts.api.not_found", "quota_exceeded", "A-1:b", "0", 80 * "a"]
+)
+def test_a_short_word_is_a_key(value: object) -> None:
+    """As the vendor's errors have them."""
+    assert is_key(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", ".a", "two words", "a\n", "\x1b[31m", "é", "１", 81 * "a", "a@b", 7, None, []],
+)
+def test_what_might_be_more_than_a_word_is_no_key(value: object) -> None:
+    """It is not shown."""
+    assert not is_key(value)
+
+
+@pytest.mark.parametrize("value", ["a", "a.b-c_d~e+f/g==", "two words", "!", "~ ~"])
+def test_one_line_of_ascii_is_a_token(value: object) -> None:
+    """As RFC 6749 has it."""
+    assert is_token(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", " a", "a ", "a\n", "\na", "a\r\nX: y", "a\tb", "é", "a\x00", 7, None]
+)
+def test_what_cannot_stand_in_a_header_is_no_token(value: object) -> None:
+    """A line break would add a header; the error about it would show the secret."""
+    assert not is_token(value)
