@@ -106,7 +106,10 @@ class Client:
         authenticator: Authorizes them.
         gate: Lets each request through in its turn.
         logger: Where repeated requests are told.
-        user_agent: The name that the API sees.
+        tries: How often a request is made at most.
+
+    Attributes:
+        answer: The last one that came, for those who ask one thing after the other.
     """
 
     def __init__(
@@ -116,22 +119,20 @@ class Client:
         authenticator: ConstantContactAuthenticator,
         gate: RequestGate,
         logger: logging.Logger,
-        user_agent: str,
+        tries: int = MAX_TRIES,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self._transport = transport
         self._authenticator = authenticator
         self._gate = gate
         self._logger = logger
+        self._tries = tries
         self._bound = PageBound()
-        self._headers = {
-            "Accept": "application/json",
-            "User-Agent": user_agent,
-        }
+        self.answer: Answer | None = None
         self._retrying = backoff.on_exception(
             waits,
             (RetriableAPIError, *UNANSWERED),
-            max_tries=MAX_TRIES,
+            max_tries=tries,
             on_backoff=self._tell_backoff,
             # Its own lines would show URLs with their queries.
             logger=None,
@@ -200,8 +201,10 @@ class Client:
         try:
             return self._retrying(url, params, form)
         except (RetriableAPIError, OSError) as error:
+            if self._tries == 1:
+                raise
             message = (
-                f"Gave up on {path_of(url)} after {MAX_TRIES} tries; the last: "
+                f"Gave up on {path_of(url)} after {self._tries} tries; the last: "
                 f"{_reason(error)}. Nothing is lost: the next run reads it again"
             )
             raise FatalAPIError(message) from None
@@ -213,11 +216,13 @@ class Client:
             RetriableAPIError, OSError: Another try may succeed.
             GoneError, RunEndedError, FatalAPIError: As in :meth:`get`.
         """
-        request = requests.Request("GET", url, params=params, headers=self._headers)
+        request = requests.Request(
+            "GET", url, params=params, headers={"Accept": "application/json"}
+        )
         prepared = request.prepare()
         token = self._authenticator.authorize(prepared)
         self._gate.enter()
-        answer = self._transport.send(prepared)
+        answer = self.answer = self._transport.send(prepared)
         if not answer.ok:
             raise self._refusal(answer, token)
         body = form.body_of(answer)

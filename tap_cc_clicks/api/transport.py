@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
 from typing import Any
 
 import requests
@@ -15,6 +16,7 @@ from tap_cc_clicks.api.bodies import ACCEPT_ENCODING, read_body
 from tap_cc_clicks.api.urls import Origin, origin
 
 TIMEOUT_SECONDS = 90
+USER_AGENT = f"tap-cc-clicks/{version('tap-cc-clicks')}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Transport:
         """
         url = str(request.url)
         request.headers["Accept-Encoding"] = ACCEPT_ENCODING
+        request.headers["User-Agent"] = USER_AGENT
         response = self._session.send(
             request,
             stream=True,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
 
 from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.tables import say
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rich.console import Console
 
 BAR_WIDTH = 40
 LABEL_WIDTH = 10

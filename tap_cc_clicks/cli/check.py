@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import requests
 from rich.text import Text
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKError
-from typing_extensions import override
 
-from tap_cc_clicks.account import NEVER_SENT, ROLES_WITH_REPORTS
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.text import printable
+from tap_cc_clicks.api.tokens import TokenStore, UnsafeStoreError
+from tap_cc_clicks.api.wire import (
+    NEVER_SENT,
+    REMOVED,
+    ROLES_WITH_REPORTS,
+    activity_row,
+)
 from tap_cc_clicks.cli.options import (
     CommandTap,
     config_option,
@@ -27,22 +36,13 @@ from tap_cc_clicks.cli.options import (
 )
 from tap_cc_clicks.cli.signin import SCOPES
 from tap_cc_clicks.cli.tables import LONGEST_LINE, print_json, say
-from tap_cc_clicks.client import ConstantContactStream
-from tap_cc_clicks.network import unanswered
-from tap_cc_clicks.parsing import decode
-from tap_cc_clicks.streams import CampaignActivities, Campaigns, EmailClicks
-from tap_cc_clicks.tokens import TokenStore, UnsafeStoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from singer_sdk.helpers.types import RequestFunc
+from tap_cc_clicks.events.declaration import CLICKS
 
 OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
 STYLES = {OK: "green", WARN: "yellow", FAILED: "bold red", SKIPPED: "dim"}
 CLOCK_SECONDS = 60
 ONE_HOUR = 3600
-REMOVED = "removed"
+PAGE_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -54,43 +54,6 @@ class Finding:
     text: str
 
 
-class _Probe(ConstantContactStream):
-    """A stream that asks once, and leaves the clock's answer behind."""
-
-    date: str | None = None
-    status: int | None = None
-
-    @override
-    def request_decorator(self, func: RequestFunc) -> RequestFunc:
-        return func
-
-    @override
-    def validate_response(self, response: requests.Response) -> None:
-        self.status = response.status_code
-        self.date = response.headers.get("Date")
-        super().validate_response(response)
-
-
-class _AccountSummary(_Probe):
-    """Whose account it is, from «GET a Summary of Account Details»."""
-
-    name = "account_summary"
-    path = "/account/summary"
-    paged = False
-
-
-class _Listing(_Probe, Campaigns):
-    """The newest campaigns."""
-
-
-class _Campaign(_Probe, CampaignActivities):
-    """One campaign."""
-
-
-class _Clicks(_Probe, EmailClicks):
-    """One page of clicks."""
-
-
 class Examination:
     """Looks at one thing after the other; what builds on a failure is skipped.
 
@@ -99,10 +62,10 @@ class Examination:
     """
 
     def __init__(self, tap: CommandTap) -> None:
-        """Ask nothing yet."""
         self._tap = tap
         self._run = tap.run
-        self._account = _AccountSummary(tap)
+        self._client = self._run.client(tries=1)
+        self._service = Service(self._client, page_size=PAGE_SIZE)
         self._newest: dict[str, Any] | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -169,7 +132,7 @@ class Examination:
             return WARN, f"an access token alone, {self._end()}: good for a quick try"
         seed = authenticator.refresh_token
         request = requests.Request("GET", self._tap.config["api_url"])
-        authenticator.authenticate_request(request.prepare())
+        authenticator.authorize(request.prepare())
         if authenticator.refresh_token != seed:
             kind = "rotating refresh tokens, kept in the token store"
         elif authenticator.requests:
@@ -181,7 +144,7 @@ class Examination:
     def _end(self) -> str:
         ends = claims(self._run.authenticator.access_token).get("exp")
         try:
-            when = datetime.fromtimestamp(ends, timezone.utc)  # type: ignore[arg-type]
+            when = datetime.fromtimestamp(ends, UTC)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError, OSError):
             return "does not say when it ends"
         hours = (when.timestamp() - time()) / ONE_HOUR
@@ -200,7 +163,7 @@ class Examination:
         try:
             account = self._summary()
         except FatalAPIError:
-            if self._account.status != HTTPStatus.FORBIDDEN:
+            if self._status != HTTPStatus.FORBIDDEN:
                 raise
             # The tap does not need it: listing and clicks have the last word.
             return OK, f"{address} answers, but does not say whose account it is"
@@ -210,16 +173,22 @@ class Examination:
 
     def _summary(self) -> dict[str, Any]:
         try:
-            return self._account.fetch({})
+            return self._service.account_summary()
         except RetriableAPIError:
-            if self._account.status != HTTPStatus.UNAUTHORIZED:
+            if self._status != HTTPStatus.UNAUTHORIZED:
                 raise
             # A stored token may have been ended: the authenticator renews it now.
-            return self._account.fetch({})
+            return self._service.account_summary()
+
+    @property
+    def _status(self) -> int | None:
+        answer = self._client.answer
+        return answer.status if answer else None
 
     def _clock(self) -> tuple[str, str]:
         try:
-            theirs = parsedate_to_datetime(self._account.date or "").timestamp()
+            answer = self._client.answer
+            theirs = parsedate_to_datetime(answer.date if answer else "").timestamp()
         except (TypeError, ValueError, OverflowError):
             return SKIPPED, "no answer to compare with"
         ahead = round(time() - theirs)
@@ -229,7 +198,7 @@ class Examination:
         return WARN, f"{abs(ahead)} s {way} the service's: tokens may end early; set it"
 
     def _campaigns(self) -> tuple[str, str]:
-        rows = next(iter(_Listing(self._tap).pages({})))
+        rows = next(self._service.campaigns())
         unread = {*NEVER_SENT, REMOVED}
         sent = [
             row for row in rows if _text(row, "current_status").lower() not in unread
@@ -240,14 +209,14 @@ class Examination:
     def _clicks(self) -> tuple[str, str]:
         if self._newest is None:
             return OK, "no email was sent yet: there are none to read"
-        context = {"campaign_id": _id_of(self._newest, "campaign_id")}
-        campaign = _Campaign(self._tap).fetch(context)
-        for activity in campaign["campaign_activities"]:
-            if _text(activity, "role") in ROLES_WITH_REPORTS:
-                name = "campaign_activity_id"
-                one = {name: _id_of(activity, name)}
-                page = next(iter(_Clicks(self._tap).pages({**one, "limit": 1})))
-                found = "some" if page else "none yet"
+        campaign_id = self._newest["campaign_id"]
+        for row in self._service.campaign_activities(campaign_id):
+            activity_id, role = activity_row(campaign_id, row)
+            if role in ROLES_WITH_REPORTS:
+                pages = self._service.events(
+                    CLICKS.path, CLICKS.form, activity_id, limit=1
+                )
+                found = "some" if next(pages).rows else "none yet"
                 return OK, f"the newest email's can be read; it has {found}"
         return OK, "the newest email has no report of clicks"
 
@@ -256,18 +225,6 @@ def _text(row: dict[str, Any], name: str) -> str:
     """Return a text of the API's; an empty one where it is anything else."""
     value = row.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _id_of(row: dict[str, Any], name: str) -> str:
-    """Return an id.
-
-    Raises:
-        FatalAPIError: There is none.
-    """
-    if not row.get(name):
-        message = f"The answer has a row without {name}: run again, or report it"
-        raise FatalAPIError(message)
-    return str(row[name])
 
 
 def claims(token: str | None) -> dict[str, Any]:

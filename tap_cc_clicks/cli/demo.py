@@ -7,22 +7,19 @@ from collections import Counter
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
+from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.cli.options import CommandTap, console
 from tap_cc_clicks.cli.sandbox import simulator
 from tap_cc_clicks.cli.tables import say, table
-from tap_cc_clicks.inputs import InputError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from tap_cc_clicks.sandbox import Sandbox
+from tap_cc_clicks.sandbox import Sandbox
 
 NEW_CLICKS = 250
 TOP_LINKS = 8

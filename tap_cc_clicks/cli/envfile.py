@@ -5,16 +5,13 @@ from __future__ import annotations
 import io
 import os
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 from dotenv.parser import parse_stream
 
 from tap_cc_clicks.api import files
-from tap_cc_clicks.inputs import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from tap_cc_clicks.api.errors import InputError
 
 PREFIX = "TAP_CC_CLICKS_"
 

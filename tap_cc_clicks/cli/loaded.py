@@ -5,22 +5,19 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, LiteralString
 
 import click
+import psycopg
 
-from tap_cc_clicks.changes import Counters
-from tap_cc_clicks.parsing import decode, format_moment, moment_or_none
-from tap_cc_clicks.reconciliation import Loaded
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    import psycopg
-    from typing_extensions import LiteralString
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.moments import format_moment, moment_or_none
+from tap_cc_clicks.api.wire import Counters, counters_of
+from tap_cc_clicks.cli.reconciliation import Loaded
 
 ACTIVITY_ID = "campaign_activity_id"
 WITHOUT_REPORTS = "permalink"
@@ -109,7 +106,7 @@ def _utc(when: object) -> str:
     if not isinstance(when, datetime):
         return moment_or_none(when) or ""
     try:
-        return format_moment(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+        return format_moment(when if when.tzinfo else when.replace(tzinfo=UTC))
     except OverflowError:
         return ""
 
@@ -125,9 +122,7 @@ def _without_clicks(activities: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
     """Return each activity's newest counters."""
     ordered = sorted(rows, key=lambda row: str(row.get("last_refresh_time") or ""))
-    return {
-        row[ACTIVITY_ID]: Counters.from_result({**row, "stats": row}) for row in ordered
-    }
+    return {row[ACTIVITY_ID]: counters_of({**row, "stats": row}) for row in ordered}
 
 
 def from_jsonl(folder: Path) -> Loaded:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from tap_cc_clicks.auth import Client
+from tap_cc_clicks.api.auth import Client
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tap_cc_clicks.cli.envfile import check_writable, env_lines, write_env
 from tap_cc_clicks.cli.loopback import loopback
 from tap_cc_clicks.cli.options import (
@@ -23,15 +27,6 @@ from tap_cc_clicks.cli.options import (
 )
 from tap_cc_clicks.cli.signin import Request, SignIn, tokens_of
 from tap_cc_clicks.cli.tables import print_json, say
-from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.tokens import TokenStore
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rich.console import Console
-
-    from tap_cc_clicks.tokens import Tokens
 
 # A fixed one, since the service compares redirect URIs with their ports.
 PORT = 8917

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http import HTTPStatus
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from typing_extensions import override
 
 from tap_cc_clicks.cli.signin import SignInError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
 
 HOST = "127.0.0.1"
 # For a connection as a whole, from the first byte read to the last one written.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.console import Console
-from typing_extensions import override
 
-from tap_cc_clicks.inputs import read_config_file
+from tap_cc_clicks.inputs import read_json_file
 from tap_cc_clicks.tap import TapCCClicks
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CONFIG_HELP = (
     "A JSON file of the tap's settings, or ENV for the environment (TAP_CC_CLICKS_…, "
@@ -30,9 +27,7 @@ json_option = click.option(
 class CommandTap(TapCCClicks):
     """The tap as a command uses it: Ctrl-C ends the command at once."""
 
-    @override
-    def _setup_signal_handlers(self) -> None:
-        pass
+    handles_signals = False
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -61,7 +56,7 @@ def tap_of(
     """
     settings: dict[str, Any] = {}
     for path in configs:
-        settings.update(read_config_file(path) if path != "ENV" else {})
+        settings.update(read_json_file("config", path) if path != "ENV" else {})
     return CommandTap(
         config=settings,
         parse_env_config="ENV" in configs,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
+from tap_cc_clicks.cli.planning import SAMPLE, Plan, Planner
 from tap_cc_clicks.cli.state_files import read_state
 from tap_cc_clicks.cli.tables import print_json, print_table, say
 from tap_cc_clicks.inputs import read_json_file
-from tap_cc_clicks.limits import RunEndedError
-from tap_cc_clicks.planning import SAMPLE, Planner
-from tap_cc_clicks.progress import DAILY_QUOTA
-
-if TYPE_CHECKING:
-    from tap_cc_clicks.planning import Plan
-    from tap_cc_clicks.tap import TapCCClicks
+from tap_cc_clicks.sync.progress import DAILY_QUOTA
+from tap_cc_clicks.tap import TapCCClicks
 
 MINUTES_PER_HOUR = 60
 LABELS = {

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil
 from statistics import mean
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
+from typing_extensions import override
 
-from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST, due
-from tap_cc_clicks.changes import UNKNOWN, Counters, is_count
-from tap_cc_clicks.limits import PACE_MARGIN
-from tap_cc_clicks.progress import DAILY_QUOTA, SECONDS_PER_MINUTE
-from tap_cc_clicks.readahead import ReadAhead
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_cc_clicks.activities import Activity, Campaign
-    from tap_cc_clicks.run import RunTap
-    from tap_cc_clicks.streams import CampaignActivities, Campaigns
+from tap_cc_clicks.api.pacing import PACE_MARGIN
+from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
+from tap_cc_clicks.api.wire import UNKNOWN, Counters, is_count
+from tap_cc_clicks.streams import CampaignActivities, Campaigns
+from tap_cc_clicks.streams.base import RunTap
+from tap_cc_clicks.sync.campaign_pass import due
+from tap_cc_clicks.sync.lookups import Activity, Campaign
+from tap_cc_clicks.sync.progress import DAILY_QUOTA, SECONDS_PER_MINUTE
+from tap_cc_clicks.sync.readahead import ReadAhead
+from tap_cc_clicks.sync.reports import Report
 
 T = TypeVar("T")
 
@@ -93,15 +93,16 @@ class Plan(Struct):
     spent: int = 0
 
 
-class _Counted:
-    """Stands in for an endpoint: notes what would be asked instead of asking."""
+class _WithoutDetails(Service):
+    """Notes which activities' details would be asked for, instead of asking."""
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.asked: set[str] = set()
 
-    def fetch(self, context: dict[str, str]) -> dict[str, Any]:
-        """Note that an activity's details would be asked for."""
-        self.asked.add(context["campaign_activity_id"])
+    @override
+    def details(self, activity_id: str) -> dict[str, Any]:
+        self.asked.add(activity_id)
         return {}
 
 
@@ -140,16 +141,18 @@ class Planner:
     """
 
     def __init__(self, tap: RunTap, sample: int | None = SAMPLE) -> None:
-        """Ask nothing yet."""
         self._run = tap.run
         # The run's budget is not the plan's.
         self._run.gate.max_requests = None
         self._sample = sample
         self._campaigns = cast("Campaigns", tap.streams["campaigns"])
         self._stream = cast("CampaignActivities", tap.streams["campaign_activities"])
-        self._readers = self._stream.readers
-        self._details = _Counted()
-        self._account = self._stream.account(self._details)
+        self._reports = self._stream.lookups.reports
+        self._service = _WithoutDetails(
+            self._run.client(), self._run.settings.page_size
+        )
+        self._lookups = replace(self._stream.lookups, service=self._service)
+        self._counters: dict[str, Counters] = {}
         self._people: dict[str, int] = {}
         self._clicks_by_people: list[tuple[float, float]] = []
         self._plan = Plan()
@@ -160,20 +163,21 @@ class Planner:
         Args:
             budget: The requests that a run may make; None for a day's.
         """
-        if self._stream.selected or self._readers:
+        if self._stream.selected or self._reports:
             self._go_through()
         elif self._campaigns.selected:
-            self._plan.listed = len(list(self._campaigns.listing()))
+            self._plan.listed = len(list(self._run.listing.campaigns()))
             self._plan.requests = {"campaigns": Figure(self._run.gate.requests)}
         self._sum_up(min(budget or DAILY_QUOTA, DAILY_QUOTA))
         return self._plan
 
     def _go_through(self) -> None:
-        campaigns = list(self._account.campaigns())
+        campaigns = list(self._lookups.campaigns())
         listing = self._run.gate.requests
-        summaries = next(self._account.summaries())
-        for campaign in campaigns:
-            campaign.summary = summaries.get(campaign.campaign_id)
+        summaries = next(self._lookups.summaries())
+        campaigns = [
+            replace(one, summary=summaries.get(one.campaign_id)) for one in campaigns
+        ]
         self._plan.requests = {
             "campaigns": Figure(listing),
             "summaries": Figure(self._run.gate.requests - listing),
@@ -183,7 +187,7 @@ class Planner:
 
     def _count_campaigns(self, campaigns: list[Campaign]) -> None:
         plan = self._plan
-        plan.listed = len(list(self._campaigns.listing()))
+        plan.listed = len(list(self._run.listing.campaigns()))
         plan.sent = len(campaigns)
         plan.known = sum(campaign.known for campaign in campaigns)
         plan.new = plan.sent - plan.known
@@ -194,14 +198,14 @@ class Planner:
 
     def _is_free(self, campaign: Campaign) -> bool:
         """Tell whether an earlier run left what a look-up would tell."""
-        return self._account.unfinished(campaign) is not None
+        return self._lookups.unfinished(campaign) is not None
 
     def _estimate(
         self, campaigns: list[Campaign], summaries: dict[str, dict[str, Any]]
     ) -> _Estimate:
         costly = [one for one in campaigns if one.look_up and not self._is_free(one)]
-        if self._sample is not None and len(costly) > self._sample and self._readers:
-            told = summaries or self._stream.summaries.all()
+        if self._sample is not None and len(costly) > self._sample and self._reports:
+            told = summaries or self._run.listing.summaries()
             self._people = {one: _people(summary) for one, summary in told.items()}
             costly.sort(key=lambda one: (-self._people_in(one), one.removed))
         largest, typical = _sample(costly, self._sample)
@@ -218,8 +222,8 @@ class Planner:
 
     def _looked_up(self, campaigns: list[Campaign]) -> list[Activity]:
         """Look campaigns up, and return their activities."""
-        answers = self._fetched([self._account.look_up(one) for one in campaigns])
-        return [activity for answer in answers for activity in answer]
+        answers = self._fetched([self._lookups.look_up(one) for one in campaigns])
+        return [activity for answer in answers for activity in answer.activities]
 
     def _fetched(self, jobs: list[Iterator[T]]) -> list[T]:
         """Return what each of the jobs yields, done side by side as a run does them."""
@@ -232,8 +236,9 @@ class Planner:
     def _remembered(self, campaigns: list[Campaign]) -> list[Activity]:
         """Return the activities of campaigns that are not looked up, newest first."""
         kept = [one for one in campaigns if not one.look_up]
-        kept.sort(key=lambda one: str(one.row["updated_at"]), reverse=True)
-        return [item for one in kept for item in self._account.remembered(one)]
+        kept.sort(key=lambda one: str(one.record["updated_at"]), reverse=True)
+        found = [self._lookups.remembered(one) for one in kept]
+        return [activity for one in found for activity in one.activities]
 
     def _of_known(self, activities: list[Activity]) -> _Estimate:
         """Return the cost of activities known one by one.
@@ -250,7 +255,7 @@ class Planner:
         if spread:
             others = self._of_reports(spread)
             total.add(others, (len(with_reports) - len(first)) / len(spread))
-            total.unsure |= {CLICKS, *(reader.name for reader in self._readers)}
+            total.unsure |= {CLICKS, *(report.stream for report in self._reports)}
         return total
 
     def _of_unseen(
@@ -265,10 +270,10 @@ class Planner:
         much that is wrong, the typical ones tell, which were looked up.
         """
         chosen = {one.campaign_id for one in typical}
-        seen = [one for one in looked_up if one.campaign.campaign_id in chosen]
+        seen = [one for one in looked_up if one.campaign_id in chosen]
         self._clicks_by_people = self._curve(looked_up)
         estimate = self._supposed(unseen)
-        estimate.unsure = {ACTIVITIES, CLICKS, *(one.name for one in self._readers)}
+        estimate.unsure = {ACTIVITIES, CLICKS, *(one.stream for one in self._reports)}
         if estimate.sums[DETAILS]:
             estimate.unsure.add(DETAILS)
         estimate.correct(self._supposed(typical), self._cost(seen))
@@ -281,8 +286,8 @@ class Planner:
         """
         clicks: dict[str, int] = {}
         for one in looked_up:
-            campaign_id = one.campaign.campaign_id
-            counted = one.counters.clicks or 0
+            campaign_id = one.campaign_id
+            counted = self._counters_of(one).clicks or 0
             clicks[campaign_id] = clicks.get(campaign_id, 0) + counted
         by_people: dict[int, list[int]] = {}
         for campaign_id, counted in clicks.items():
@@ -296,27 +301,27 @@ class Planner:
     def _suppose(self, campaign: Campaign) -> Iterator[Activity]:
         """Yield a campaign's activities as they were last, or a single one."""
         ids = campaign.activity_ids or [campaign.campaign_id]
-        rows = [{"campaign_activity_id": one, "role": "primary_email"} for one in ids]
+        rows = [(one, "primary_email") for one in ids]
         clicks = _between(self._clicks_by_people, self._people_in(campaign)) / len(ids)
-        for activity in self._account.activities(campaign, rows):
-            activity.counters = Counters(round(clicks))
+        for activity in self._lookups.activities(campaign, rows):
+            self._counters[activity.activity_id] = Counters(round(clicks))
             yield activity
+
+    def _counters_of(self, activity: Activity) -> Counters:
+        return self._counters.get(activity.activity_id, UNKNOWN)
 
     def _people_in(self, campaign: Campaign) -> int:
         return self._people.get(campaign.campaign_id, 0)
 
     def _count(self, activities: list[Activity]) -> None:
         """Ask for activities' counters, ten by ten, if anything depends on them."""
-        if not self._readers:
+        if not self._reports:
             return
-        ids = [activity.campaign_activity_id for activity in activities]
+        ids = [activity.activity_id for activity in activities]
         starts = range(0, len(ids), IDS_PER_STATS_REQUEST)
         chunks = [ids[start : start + IDS_PER_STATS_REQUEST] for start in starts]
-        counters: dict[str, Counters] = {}
-        for answer in self._fetched([self._account.count(chunk) for chunk in chunks]):
-            counters.update(answer)
-        for activity in activities:
-            activity.counters = counters.get(activity.campaign_activity_id, UNKNOWN)
+        for answer in self._fetched([self._lookups.count(chunk) for chunk in chunks]):
+            self._counters.update(answer)
         self._plan.counted = len(activities)
 
     def _cost(self, activities: list[Activity]) -> _Estimate:
@@ -327,7 +332,7 @@ class Planner:
     def _of_activities(self, activities: list[Activity]) -> _Estimate:
         estimate = _Estimate()
         for activity in activities:
-            asked = activity.campaign_activity_id in self._details.asked
+            asked = activity.activity_id in self._service.asked
             estimate.sums[ACTIVITIES] += activity.has_reports
             estimate.sums[DETAILS] += asked
         return estimate
@@ -335,25 +340,22 @@ class Planner:
     def _of_reports(self, activities: list[Activity]) -> _Estimate:
         estimate = _Estimate()
         for activity in activities:
-            for reader in self._due(activity):
-                expected = reader.expected(activity)
-                estimate.sums[reader.name] += expected.requests
+            for report in self._due(activity):
+                expected = report.expected(activity, self._counters_of(activity))
+                estimate.sums[report.stream] += expected.requests
                 estimate.sums[CLICKS] += expected.clicks
                 estimate.largest = max(estimate.largest, expected.requests)
                 if not expected.sure:
-                    estimate.unsure.add(reader.name)
+                    estimate.unsure.add(report.stream)
                 if not expected.clicks_sure:
                     estimate.unsure.add(CLICKS)
         return estimate
 
-    def _due(self, activity: Activity) -> list[Any]:
-        """Return the readers that the run would start, which may not count."""
-        counters = activity.counters
-        if not self._stream.counting:
-            activity.counters = UNKNOWN
-        readers = due(activity, self._readers)
-        activity.counters = counters
-        return readers
+    def _due(self, activity: Activity) -> list[Report]:
+        """Return the reports that the run would start, which may not count."""
+        counting = self._stream.counting
+        counters = self._counters_of(activity) if counting else UNKNOWN
+        return due(activity, counters, self._reports)
 
     def _fill_in(self, total: _Estimate) -> None:
         plan = self._plan
@@ -365,8 +367,8 @@ class Planner:
         exact = plan.activities.exact or not self._stream.counting
         plan.requests["details"] = total.figure(DETAILS)
         plan.requests["stats"] = Figure(stats, exact)
-        for reader in self._readers:
-            plan.requests[reader.name] = total.figure(reader.name)
+        for report in self._reports:
+            plan.requests[report.stream] = total.figure(report.stream)
 
     def _sum_up(self, budget: int) -> None:
         plan, settings = self._plan, self._run.settings

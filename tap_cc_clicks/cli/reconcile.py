@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
-from tap_cc_clicks.activities import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
 from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
+from tap_cc_clicks.cli.reconciliation import Comparison, Loaded, compare, tally
 from tap_cc_clicks.cli.tables import PLAIN_GAP, print_json, say
-from tap_cc_clicks.reconciliation import compare, tally
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tap_cc_clicks.changes import Counters
-    from tap_cc_clicks.reconciliation import Comparison, Loaded
-    from tap_cc_clicks.streams import CampaignActivities
-    from tap_cc_clicks.tap import TapCCClicks
+from tap_cc_clicks.streams import CampaignActivities
+from tap_cc_clicks.tap import TapCCClicks
 
 # They leave clicks out that the service counts.
 FILTERS = ("start_date", "url_ids")
@@ -130,7 +126,7 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
     activities = cast("CampaignActivities", tap.streams["campaign_activities"])
     counters: dict[str, Counters] = {}
     for chunk in chunks:
-        counters.update(activities.count(chunk))
+        counters.update(next(activities.lookups.count(chunk)))
     return counters
 
 

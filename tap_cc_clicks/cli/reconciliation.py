@@ -6,13 +6,11 @@ The models in transform/ judge the same way: see ``reconciliation.sql`` there.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from tap_cc_clicks.changes import UNKNOWN, Counters
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
 
 Verdict: TypeAlias = Literal["ok", "ahead", "behind", "not counted"]
 ORDER: tuple[Verdict, ...] = ("behind", "ahead", "not counted", "ok")

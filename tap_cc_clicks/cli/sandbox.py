@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import click
 
+from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.cli.envfile import env_lines
-from tap_cc_clicks.inputs import InputError
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from tap_cc_clicks.sandbox import Sandbox
+from tap_cc_clicks.sandbox import Sandbox
 
 PACKAGES = {"starlette", "uvicorn"}
 MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,sandbox]'"

@@ -9,26 +9,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic, sleep, time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import requests
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_cc_clicks.api.text import printable
+from tap_cc_clicks.api.auth import Client, object_of, refusal, seconds, token_answer
+from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.text import is_token, printable
+from tap_cc_clicks.api.tokens import Tokens
+from tap_cc_clicks.api.transport import Answer
 from tap_cc_clicks.api.urls import is_safe
-from tap_cc_clicks.auth import object_of, refusal, seconds, token_answer
-from tap_cc_clicks.network import unanswered
-from tap_cc_clicks.settings import is_token
-from tap_cc_clicks.tokens import Tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tap_cc_clicks.auth import Client
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPES = {
@@ -184,15 +180,13 @@ class SignIn:
                 return _answer(response)
         raise SignInError(REFUSALS["expired_token"])
 
-    def _asked(
-        self, form: Mapping[str, str], interval: float
-    ) -> requests.Response | None:
+    def _asked(self, form: Mapping[str, str], interval: float) -> Answer | None:
         try:
             response = self._client.post(self._token_url, form)
         except requests.RequestException as error:
             reason = unanswered(error)
         else:
-            status = response.status_code
+            status = response.status
             if status < SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
             reason = f"it answered {status}"
@@ -337,12 +331,12 @@ def _to_type(code: object) -> str:
     return text
 
 
-def _answer(response: requests.Response) -> dict[str, Any]:
+def _answer(response: Answer) -> dict[str, Any]:
     if not response.ok:
         raise _refused(response)
     return token_answer(response)
 
 
-def _refused(response: requests.Response) -> SignInError:
+def _refused(response: Answer) -> SignInError:
     error = str(object_of(response).get("error"))
-    return SignInError(REFUSALS.get(error) or refusal(response.status_code, error))
+    return SignInError(REFUSALS.get(error) or refusal(response.status, error))

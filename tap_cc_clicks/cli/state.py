@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
 
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.moments import hours_since, this_hour
 from tap_cc_clicks.cli.options import console, json_option
-from tap_cc_clicks.cli.state_files import STDIN, read_state, write_file
-from tap_cc_clicks.cli.tables import ago, print_json, print_table, say
-from tap_cc_clicks.inputs import InputError
-from tap_cc_clicks.parsing import hours_since, this_hour
-from tap_cc_clicks.state import (
+from tap_cc_clicks.cli.state_editing import (
+    KnownActivity,
     campaigns_of,
     forget_activity,
     forget_campaign,
     forget_links,
     known_activities,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tap_cc_clicks.cli.state_files import StateFile
-    from tap_cc_clicks.state import KnownActivity
+from tap_cc_clicks.cli.state_files import STDIN, StateFile, read_state, write_file
+from tap_cc_clicks.cli.tables import ago, print_json, print_table, say
 
 LINES = 40
 
@@ -147,7 +142,7 @@ def show(
 
     Activities never read come first, then those with the newest clicks. The state knows
     no people: ids, moments and numbers are all there is.
-    """
+    """  # noqa: D301 - the mark is for click
     read = read_state(file)
     lines = [Line.of(known) for known in known_activities(read.state)]
     totals = _totals(read, lines)
@@ -269,7 +264,7 @@ def reset(
     What is read again has the same click_id as before, so a loader that upserts doubles
     nothing. If something is wrong, nothing is written: Meltano then refuses the empty
     input and keeps the state it has. Make sure that no run is under way meanwhile.
-    """
+    """  # noqa: D301 - the mark is for click
     if bool(activity) + bool(campaign) > 1 or not (activity or campaign or links):
         message = "Name one of --activity ID, --campaign ID or --links"
         raise click.UsageError(message)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from tap_cc_clicks.parsing import moment
-from tap_cc_clicks.state.format import Bookmark, CampaignMemory, key_of, with_prints
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.sync.state_format import CampaignMemory, key_of
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,11 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
         ]
     forget_links(state, campaign_activity_id)
     memory = campaigns_of(state)
-    for campaign_id in memory:
-        ids, prints = memory.activities(campaign_id)
-        if prints.pop(campaign_activity_id, None) is not None:
-            memory.remember(campaign_id, activities=with_prints(ids, prints))
+    if memory.prints.pop(campaign_activity_id, None) is not None:
+        for campaign_id in memory:
+            ids = memory.activities(campaign_id)
+            if campaign_activity_id in ids:
+                memory.remember(campaign_id, ids)
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
@@ -86,7 +86,7 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
     """
     memory = campaigns_of(state)
     known = memory.find(campaign_id)
-    activities, _ = memory.activities(campaign_id)
+    activities = memory.activities(campaign_id)
     listed = known.get("updated_at") or known.get("unfinished", {}).get("updated_at")
     _move_back(_bookmark(state, "campaigns"), listed)
     memory.remember(campaign_id, updated_at=None, check=None, unfinished=None)
@@ -109,7 +109,7 @@ def _bookmark(state: Mapping[str, Any], stream: str) -> dict[str, Any]:
 def _activities_of_campaigns(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     memory = campaigns_of(state)
     for campaign_id in memory:
-        for activity_id in memory.activities(campaign_id)[0]:
+        for activity_id in memory.activities(campaign_id):
             yield activity_id, campaign_id
 
 

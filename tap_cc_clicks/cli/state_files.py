@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from tap_cc_clicks.api import files
-from tap_cc_clicks.inputs import InputError, read_json_file
-from tap_cc_clicks.state import load
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.inputs import read_json_file
 from tap_cc_clicks.streams import STREAMS
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tap_cc_clicks.sync.state_format import load
 
 # By these names `meltano state get`, its back-ends and its database wrap a state.
 WRAPPERS = ("completed_state", "completed", "singer_state")

@@ -7,20 +7,17 @@ file or a database: nothing in it steers the terminal or is taken for markup.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 import msgspec
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.options import console
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.console import Console
 
 HOURS_PER_DAY = 24
 # A pipe has no width: what reads from it wants whole lines.

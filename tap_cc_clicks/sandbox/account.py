@@ -6,19 +6,19 @@ import random
 import uuid
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
+START = datetime(2026, 11, 1, 8, tzinfo=UTC)
 SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 
 
 def moment(when: datetime) -> str:
     """Write a moment as the API does."""
-    text = when.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    text = when.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 

@@ -18,9 +18,9 @@ from tap_cc_clicks.sandbox.server import Server
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from starlette.types import Receive, Scope, Send
-    from typing_extensions import Self
 
     from tap_cc_clicks.sandbox.account import Account
 

@@ -35,7 +35,7 @@ class RunTap(OwnTap):
     def run(self) -> Run:
         """What all streams share, made when the first of them wants it."""
         settings = Settings.from_config(self.config)
-        return Run(settings, self.config, self.logger, self.plugin_version)
+        return Run(settings, self.config, self.logger)
 
     def finish(self) -> None:
         """End the run, once: write STATE and tell what was done.

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from singer_sdk import metrics
@@ -38,7 +39,6 @@ class Run:
         settings: What a person set.
         config: The same as the tap has it, with credentials and addresses.
         logger: Where the run is told.
-        version: The tap's, for the User-Agent.
     """
 
     def __init__(
@@ -46,7 +46,6 @@ class Run:
         settings: Settings,
         config: Mapping[str, Any],
         logger: logging.Logger,
-        version: str,
     ) -> None:
         guard_logs(logger.name)
         self.settings = settings
@@ -56,15 +55,15 @@ class Run:
         self.gate = RequestGate(
             settings.requests_per_second, settings.max_requests, self.counter.increment
         )
-        client = Client(
+        self.client = partial(
+            Client,
             str(config["api_url"]),
             Transport(settings.concurrency),
             self.authenticator,
             self.gate,
             logger,
-            f"tap-cc-clicks/{version}",
         )
-        self.service = Service(client, settings.page_size)
+        self.service = Service(self.client(), settings.page_size)
         self.listing = Listing(
             self.service, settings.campaign_ids, logger, self.tell_failure
         )
