@@ -14,7 +14,8 @@ from typing_extensions import override
 from tap_cc_clicks.api.text import printable
 
 LIBRARIES = ("requests", "urllib3")
-QUERY = re.compile(r"\?[^\s\"'()]+")
+# To the next space or quotation mark: a query may hold brackets and apostrophes.
+QUERY = re.compile(r"\?[^\s\"]+")
 LONGEST_LINE = 2_000
 LONGEST_LIBRARY_LINE = 300
 

@@ -9,11 +9,14 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from tap_cc_clicks.changes import UNKNOWN, Tally, Terms
-from tap_cc_clicks.clicks import ClickReport, ClicksPage
-from tap_cc_clicks.identity import Numbering
-from tap_cc_clicks.parsing import decode
-from tap_cc_clicks.writer import PageWriter
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.pages import Page
+from tap_cc_clicks.api.wire import UNKNOWN
+from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.events.identity import Numbering
+from tap_cc_clicks.events.reading import Reader, Reading
+from tap_cc_clicks.events.tally import Tally, Terms
+from tap_cc_clicks.singer import PageWriter
 from tests.bench.service import make
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def microseconds() -> dict[str, float]:
     (activity,) = make(1, PAGE, alike=False).activities.values()
     rows = b",".join(click.encoded for click in activity.clicks)
     body = b'{"tracking_activities":[' + rows + b"]}"
-    report = ClickReport("activity", "campaign", None, UNKNOWN, Terms())
+    reading = Reading(CLICKS, "activity", "campaign", None, None, UNKNOWN, Terms())
     took: dict[str, float] = {}
 
     def timed(step: str, work: Callable[[], Any]) -> Any:
@@ -41,10 +44,10 @@ def microseconds() -> dict[str, float]:
         return done
 
     for _ in range(PAGES):
-        page = timed("decode the page", partial(decode, body, ClicksPage))
-        read = report.rows_of([page.tracking_activities])
+        page = timed("decode the page", partial(decode, body, CLICKS.page))
+        read = Reader(_serving(page.tracking_activities), reading)._pages()
         clicks = timed("complete and check each row", partial(next, read))
-        number = Numbering("activity").number
+        number = Numbering(CLICKS, "activity").number
         fresh = timed("tell clicks apart, make each click_id", partial(number, clicks))
         take = Tally(None, UNKNOWN, Terms()).take
         timed("count, tell whether to read on", partial(take, fresh, clicks))
@@ -52,10 +55,16 @@ def microseconds() -> dict[str, float]:
     return {step: 1e6 * seconds / PAGE for step, seconds in took.items()}
 
 
+def _serving(rows: list[Any]) -> Any:
+    """Return a service with one page of these rows."""
+    page = Page(rows, "https://api.example.com/v3")
+    return SimpleNamespace(events=lambda *_, **__: iter([page]))
+
+
 def _write(clicks: list[Any]) -> None:
     stdout = sys.stdout
     sys.stdout = cast("TextIO", SimpleNamespace(buffer=io.BytesIO()))
     try:
-        PageWriter().write_records("email_clicks", clicks, None)
+        PageWriter().write_records("email_clicks", clicks)
     finally:
         sys.stdout = stdout

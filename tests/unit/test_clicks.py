@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_cc_clicks.api.client import Form
+from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.events.reading import Reader, Reading
+from tap_cc_clicks.events.declaration import CLICKS, Click
+from tap_cc_clicks.events.reading import Read, Reader, Reading
 from tap_cc_clicks.events.tally import Terms, is_due
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_cc_clicks.events.declaration import Click
-
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
+URL = "https://api.example.com/v3/reports"
 
 
 def moment(minute: int) -> str:
@@ -54,17 +54,29 @@ class Service:
             [*rows, *self.rows], key=lambda row: row["created_time"], reverse=True
         )
 
-    def pages(self, size: int | None) -> Iterator[list[dict[str, Any]]]:
+    def events(
+        self, report: str, form: Form, activity_id: str, **query: Any
+    ) -> Iterator[Page]:
         """Give the report page by page."""
-        size, start = size or self.page_size, 0
+        assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
+        size, start = query.get("limit") or self.page_size, 0
         while True:
             if self.arrivals:
                 self.arrive(self.arrivals.pop(0))
             self.pages_given += 1
-            yield [dict(row) for row in self.rows[start : start + size]]
+            yield Page([dict(row) for row in self.rows[start : start + size]], URL)
             start += size
             if start >= len(self.rows):
                 return
+
+
+def reader_of(
+    service: Service, known: Bookmark | None, counters: Counters, terms: Terms
+) -> Reader:
+    """Return what reads the activity's report."""
+    standing_in: Any = service
+    reading = Reading(CLICKS, ACTIVITY, None, None, known, counters, terms)
+    return Reader(standing_in, reading)
 
 
 @dataclass
@@ -73,6 +85,7 @@ class Warehouse:
 
     clicks: dict[str, Click] = field(default_factory=dict)
     bookmark: Bookmark | None = None
+    unusable: int | None = None
 
     def sync(
         self,
@@ -82,12 +95,12 @@ class Warehouse:
         **terms: Any,
     ) -> None:
         """Read the report into the warehouse, maybe only some pages of it."""
-        report = ClickReport(ACTIVITY, None, self.bookmark, counters, Terms(**terms))
-        for number, item in enumerate(report.read(service.pages)):
+        reader = reader_of(service, self.bookmark, counters, Terms(**terms))
+        for number, item in enumerate(reader.read()):
             if number == stop_after:
                 return
-            if isinstance(item, Bookmark):
-                self.bookmark = item
+            if isinstance(item, Read):
+                self.bookmark, self.unusable = item.bookmark, item.unusable
             else:
                 self.clicks.update({str(click.click_id): click for click in item})
 
@@ -98,12 +111,12 @@ class Warehouse:
 
 
 MINUTES = st.integers(0, 6)
-CLICKS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
+ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
 
 
 @settings(max_examples=400, deadline=None)
 @given(
-    first=CLICKS,
+    first=ROWS,
     arrivals=st.lists(st.lists(st.sampled_from("ab"), max_size=3), max_size=8),
     page_size=st.integers(1, 4),
 )
@@ -126,7 +139,7 @@ def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    batches=st.lists(CLICKS, min_size=1, max_size=4),
+    batches=st.lists(ROWS, min_size=1, max_size=4),
     page_size=st.integers(1, 3),
     stops=st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=4, max_size=4),
 )
@@ -199,14 +212,46 @@ def test_a_late_click_below_the_lookback_is_searched_for() -> None:
     assert warehouse.times() == [row["created_time"] for row in service.rows]
 
 
-@pytest.mark.parametrize("name", ["contact_id", "url_id", "created_time"])
-def test_a_row_without_what_makes_it_a_click_is_an_error(name: str) -> None:
-    """It names activity, page and field, and no person."""
-    bad = {key: value for key, value in row(1).items() if key != name}
-    service = Service(rows=[row(3), row(2), {**bad, "email_address": "p@example.com"}])
-    report = ClickReport(ACTIVITY, None, None, Counters(), Terms())
-    with pytest.raises(MalformedClickError) as error:
-        list(report.read(service.pages))
-    assert ACTIVITY in str(error.value)
-    assert f"page 2 of its clicks: a row has no {name}" in str(error.value)
-    assert "example.com" not in str(error.value)
+@pytest.mark.parametrize("name", ["contact_id", "url_id"])
+@pytest.mark.parametrize("value", [None, "absent"])
+def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None:
+    """A contact may be forgotten; rows alike are numbered, and keep their ids."""
+    bad = {**row(1), name: value}
+    if value == "absent":
+        del bad[name]
+    service = Service(rows=[row(3), row(2), bad, dict(bad), row(0)])
+    warehouse = Warehouse()
+    warehouse.sync(service)
+    first = set(warehouse.clicks)
+    assert len(first) == 5
+    assert [getattr(one, name) for one in warehouse.clicks.values()].count(None) == 2
+    assert warehouse.unusable == 0
+    warehouse.bookmark = None
+    warehouse.sync(service)
+    assert set(warehouse.clicks) == first
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", 7, "2026-02-31T00:00:00.000Z"])
+def test_a_row_without_a_moment_is_left_out_and_counted(value: object) -> None:
+    """Nothing tells what it is; all others are read, and the bookmark moves."""
+    bad = {**row(1), "created_time": value}
+    # In every page, so that it also stands first, last and alone.
+    service = Service(rows=[bad, row(3), row(2), bad, bad, bad, row(1), row(0), bad])
+    warehouse = Warehouse()
+    warehouse.sync(service)
+    assert warehouse.times() == [moment(3), moment(2), moment(1), moment(0)]
+    assert warehouse.unusable == 5
+    assert warehouse.bookmark is not None
+    assert warehouse.bookmark.value == moment(3)
+
+
+def test_a_row_left_out_is_counted_once() -> None:
+    """Not again where the report is read anew to tell twins from repeats."""
+    bad = {**row(1), "created_time": "soon"}
+    twins = [row(1), row(1), row(1), row(1)]
+    service = Service(rows=[row(2), *twins, row(0), bad], page_size=2)
+    warehouse = Warehouse()
+    warehouse.sync(service)
+    assert len(warehouse.clicks) == 6
+    assert warehouse.unusable == 1
+    assert service.pages_given > 4

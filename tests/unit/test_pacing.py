@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import pytest
-import requests
-from singer_sdk.exceptions import FatalAPIError
-from urllib3 import HTTPResponse
 
-from tap_cc_clicks.limits import (
-    BudgetSpentError,
-    PacedSession,
-    QuotaExceededError,
-    RequestGate,
-)
+from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
+from tap_cc_clicks.api.pacing import RequestGate
 
 
 def test_requests_are_spaced_evenly_however_many_threads_ask() -> None:
@@ -77,45 +69,12 @@ def test_any_rate_is_possible(rate: float) -> None:
     RequestGate(rate).enter()
 
 
-def test_ca_and_proxy_of_the_environment_are_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Which requests leaves out for prepared requests."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "")
-    session = PacedSession(RequestGate(100_000), 1)
-    given: dict[str, object] = {}
-
-    def send(_: object, __: object, **kwargs: object) -> requests.Response:
-        given.update(kwargs)
-        response = requests.Response()
-        response.raw = HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
-        return response
-
-    monkeypatch.setattr("requests.Session.send", send)
-    answer = session.send(requests.Request("GET", "https://example.com").prepare())
-    assert answer.json() == {}
-    assert given["verify"] == "/ca.pem"
-    assert given["proxies"] == {"https": "http://127.0.0.1:9"}
-
-
-def test_a_body_without_end_is_not_read_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A broken server must not fill the memory."""
-
-    class Endless(io.RawIOBase):
-        def read(self, size: int = -1) -> bytes:
-            return b" " * size
-
-    def send(*_: object, **__: object) -> requests.Response:
-        response = requests.Response()
-        response.url = "https://example.com/v3/emails?cursor=x"
-        response.raw = HTTPResponse(Endless(), preload_content=False)
-        return response
-
-    monkeypatch.setattr("requests.Session.send", send)
-    session = PacedSession(RequestGate(100_000), 1)
-    with pytest.raises(FatalAPIError, match="of /v3/emails is larger than any page"):
-        session.send(requests.Request("GET", "https://example.com").prepare())
+def test_each_request_is_counted_where_metrics_want_it() -> None:
+    """But none that was not let through."""
+    counted: list[int] = []
+    gate = RequestGate(100_000, 2, lambda: counted.append(1))
+    for _ in range(2):
+        gate.enter()
+    with pytest.raises(BudgetSpentError):
+        gate.enter()
+    assert len(counted) == gate.requests == 2

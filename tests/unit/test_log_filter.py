@@ -1,0 +1,141 @@
+"""What libraries and the tap log: one short printable line, without queries."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tap_cc_clicks.api.log_filter import (
+    LONGEST_LIBRARY_LINE,
+    LONGEST_LINE,
+    guard_logs,
+)
+from tap_cc_clicks.api.transport import Transport
+
+NAME = "guarded-tap"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+    b"secret-without-colon\x1b[31m\r\nX-After: y\r\n\r\n{}"
+)
+
+
+@pytest.fixture(autouse=True)
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Guard a tap's loggers, and hold what is logged."""
+    logging.getLogger(f"{NAME}.campaigns")
+    guard_logs(NAME)
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+@pytest.fixture
+def broken_server() -> Iterator[str]:
+    """Answer one request with headers that no server should send."""
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(ANSWER)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v3/emails?cursor=secret"
+        thread.join()
+
+
+def test_what_urllib3_says_of_headers_shows_neither_them_nor_the_query(
+    broken_server: str,
+    lines: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would log the whole URL, all that it could not parse, and a traceback."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    Transport(1).send(requests.Request("GET", broken_server).prepare())
+    told = [one for one in lines.records if one.name.startswith("urllib3")]
+    assert "Failed to parse headers" in lines.text
+    assert "/v3/emails?…" in lines.text
+    assert "secret" not in lines.text
+    assert not [one for one in told if one.exc_info]
+    assert all(one.getMessage().isprintable() for one in told)
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.campaigns"])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("gone\n2026-01-31 | INFO | forged", "gone 2026-01-31 | INFO | forged"),
+        ("red\x1b[31m \x1b]0;title\x07", "red[31m ]0;title"),
+        ("abc\u202edef\u2028g", "abcdef g"),
+    ],
+)
+def test_what_the_tap_logs_is_one_printable_line(
+    lines: pytest.LogCaptureFixture, name: str, text: str, shown: str
+) -> None:
+    """The service's ids and paths are in it."""
+    logging.getLogger(name).warning("Activity %s is gone", text)
+    assert lines.messages == [f"Activity {shown} is gone"]
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [
+        (NAME, LONGEST_LINE),
+        (f"{NAME}.campaigns", LONGEST_LINE),
+        ("urllib3.connectionpool", LONGEST_LIBRARY_LINE),
+    ],
+)
+def test_a_line_is_short(
+    lines: pytest.LogCaptureFixture, name: str, longest: int
+) -> None:
+    """However many megabytes a server sends as an id."""
+    logging.getLogger(name).warning("%s", 10_000_000 * "a")
+    (message,) = lines.messages
+    assert len(message) == longest
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            'https://api.example.com:443 "GET /v3/emails?cursor=secret HTTP/1.1" 200 2',
+            'https://api.example.com:443 "GET /v3/emails?… HTTP/1.1" 200 2',
+        ),
+        (
+            "Retrying after connection broken by 'x': /v3/emails?a=('secret')",
+            "Retrying after connection broken by 'x': /v3/emails?…",
+        ),
+        ("Starting new HTTPS connection (1)", "Starting new HTTPS connection (1)"),
+    ],
+)
+def test_what_libraries_log_has_no_query(
+    lines: pytest.LogCaptureFixture, line: str, shown: str
+) -> None:
+    """A cursor may hold anything."""
+    logging.getLogger("urllib3.connectionpool").debug(line)
+    assert lines.messages == [shown]
+
+
+def test_other_loggers_are_left_alone(lines: pytest.LogCaptureFixture) -> None:
+    """Metrics hand objects to their handlers; a name that begins alike is no child."""
+    logging.getLogger("singer_sdk.metrics")
+    logging.getLogger(f"{NAME}-other")
+    guard_logs(NAME)
+    for name in ("singer_sdk.metrics", f"{NAME}-other"):
+        logging.getLogger(name).warning("%s\n", "two")
+    assert lines.messages == ["two\n", "two\n"]
+
+
+def test_a_guard_put_twice_is_one(lines: pytest.LogCaptureFixture) -> None:
+    """A process may run many taps."""
+    logger = logging.getLogger(NAME)
+    before = list(logger.filters)
+    guard_logs(NAME)
+    assert logger.filters == before
+    assert not lines.messages
