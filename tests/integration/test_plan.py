@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from tap_cc_clicks.cli.commands import cc_clicks
-from tap_cc_clicks.planning import SAMPLE, Planner
+from tap_cc_clicks.cli.planning import SAMPLE, Planner
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import run_tap, select
 
 if TYPE_CHECKING:
-    from tap_cc_clicks.planning import Plan
+    from tap_cc_clicks.cli.planning import Plan
 
 ENDPOINTS = {
     "campaigns": "campaigns",
