@@ -1,32 +1,54 @@
-# Two commands matter: `make demo` and `make test`. Both make what they need.
+# Three commands matter: `make demo`, `make check` while working, and `make test`.
+# Each makes what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/dev/bin
+UV := $(VENV)/uv/bin/uv
+# The interpreter that all environments share.
+BASE := $(VENV)/uv/bin/python
 # Tools with environments of their own, each by requirements/NAME.txt.
-LOADERS := $(patsubst %,$(VENV)/target-%/.done,postgres snowflake jsonl duckdb csv)
-TOOLS := $(VENV)/meltano/.done $(VENV)/singer-tools/.done $(VENV)/dagster/.done \
-	$(VENV)/airflow/.done $(VENV)/dbt/.done $(LOADERS)
-PIP := -m pip install --quiet --disable-pip-version-check
+LOADERS := $(patsubst %,$(VENV)/%/.done,dbt singer target-duckdb targets)
+TOOLS := $(patsubst %,$(VENV)/%/.done,airflow dagster meltano vendor-client) $(LOADERS)
+# Compile once, also where the environment says not to: the tests start hundreds of
+# processes.
+export PYTHONDONTWRITEBYTECODE :=
+# As many at once: the tests wait for processes and servers more than they compute.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS)
+# What most changes would break, besides the unit tests.
+CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project runs \
+	shapes stats streams suite)
 
-.PHONY: help test lint audit chaos unit demo bench loaders scale settings picture \
-	catalogs constraints clean
+.PHONY: help test check lint code types contracts files audit chaos unit demo bench \
+	loaders scale settings picture catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 test: lint audit unit ## Run every check and every test
 
-lint: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done ## Run the linters and type checkers
+check: code contracts ## Run what takes less than a minute: linters, unit and central tests
+	$(PYTEST) tests/unit $(CENTRAL)
+
+lint: code contracts types files ## Run the linters and type checkers
+
+code: $(VENV)/dev/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/ty check --python $(VENV)/dev
+	$(BIN)/deptry .
+
+contracts: $(VENV)/dev/.done
+
+types: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done
 	$(BIN)/mypy --python-executable $(VENV)/airflow/bin/python \
 		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
 	MYPYPATH=examples/dagster $(BIN)/mypy \
 		--python-executable $(VENV)/dagster/bin/python \
 		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
-	$(BIN)/ty check --python $(VENV)/dev
-	$(BIN)/deptry .
+
+files: $(VENV)/dev/.done
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*
@@ -38,15 +60,16 @@ audit: $(VENV)/dev/.done ## Look for known vulnerabilities in what an install br
 	$(BIN)/python tools/audit.py
 
 chaos: $(VENV)/dev/.done ## Run the chaos suite ten times, each time with other seeds
-	CHAOS_ROUNDS=10 $(BIN)/python -m pytest tests/chaos
+	CHAOS_ROUNDS=10 $(PYTEST) tests/chaos
 
 unit: $(VENV)/dev/.done $(TOOLS)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into PostgreSQL
 	$(BIN)/python -m demo.run
 
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
 	$(BIN)/python -m tests.bench.run
 
 loaders: $(VENV)/dev/.done $(LOADERS) ## Load a torture set and a million clicks by each loader
@@ -64,27 +87,36 @@ picture: $(VENV)/dev/.done ## Record cc-clicks login for the README
 catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
 	$(BIN)/python tools/write_catalogs.py
 
-# A user's install, as in the image, and the development environment.
-PINNED := $(VENV)/meltano/bin/uv pip compile pyproject.toml --universal \
-	--python-version 3.10 --no-annotate --no-header --upgrade --quiet
-constraints: $(VENV)/meltano/.done ## Pin anew what image and development install
-	$(PINNED) --output-file requirements/image.txt
-	$(PINNED) --group dev --extra cli --extra sandbox --output-file constraints.txt
+constraints: $(UV) ## Pin anew what image and environments install
+	$(PIN) --output-file requirements/image.txt pyproject.toml
+	$(PIN) --group dev --group bench --extra cli --extra sandbox \
+		--output-file constraints.txt pyproject.toml
+	for name in $(basename $(wildcard requirements/*.in)); do \
+		$(PIN) --output-file $$name.txt $$name.in || exit; done
 
 clean: ## Remove environments, caches and the demo's data
 	rm -rf $(VENV) .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis demo/data
 
-$(VENV)/dev/.done: pyproject.toml constraints.txt requirements/vendor-client.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv $(VENV)/dev
-	$(BIN)/python $(PIP) 'pip>=25.1'
-	$(BIN)/python $(PIP) -c constraints.txt --group dev -e '.[cli,sandbox]'
-	# By itself: it asks for an urllib3 with known vulnerabilities, and needs none.
-	$(BIN)/python $(PIP) --no-deps -r requirements/vendor-client.txt
+PIN = $(UV) pip compile --universal --python-version 3.11 --no-annotate --no-header \
+	--upgrade --quiet
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)/uv
+	$(BASE) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-$(VENV)/%/.done: requirements/%.txt
-	$(PYTHON) -m venv $(VENV)/$*
-	$(VENV)/$*/bin/python $(PIP) -r $<
+$(VENV)/dev/.done: pyproject.toml constraints.txt $(UV)
+	$(UV) venv --quiet --clear --python $(BASE) $(VENV)/dev
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group dev \
+		--editable '.[cli,sandbox]'
+	touch $@
+
+# Its DuckDB has wheels up to Python 3.13: see docs/loaders.md.
+$(VENV)/target-duckdb/.done: BASE := >=3.11,<3.14
+
+$(VENV)/%/.done: requirements/%.txt $(UV)
+	$(UV) venv --quiet --clear --python '$(BASE)' $(VENV)/$*
+	$(UV) pip install --quiet --python $(VENV)/$*/bin/python -r $<
 	touch $@

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from multiprocessing.connection import Connection
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
     from types import FrameType
-
-    from typing_extensions import Self
+    from typing import Self
 
 # No run of this size takes as long, whatever befalls it.
 HANGS_AFTER_SECONDS = 40

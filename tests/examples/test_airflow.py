@@ -59,7 +59,7 @@ def test_the_command_loads_an_account_from_its_state(
     loaded: dict[str, Any], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Neither a target that failed nor a quota that is spent moves its state."""
-    commands = tool("dev", "tap-cc-clicks"), tool("target-jsonl", "target-jsonl")
+    commands = tool("dev", "tap-cc-clicks"), tool("singer", "target-jsonl")
     folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
     settings = settings_of(sandbox.config)
     environment = {

@@ -54,7 +54,7 @@ class Agency:
     @property
     def environment(self) -> dict[str, str]:
         """What the example's README says to set, and where the commands are."""
-        commands = tool("dev", "tap-cc-clicks"), tool("target-jsonl", "target-jsonl")
+        commands = tool("dev", "tap-cc-clicks"), tool("singer", "target-jsonl")
         folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
         return {
             **os.environ,

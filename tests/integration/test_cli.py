@@ -146,7 +146,7 @@ def test_singer_tools_find_the_output_valid(tmp_path: Path, sandbox: Sandbox) ->
     config = write(tmp_path, "config.json", sandbox.config)
     output = run("--config", config).stdout
     checked = subprocess.run(
-        [tool("singer-tools", "singer-check-tap")],
+        [tool("singer", "singer-check-tap")],
         input=output,
         capture_output=True,
         text=True,

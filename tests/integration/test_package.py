@@ -78,7 +78,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the commands' folder of an environment with the wheel and no extras."""
     commands = tmp_path_factory.mktemp("installed") / "bin"
-    uv = tool("meltano", "uv")
+    uv = tool("uv", "uv")
     run(uv, "venv", "--allow-existing", "--python", sys.executable, commands.parent)
     install = (uv, "pip", "install", "--python", commands / "python")
     installing = run(*install, "--constraint", IMAGE, wheel)
@@ -211,7 +211,7 @@ def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None
     assert about["Name"] == "tap-cc-clicks"
     assert about["License-Expression"] == "Apache-2.0"
     assert about["License-File"] == "LICENSE"
-    assert about["Requires-Python"] == ">=3.10"
+    assert about["Requires-Python"] == ">=3.11"
     assert about.get_all("Provides-Extra") == ["cli", "reconcile", "sandbox"]
     assert "Typing :: Typed" in about.get_all("Classifier", [])
 

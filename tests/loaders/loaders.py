@@ -9,7 +9,7 @@ import re
 import subprocess
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -56,6 +56,7 @@ class Loader(ABC):
 
     Attributes:
         name: As the tables call it.
+        program: Its command, which its package is named after.
         environment: Its folder below .venv/, and its file below requirements/.
         against: What it loads into here.
         upserts: Whether a row of a known key takes the old one's place.
@@ -64,6 +65,7 @@ class Loader(ABC):
     """
 
     name: ClassVar[str]
+    program: ClassVar[str]
     environment: ClassVar[str]
     against: ClassVar[str]
     upserts: ClassVar[bool] = True
@@ -89,12 +91,12 @@ class Loader(ABC):
         """The command that loads what it reads."""
         path = self.folder / "loader.json"
         path.write_text(json.dumps(self.config), "utf-8")
-        return [*self.program, "--config", str(path)]
+        return [*self.run, "--config", str(path)]
 
     @property
-    def program(self) -> list[str]:
+    def run(self) -> list[str]:
         """The command without its settings."""
-        return [tool(self.environment, self.environment)]
+        return [tool(self.environment, self.program)]
 
     def lands(self, value: Any) -> Any:
         """Return what a value should land as."""
@@ -106,7 +108,8 @@ class PostgresInsert(Loader):
     """target-postgres as it comes."""
 
     name = "target-postgres, INSERT"
-    environment = "target-postgres"
+    program = "target-postgres"
+    environment = "targets"
     against = "PostgreSQL from a wheel"
     # Else moments that are inserted land in the server's own time zone.
     env: ClassVar = {"PGTZ": "UTC"}
@@ -153,8 +156,7 @@ class PostgresCopy(PostgresInsert):
 class DuckDB(Loader):
     """target-duckdb with a DuckDB that keeps the first row of a batch."""
 
-    name = "target-duckdb"
-    environment = "target-duckdb"
+    name = program = environment = "target-duckdb"
     against = "a DuckDB file"
     nothing: ClassVar = {"": None}
     # Small, so that many rows are the first or the last one of a batch.
@@ -184,8 +186,8 @@ class DuckDB(Loader):
 class Snowflake(DuckDB):
     """target-snowflake before an emulator: see ``snowflake_shim.py``."""
 
-    name = "target-snowflake"
-    environment = "target-snowflake"
+    name = program = "target-snowflake"
+    environment = "dbt"
     against = "fakesnow, an emulator; **not Snowflake**"
     nothing: ClassVar = {}
 
@@ -203,7 +205,7 @@ class Snowflake(DuckDB):
         }
 
     @property
-    def program(self) -> list[str]:
+    def run(self) -> list[str]:
         """The loader with the emulator in Snowflake's place."""
         python = tool(self.environment, "python")
         return [python, str(HERE / "snowflake_shim.py"), str(self.folder)]
@@ -226,7 +228,8 @@ class Snowflake(DuckDB):
 class JSONLines(Loader):
     """target-jsonl: a file for each stream and run."""
 
-    name = environment = "target-jsonl"
+    name = program = "target-jsonl"
+    environment = "singer"
     against = "files"
     upserts = False
 
@@ -260,7 +263,8 @@ class JSONLines(Loader):
 class CSV(JSONLines):
     """target-csv: a file for each stream and run."""
 
-    name = environment = "target-csv"
+    name = program = "target-csv"
+    environment = "targets"
     nothing: ClassVar = {None: ""}
 
     @property
@@ -300,7 +304,7 @@ def everything(folder: Path, server: Postgres) -> list[Loader]:
 def _with_moments_of(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of a file, its moments as those of a table."""
     return {
-        name: _plain(datetime.fromisoformat(value.replace("Z", "+00:00")))
+        name: _plain(datetime.fromisoformat(value))
         if value and name.endswith(("_time", "_at")) and not name.startswith("_sdc")
         else value
         for name, value in row.items()
@@ -322,5 +326,5 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
     if value.tzinfo:
-        value = value.astimezone(timezone.utc).replace(tzinfo=None)
+        value = value.astimezone(UTC).replace(tzinfo=None)
     return value.isoformat(timespec="microseconds")

@@ -60,7 +60,7 @@ def _line(scenario: Scenario, landing: Landing) -> list[str]:
         for value, landed in loader.nothing.items()
     ]
     return [
-        loader.name.replace(loader.environment, _versioned(loader), 1),
+        loader.name.replace(loader.program, _versioned(loader), 1),
         loader.against,
         "is updated" if loader.upserts else "is appended again",
         f"{len(rows)} for {len(sent)} clicks",
@@ -77,8 +77,8 @@ def _versioned(loader: Loader) -> str:
     path = ROOT / "requirements" / f"{loader.environment}.txt"
     for line in path.read_text("utf-8").splitlines():
         package, _, version = line.partition("==")
-        if package.endswith(loader.environment):
-            return f"{loader.environment} {version}"
+        if package.endswith(loader.program):
+            return f"{loader.program} {version}"
     raise LookupError(path)
 
 

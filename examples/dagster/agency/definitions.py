@@ -4,7 +4,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -74,7 +74,7 @@ def settings_of(account: str) -> dict[str, object]:
 
 def spent_today(instance: dg.DagsterInstance) -> int:
     """Return how many requests all runs have observed since the API's day began."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = dg.AssetRecordsFilter(EMAIL_CLICKS, after_timestamp=midnight.timestamp())
     spent, cursor, more = 0, None, True

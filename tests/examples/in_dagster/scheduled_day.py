@@ -5,7 +5,7 @@ For Dagster's own environment; the argument is the resource ``api_key``.
 
 import json
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -18,7 +18,7 @@ def main(api_key: dict[str, Any]) -> None:
     tick = every_day.evaluate_tick(
         dg.build_schedule_context(
             instance,
-            scheduled_execution_time=datetime.now(timezone.utc),
+            scheduled_execution_time=datetime.now(UTC),
             repository_def=defs.get_repository_def(),
         )
     )
