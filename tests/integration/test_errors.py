@@ -238,20 +238,37 @@ def test_a_spent_quota_ends_the_run_in_good_order(
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_malformed_row_stops_its_activity_and_fails_the_run(
+def test_a_row_without_a_moment_costs_itself_and_fails_the_run(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The error names activity, page and field; all other activities are read."""
+    """The error names the activity, and no person; all other rows are loaded."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
-    fault = Fault("bad_row", match=f"{activity.campaign_activity_id}/tracking")
+    path = f"{activity.campaign_activity_id}/tracking"
+    fault = Fault("bad_row", match=path, field="created_time")
     message, output = failing(sandbox, fault)
-    assert "1 activities could not be read" in message
+    assert "1 reports or lists could not be read completely" in message
     errors = [one.message for one in caplog.records if one.levelno == logging.ERROR]
-    assert any(activity.campaign_activity_id in error for error in errors)
-    assert any("page 1 of its clicks: a row has no contact_id" in one for one in errors)
+    assert any(
+        f"Activity {activity.campaign_activity_id}: 1 rows of email_clicks have no"
+        in error
+        for error in errors
+    )
     assert "@example.com" not in caplog.text
-    union = {**clicks(output), **clicks(run_tap(sandbox, output.state))}
-    assert rows(union.values()) == rows(sandbox.account.rows())
+    truth = sandbox.account.rows()
+    truth.remove(activity.clicks[-1].row)
+    assert rows(output.records("email_clicks")) == rows(truth)
+
+
+@pytest.mark.parametrize("name", ["contact_id", "url_id"])
+def test_a_row_without_contact_or_link_is_kept(sandbox: Sandbox, name: str) -> None:
+    """With null, and an id that is made of what it has."""
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    path = f"{activity.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("bad_row", match=path, field=name)]
+    output = run_tap(sandbox)
+    (row,) = [one for one in output.records("email_clicks") if one[name] is None]
+    assert row["created_time"] == activity.clicks[-1].created_time
+    assert len(clicks(output)) == len(sandbox.account.rows())
 
 
 @pytest.mark.parametrize("kind", ["endless_next", "new_next"])
@@ -264,13 +281,14 @@ def test_pages_without_end_are_stopped_and_read_again(
     path: str,
 ) -> None:
     """In a circle or ever on: to take that for the end would lose what lies behind."""
-    monkeypatch.setattr(pagination, "MOST_PAGES", 20)
+    monkeypatch.setattr(pages, "LONG_LIST", 10)
+    monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 10)
     settings: dict[str, Any] = {"page_size": 20, "change_detection": "fast"}
-    sandbox.faults.rules.append(Fault(kind, match=path))
-    first = run_tap(sandbox, **settings)
-    assert caplog.text.count("come to no end: their links lead in a circle") >= 1
+    message, first = failing(sandbox, Fault(kind, match=path), **settings)
+    assert "could not be read completely" in message
+    said = {"endless_next": "lead in a circle", "new_next": "come to no end"}[kind]
+    assert said in caplog.text
     assert sandbox.log.counts()["campaigns"] <= 21
-    sandbox.faults.rules.clear()
     second = run_tap(sandbox, first.state, **settings)
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
