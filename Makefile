@@ -40,6 +40,7 @@ code: $(VENV)/dev/.done
 	$(BIN)/deptry .
 
 contracts: $(VENV)/dev/.done
+	$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done
 	$(BIN)/mypy --python-executable $(VENV)/airflow/bin/python \

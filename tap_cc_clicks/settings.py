@@ -10,10 +10,9 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from jsonschema import ValidationError
 from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
@@ -21,6 +20,9 @@ from tap_cc_clicks import dotenv
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.urls import is_safe
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 URLS = ("api_url", "token_url")
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.sandbox import Account, Fault, Sandbox
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
+from tap_cc_clicks.sandbox import Account, Fault, Sandbox
 from tests.companion import companion, secrets_of
 
 if TYPE_CHECKING:
