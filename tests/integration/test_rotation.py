@@ -85,7 +85,7 @@ def test_a_run_killed_before_it_used_its_token_serves_the_next(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
     """What the answer brought is on disk before anything else is done."""
-    fate = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.save")
+    fate = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.save")
     code, _, _ = run(config, tmp_path, fate)
     assert code == -signal.SIGKILL
     assert not rotating.log.entries
@@ -116,7 +116,7 @@ def test_a_run_killed_before_its_request_came_through_loses_nothing(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
     """The token is as good as before."""
-    fate = Fate(dies_after="tap_cc_clicks.tokens:TokenStore.load")
+    fate = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.load")
     code, _, _ = run(config, tmp_path, fate)
     assert code == -signal.SIGKILL
     code, said, output = run(config, tmp_path)
