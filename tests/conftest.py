@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import backoff
 import pytest
 
-
 from tap_cc_clicks.api import client
 from tap_cc_clicks.sandbox import Sandbox, generate
 
