@@ -6,7 +6,7 @@ import multiprocessing
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sandbox.limits import Limits
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from multiprocessing.connection import Connection
     from types import TracebackType
+    from typing import Self
 
 
 @dataclass(frozen=True)
