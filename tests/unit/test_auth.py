@@ -265,9 +265,7 @@ def test_an_address_that_grew_too_long_is_told(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize(
     "url", ["HTTPS://API.example.com/v3", "https://api.example.com:443/v3"]
 )
-def test_the_same_server_may_be_spelled_otherwise(
-    endpoint: Endpoint, url: str
-) -> None:
+def test_the_same_server_may_be_spelled_otherwise(endpoint: Endpoint, url: str) -> None:
     """As far as a browser would take it for the same."""
     request = requests.Request("GET", url).prepare()
     assert authenticator_of(CONFIG).authorize(request) == "one"

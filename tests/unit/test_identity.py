@@ -18,7 +18,7 @@ MAYBE = st.one_of(st.none(), TEXT)
 
 
 @given(TEXT, MAYBE, MAYBE, TEXT, MAYBE, st.integers(0, 2**31))
-def test_a_click_id_is_a_uuid5_of_its_parts(  # noqa: PLR0913
+def test_a_click_id_is_a_uuid5_of_its_parts(
     activity: str,
     contact: str | None,
     url: str | None,

@@ -38,7 +38,7 @@ def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
         "2026-01-31T24:30:00.000Z",
         "0001-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59-14:00",
-        "２０２６-01-31T00:00:00.000Z",
+        "\uff12026-01-31T00:00:00.000Z",
     ],
 )
 def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:

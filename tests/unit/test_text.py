@@ -67,7 +67,20 @@ def test_a_short_word_is_a_key(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", ".a", "two words", "a\n", "\x1b[31m", "é", "１", 81 * "a", "a@b", 7, None, []],
+    [
+        "",
+        ".a",
+        "two words",
+        "a\n",
+        "\x1b[31m",
+        "é",
+        "\uff11",
+        81 * "a",
+        "a@b",
+        7,
+        None,
+        [],
+    ],
 )
 def test_what_might_be_more_than_a_word_is_no_key(value: object) -> None:
     """It is not shown."""

@@ -52,7 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
         do_POST = do_GET  # noqa: N815 - named by the base class
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
