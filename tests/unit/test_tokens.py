@@ -122,7 +122,7 @@ def test_a_link_in_the_place_of_the_store_is_refused(
     (folder / name).symlink_to(target)
     config = {**CONFIG, "token_store": str(folder / "tokens.json")}
     with pytest.raises(InputError, match="symbolic link"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert target.read_text() == "precious"
     assert (folder / name).is_symlink()
     assert not endpoint.sent
@@ -139,7 +139,7 @@ def test_a_store_that_another_user_prepared_is_refused(
     )
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     with pytest.raises(InputError, match="it belongs to another user"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert prepared.read_text() == "precious"
     assert not endpoint.sent
 
@@ -164,7 +164,7 @@ def test_a_folder_that_others_may_write_to_is_refused(
     state_home.chmod(0o777)
     store = {"token_store": str(state_home / "tokens.json")} if named else {}
     with pytest.raises(InputError, match="other users may write to its folder: chmod"):
-        authorized(ConstantContactAuthenticator({**CONFIG, **store}))
+        authorized(authenticator_of({**CONFIG, **store}))
     assert not endpoint.sent
     assert not list(state_home.iterdir())
 
@@ -176,7 +176,7 @@ def test_all_folders_made_for_the_store_are_private(
     config = {**CONFIG, "token_store": str(tmp_path / "a" / "b" / "tokens.json")}
     before = os.umask(0)
     try:
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     finally:
         os.umask(before)
     folders = (tmp_path / "a", tmp_path / "a" / "b")
@@ -191,10 +191,10 @@ def test_a_store_that_others_may_use_is_refused(
     """With the command that helps."""
     path = tmp_path / "tokens.json"
     config = {**CONFIG, "token_store": str(path)}
-    authorized(ConstantContactAuthenticator(config))
+    authorized(authenticator_of(config))
     path.chmod(permissions)
     with pytest.raises(InputError, match=f"other users may use it: chmod 600 {path}"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert used(endpoint) == ["seed"]
 
 
@@ -217,7 +217,7 @@ def test_a_store_that_cannot_be_locked_is_said_at_once(
     monkeypatch.setattr("os.open", none_made)
     config = {**CONFIG, "token_store": str(path)}
     with pytest.raises(InputError, match=r"cannot be written \(No such file"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert not endpoint.sent
 
 
@@ -233,10 +233,10 @@ def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
             pass
     endpoint.status, endpoint.answer = 503, {}
     with pytest.raises(FatalAPIError, match="out of order for now"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
     with pytest.raises(FatalAPIError, match="An earlier run was ended while it waited"):
-        authorized(ConstantContactAuthenticator(config))
+        authorized(authenticator_of(config))
     assert not mark.exists()
 
 
