@@ -9,13 +9,14 @@ from http import HTTPStatus
 from typing import Any
 
 import backoff
+import msgspec
 import requests
 from backoff.types import Details
 from msgspec import Struct
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
-from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
     QuotaExceededError,
     RunEndedError,
@@ -57,12 +58,12 @@ class Form:
 
     Attributes:
         rows: Where an answer holds its rows; None where it is one object.
-        kind: What it is decoded into where it can be.
+        decoder: Of what it is decoded into where it can be.
         most: More rows than these are none of the API's.
     """
 
     rows: str | None = None
-    kind: Any = Any
+    decoder: msgspec.json.Decoder[Any] = ANYTHING
     most: int = MOST_ROWS
 
     def body_of(self, answer: Answer) -> Any:
@@ -74,7 +75,7 @@ class Form:
         """
         path = path_of(answer.url)
         try:
-            body = decode(answer.body, self.kind)
+            body = decode(answer.body, self.decoder)
         except ValueError:
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message) from None

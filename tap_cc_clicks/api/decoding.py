@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,12 +18,18 @@ MOST_VALUES = 100_000
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def decode(content: bytes, kind: Any = Any) -> Any:
+# Decoders are made where modules are imported, by one thread: msgspec 0.22 crashes the
+# process when two threads set up the same type at once.
+ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def decode(content: bytes, decoder: msgspec.json.Decoder[Any] = ANYTHING) -> Any:
     """Decode a JSON body, with all text storable.
 
     Args:
         content: The body.
-        kind: The type that is hoped for; what does not fit comes as dicts and lists.
+        decoder: Of the type that is hoped for; what does not fit comes as dicts and
+            lists.
 
     Raises:
         ValueError: The body is not JSON, is nested too deeply, or holds more values
@@ -36,7 +41,7 @@ def decode(content: bytes, kind: Any = Any) -> Any:
         message = "more values than any answer"
         raise ValueError(message)
     try:
-        return _decoded(content, kind)
+        return _decoded(content, decoder)
     except RecursionError:
         message = "nested too deeply"
         raise ValueError(message) from None
@@ -47,21 +52,16 @@ def _values(content: bytes) -> int:
     return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
-def _decoded(content: bytes, kind: Any) -> Any:
+def _decoded(content: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     if b"\\u" not in content or not UNSTORABLE_ESCAPE.search(content):
         try:
-            return _decoder(kind).decode(content)
+            return decoder.decode(content)
         except msgspec.ValidationError:
-            return msgspec.json.decode(content)
+            return ANYTHING.decode(content)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
     # Only the standard library reads a lone surrogate instead of refusing the body.
     return _storable(json.loads(content))
-
-
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
 
 
 def _storable(value: Any) -> Any:

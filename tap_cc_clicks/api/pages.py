@@ -127,14 +127,19 @@ def next_link(body: object) -> str | None:
         FatalAPIError: The links are not shaped as documented; to take that for the end
             would lose the pages behind it.
     """
-    try:
-        envelope = (
-            body if isinstance(body, Envelope) else msgspec.convert(body, type=Envelope)
-        )
-    except msgspec.ValidationError as error:
-        raise FatalAPIError(MISSHAPEN_LINK) from error
-    link = envelope.links.next if envelope.links else None
-    return link.href if link else None
+    if isinstance(body, Envelope):
+        link = body.links.next if body.links else None
+        return link.href if link else None
+    part = body
+    for name in ("_links", "next", "href"):
+        if not isinstance(part, dict):
+            raise FatalAPIError(MISSHAPEN_LINK)
+        part = part.get(name)
+        if part is None:
+            return None
+    if not isinstance(part, str):
+        raise FatalAPIError(MISSHAPEN_LINK)
+    return part
 
 
 def with_limit(url: str, limit: int) -> str:

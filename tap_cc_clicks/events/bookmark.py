@@ -74,3 +74,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write the SDK's form of a bookmark, without what says nothing."""
         return {"context": dict(context), **msgspec.to_builtins(self)}
+
+
+# Set up here, by one thread: several read bookmarks (see api/decoding.py).
+msgspec.convert({}, Bookmark)

@@ -52,7 +52,7 @@ class EventReport:
         stream: The stream that its rows become.
         path: Its name in the path below ``tracking/``.
         row: What a row is decoded into.
-        page: What an answer is decoded into.
+        form: What a page of it looks like.
         key: The column of the event's id.
         likeness: The columns that, with the activity, tell events apart.
         namespace: Of the ids; part of every id ever loaded, so never to be changed.
@@ -61,15 +61,10 @@ class EventReport:
     stream: str
     path: str
     row: type[Any]
-    page: type[Envelope]
+    form: Form
     key: str
     likeness: tuple[str, ...]
     namespace: uuid.UUID
-
-    @property
-    def form(self) -> Form:
-        """What a page of it looks like."""
-        return Form(ROWS, self.page)
 
     @cached_property
     def likeness_of(self) -> Callable[[Any], tuple[Any, ...]]:
@@ -81,7 +76,7 @@ CLICKS = EventReport(
     stream="email_clicks",
     path="clicks",
     row=Click,
-    page=ClicksPage,
+    form=Form(ROWS, msgspec.json.Decoder(ClicksPage)),
     key="click_id",
     likeness=("contact_id", "url_id", "created_time", "device_type"),
     namespace=uuid.uuid5(uuid.NAMESPACE_URL, "https://api.cc.email/v3/#clicks"),

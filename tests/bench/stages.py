@@ -44,7 +44,7 @@ def microseconds() -> dict[str, float]:
         return done
 
     for _ in range(PAGES):
-        page = timed("decode the page", partial(decode, body, CLICKS.page))
+        page = timed("decode the page", partial(decode, body, CLICKS.form.decoder))
         read = Reader(_serving(page.tracking_activities), reading)._pages()
         clicks = timed("complete and check each row", partial(next, read))
         number = Numbering(CLICKS, "activity").number
