@@ -390,9 +390,9 @@ def test_tables_and_charts_steer_nothing(screen: str, clicks: Any) -> None:
             if value is not None:
                 patch.setenv(name, value)
         drawn = console()
-    drawn.file = io.StringIO()
+    drawn.file = written = io.StringIO()
     show(Warehouse(rows), drawn)
-    assert_tame(drawn.file.getvalue())
+    assert_tame(written.getvalue())
 
 
 @MANY
