@@ -261,7 +261,7 @@ def refusal(status: int, error: object) -> str:
     """Say what an answer without a token means, and what to do."""
     if error == "invalid_grant":
         return SIGN_IN_AGAIN
-    if error in {"invalid_client", "unauthorized_client"}:
+    if error in ("invalid_client", "unauthorized_client"):
         return (
             "The token endpoint does not know this application: check client_id and "
             "client_secret (leave client_secret out for a public client)"

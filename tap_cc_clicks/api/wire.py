@@ -84,7 +84,7 @@ def activity_row(campaign_id: str, row: Record) -> tuple[str, str | None]:
         FatalAPIError: The row has no id.
     """
     if not row.get("campaign_activity_id"):
-        message = f"Campaign {campaign_id} has an activity without id"
+        message = f"Campaign {campaign_id} has an activity without campaign_activity_id"
         raise FatalAPIError(message)
     role = row.get("role")
     return str(row["campaign_activity_id"]), None if role is None else str(role)

@@ -142,9 +142,9 @@ class Examination:
         return OK, f"{kind}; the access token {self._end()}"
 
     def _end(self) -> str:
-        ends = claims(self._run.authenticator.access_token).get("exp")
+        ends: Any = claims(self._run.authenticator.access_token).get("exp")
         try:
-            when = datetime.fromtimestamp(ends, UTC)  # type: ignore[arg-type]
+            when = datetime.fromtimestamp(ends, UTC)
         except (TypeError, ValueError, OverflowError, OSError):
             return "does not say when it ends"
         hours = (when.timestamp() - time()) / ONE_HOUR

@@ -213,6 +213,7 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
         (503, None, "out of order for now (503): run again"),
         (429, {"error": "hush"}, "out of order for now (429): run again"),
         (404, None, "answered 404 without a token: check token_url"),
+        (400, {"error": ["hush"]}, "answered 400 without a token: check token_url"),
         (200, {"token_type": "Bearer"}, "answered 200 without a token"),
         (200, ["hush"], "answered 200 without a token"),
         (None, requests.ReadTimeout("hush"), "may or may not have been used up"),

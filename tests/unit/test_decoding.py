@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cc_clicks.api.decoding import MOST_VALUES, decode
-from tap_cc_clicks.events.declaration import ClicksPage
+from tap_cc_clicks.events.declaration import CLICKS
 
 
 @given(st.text())
@@ -65,5 +65,5 @@ def test_what_stands_in_a_text_is_no_value(filling: str) -> None:
     link = filling * (8192 // len(filling))
     row = {"created_time": "2026-01-31T00:00:00.000Z", "link_url": link}
     body = json.dumps({"tracking_activities": 500 * [row]}).encode()
-    page = decode(body, ClicksPage)
+    page = decode(body, CLICKS.form.decoder)
     assert [row.link_url for row in page.tracking_activities] == 500 * [link]

@@ -43,7 +43,8 @@ def answer(server: Loopback) -> None:
 
 def connected(server: Loopback) -> socket.socket:
     """Connect."""
-    return socket.create_connection(server.server_address[:2], timeout=SECONDS)
+    port = server.server_address[1]
+    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
 
 
 def test_connections_that_say_nothing_hold_nobody_up(
