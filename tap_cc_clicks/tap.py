@@ -74,7 +74,11 @@ def main() -> None:
     """Run the tap from the command line; end in a sentence and an exit code."""
     logger = TapCCClicks.logger
     try:
-        TapCCClicks.cli()
+        # Else click itself would end the process at a closed pipe, without a word.
+        sys.exit(TapCCClicks.cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except ConfigValidationError as error:
         for problem in error.errors:
             logger.error("%s", problem)  # noqa: TRY400

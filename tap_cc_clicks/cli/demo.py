@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 import msgspec
@@ -19,7 +19,9 @@ from tap_cc_clicks.cli.charts import chart
 from tap_cc_clicks.cli.options import CommandTap, console
 from tap_cc_clicks.cli.sandbox import simulator
 from tap_cc_clicks.cli.tables import say, table
-from tap_cc_clicks.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
 
 NEW_CLICKS = 250
 TOP_LINKS = 8

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.cli.envfile import env_lines
-from tap_cc_clicks.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
 
 PACKAGES = {"starlette", "uvicorn"}
 MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,sandbox]'"
