@@ -21,7 +21,7 @@ from msgspec.structs import asdict
 from singer_sdk import Stream, Tap, metrics
 from singer_sdk.batch import Batcher
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.helpers.types import Context, Record, TapState
@@ -41,6 +41,16 @@ STATE_SECONDS = 60
 STATE_RECORDS = 10_000
 STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
+
+
+PIPE_CLOSED = (
+    "The target closed the pipe: its own messages say why. Nothing is lost: the next "
+    "run goes on from the last state that the target confirmed"
+)
+
+
+class ClosedPipeError(SingerSDKError, BrokenPipeError):
+    """The target went away. Click would end the process without a word."""
 
 
 class _Line(Struct, tag_field="type", tag="RECORD", gc=False):
@@ -85,9 +95,12 @@ class PageWriter(MsgSpecWriter):
         # the same memory.
         with memoryview(lines) as view:
             # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
-            while written < len(view):
-                written += stdout.write(view[written:])
-        stdout.flush()
+            try:
+                while written < len(view):
+                    written += stdout.write(view[written:])
+                stdout.flush()
+            except BrokenPipeError:
+                raise ClosedPipeError(PIPE_CLOSED) from None
 
 
 class PacedStateWriter(StateWriter):

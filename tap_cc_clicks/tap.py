@@ -18,15 +18,12 @@ from typing_extensions import override
 
 from tap_cc_clicks.inputs import JSONFile, check_catalog, read_configs
 from tap_cc_clicks.settings import jsonschema
+from tap_cc_clicks.singer import ClosedPipeError
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
 
-PIPE_CLOSED = (
-    "The target closed the pipe: its own messages say why. Nothing is lost: the next "
-    "run goes on from the last state that the target confirmed"
-)
 # A shell's way to tell that a process ended by a signal.
 SIGNAL_EXIT_BASE = 128
 
@@ -74,22 +71,16 @@ def main() -> None:
     """Run the tap from the command line; end in a sentence and an exit code."""
     logger = TapCCClicks.logger
     try:
-        # Else click itself would end the process at a closed pipe, without a word.
-        sys.exit(TapCCClicks.cli(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        TapCCClicks.cli()
     except ConfigValidationError as error:
         for problem in error.errors:
             logger.error("%s", problem)  # noqa: TRY400
         sys.exit(1)
     except SingerSDKError as error:
+        if isinstance(error, ClosedPipeError):
+            # Nor can what is left in the buffer be written at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         logger.error("%s", error)  # noqa: TRY400
-        sys.exit(1)
-    except BrokenPipeError:
-        # Nor can what is left in the buffer be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.error(PIPE_CLOSED)  # noqa: TRY400
         sys.exit(1)
     except InterruptedRun as interruption:
         logger.warning("%s; state was written", interruption)

@@ -249,7 +249,7 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
 ) -> None:
     """Tokens that end all the time: whenever a request comes, its token is on disk."""
     store = tmp_path / "store" / "tokens.json"
-    rotating.tokens.expires_in = 4
+    rotating.tokens.expires_in = 3
     rotating.latency = 0.03
     seen: set[str] = set()
 
