@@ -208,7 +208,7 @@ def jsonschema() -> dict[str, Any]:
             title=one.metadata["title"],
             description=one.metadata["description"],
             secret=one.metadata["secret"],
-            default=one.default,
+            default=cast("Any", one.default),
         )
         for one in fields(Settings)
     ]

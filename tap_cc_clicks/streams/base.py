@@ -61,7 +61,7 @@ class ConstantContactStream(OwnStream):
     """A stream of the Constant Contact V3 API."""
 
     schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
-    _tap: RunTap
+    _tap: RunTap  # ty: ignore[incompatible-mutable-override]
 
     @property
     def run(self) -> Run:

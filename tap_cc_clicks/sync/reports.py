@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
@@ -88,7 +90,7 @@ class Report(ABC):
     def move(self, moved: Moved) -> None:
         """Move the bookmark: all records before it were written."""
 
-    def expected(self, _activity: Activity, _counters: Counters) -> Expected:
+    def expected(self, activity: Activity, counters: Counters) -> Expected:  # noqa: ARG002
         """Tell what it will take to read an activity's report, without reading it."""
         return Expected()
 
@@ -305,6 +307,6 @@ class Stats(Report):
         if counted and not counters.stats:
             self._prints[activity.activity_id] = NOTHING_COUNTED
 
-    def expected(self, _activity: Activity, _counters: Counters) -> Expected:
-        """Tell that it takes no request."""
+    @override
+    def expected(self, activity: Activity, counters: Counters) -> Expected:
         return Expected(requests=0)
