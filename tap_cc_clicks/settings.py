@@ -160,7 +160,7 @@ class Settings:
     max_requests: int | None = _setting(
         th.IntegerType(minimum=1),
         "Maximum requests",
-        "End the run in good order after this many requests; the next run goes on "
+        "End the run cleanly after this many requests; the next run goes on "
         "where it stopped. The API allows 10,000 a day.",
     )
     api_url: str = _setting(
