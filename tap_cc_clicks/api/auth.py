@@ -15,6 +15,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.errors import TokenError
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
@@ -35,7 +36,7 @@ CUT_OFF = (
 )
 
 
-class SpentTokenError(FatalAPIError):
+class SpentTokenError(TokenError):
     """The refresh token is good for nothing any more: a person has to sign in."""
 
 
@@ -192,7 +193,7 @@ class ConstantContactAuthenticator:
                 "may or may not have been used up: run again, and if it is refused, "
                 "sign in again"
             )
-            raise FatalAPIError(message) from None
+            raise TokenError(message) from None
 
     def rejected(self, token: str | None) -> bool:
         """Note that the API answered 401, and say whether to try again.
@@ -244,7 +245,7 @@ def token_answer(answer: Answer) -> dict[str, Any]:
     if answer.ok and is_token(body.get("access_token")):
         return body
     error = body.get("error")
-    kind = SpentTokenError if error == "invalid_grant" else FatalAPIError
+    kind = SpentTokenError if error == "invalid_grant" else TokenError
     raise kind(refusal(answer.status, error))
 
 

@@ -18,6 +18,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
+    GoneError,
     QuotaExceededError,
     RunEndedError,
     TooLargeError,
@@ -60,11 +61,13 @@ class Form:
         rows: Where an answer holds its rows; None where it is one object.
         decoder: Of what it is decoded into where it can be.
         most: More rows than these are none of the API's.
+        required: Whether the rows may not be left out; if they may, there are none.
     """
 
     rows: str | None = None
     decoder: msgspec.json.Decoder[Any] = ANYTHING
     most: int = MOST_ROWS
+    required: bool = True
 
     def body_of(self, answer: Answer) -> Any:
         """Return the body, decoded and found to be of this form.
@@ -92,7 +95,8 @@ class Form:
     def rows_of(self, body: Any) -> Any:
         """Return the rows within a body."""
         key = self.rows or ""
-        return body.get(key) if isinstance(body, dict) else getattr(body, key, None)
+        rows = body.get(key) if isinstance(body, dict) else getattr(body, key, None)
+        return [] if rows is None and not self.required else rows
 
 
 OBJECT = Form()
@@ -170,18 +174,23 @@ class Client:
             GoneError, RunEndedError, FatalAPIError: As in :meth:`get`.
         """
         paginator = NextLinkPaginator(self.api_url, self._bound)
+        url = self.api_url + path
         while not paginator.finished:
             link = paginator.current_value
-            if link:
-                page = self._page(link, {}, form)
-            else:
-                page = self._page(self.api_url + path, params, form)
+            page = self._later(link, form) if link else self._page(url, params, form)
             yield page
             try:
                 paginator.advance(page)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
             except TooManyPagesError as error:
                 self._gate.shut(RunEndedError(str(error)))
                 raise
+
+    def _later(self, link: str, form: Form) -> Page:
+        """Return a later page: what is there by half is not gone."""
+        try:
+            return self._page(link, {}, form)
+        except GoneError as error:
+            raise FatalAPIError(str(error)) from None
 
     def _page(self, url: str, params: Mapping[str, Any], form: Form) -> Page:
         """Return a page; a smaller one if the API cannot give one of this size."""

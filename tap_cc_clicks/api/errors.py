@@ -62,6 +62,10 @@ class QuotaExceededError(RunEndedError):
     """The API key has no requests left today."""
 
 
+class TokenError(FatalAPIError):
+    """No good access token could be had: nothing can be read."""
+
+
 class GoneError(SkippableAPIError):
     """The campaign or activity asked for is not there (404)."""
 
@@ -89,6 +93,8 @@ def error_of(answer: Answer) -> Exception:
     message = _message(answer, keys)
     if status == HTTPStatus.TOO_MANY_REQUESTS and "quota_exceeded" in keys:
         return QuotaExceededError(QUOTA_EXCEEDED)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return TokenError(message)
     if status == HTTPStatus.NOT_FOUND:
         return GoneError(message)
     if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

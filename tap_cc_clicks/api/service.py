@@ -42,7 +42,7 @@ class Service:
 
     def campaigns(self) -> Iterator[list[Record]]:
         """Yield the campaigns' records, page by page, the latest change first."""
-        form = Form("campaigns")
+        form = Form("campaigns", required=False)
         for page in self._client.pages("/emails", form, self._limit()):
             yield [campaign_record(row) for row in page.rows]
 
@@ -55,7 +55,7 @@ class Service:
 
     def campaign_activities(self, campaign_id: str) -> list[Record]:
         """Return the rows of a campaign's activities."""
-        form = Form("campaign_activities")
+        form = Form("campaign_activities", required=False)
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
         return list(form.rows_of(body))
 
@@ -72,7 +72,7 @@ class Service:
 
     def links(self, activity_id: str) -> list[Record]:
         """Return the records of an activity's links, but for the activity."""
-        form = Form("link_click_counts", most=MOST_LINKS)
+        form = Form("link_click_counts", most=MOST_LINKS, required=False)
         path = _path("/reports/email_reports/{}/links", activity_id)
         rows = form.rows_of(self._client.get(path, form=form))
         return [link_record(row) for row in rows]

@@ -13,10 +13,10 @@ from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.moments import moment, now
 from tap_cc_clicks.api.wire import DETAILS
 from tap_cc_clicks.streams.base import ConstantContactStream
-from tap_cc_clicks.streams.report_streams import CUT, GONE, ReportStream
+from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
 from tap_cc_clicks.sync.lookups import Lookups
-from tap_cc_clicks.sync.outcomes import ActivityOutcome, CampaignOutcome, remember
+from tap_cc_clicks.sync.outcomes import CampaignOutcome, remember
 from tap_cc_clicks.sync.readahead import read_ahead
 from tap_cc_clicks.sync.state_format import CampaignMemory
 
@@ -61,7 +61,7 @@ class CampaignActivities(ConstantContactStream):
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield new and changed activities, and write the reports of all on the way."""
-        outcomes: list[ActivityOutcome] = []
+        cut = False
         with ExitStack() as stack:
             stack.callback(self.flush)
             for child in self.selected_children:
@@ -69,23 +69,21 @@ class CampaignActivities(ConstantContactStream):
                 stack.enter_context(child.record_counter)
             for item in CampaignPass(self.lookups, counting=self.counting):
                 if isinstance(item, Passed):
-                    self._settle(CampaignOutcome(item.campaign, item.found, outcomes))
-                    outcomes = []
+                    self._settle(CampaignOutcome(item.campaign, item.found, cut))
+                    cut = False
                     continue
                 if item.activity.record is not None and self.selected:
                     yield item.activity.record
-                outcomes.append(self._written(item))
+                cut = not self._written(item) or cut
 
-    def _written(self, started: Started) -> ActivityOutcome:
-        """Write an activity's reports, whether or not it has a record of its own."""
-        ends = {child.write_report(started) for child in self.selected_children}
-        unknown = self.counting and started.counters.clicks is None
-        return ActivityOutcome(
-            started.activity.activity_id,
-            # If its counters say that it is there, or nobody asked, it is read again.
-            cut=started.cut or CUT in ends or (GONE in ends and not unknown),
-            gone=GONE in ends and unknown,
-        )
+    def _written(self, started: Started) -> bool:
+        """Write an activity's reports, whether or not it has a record of its own.
+
+        Returns:
+            Whether nothing is left for the next run.
+        """
+        whole = [child.write_report(started) for child in self.selected_children]
+        return all(whole) and not started.cut
 
     def _settle(self, outcome: CampaignOutcome) -> None:
         """Remember a campaign, once its activities' records are surely written."""

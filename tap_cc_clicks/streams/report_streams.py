@@ -5,24 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
-from tap_cc_clicks.api.errors import EndlessPagesError, GoneError, RunEndedError
+from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
 from tap_cc_clicks.sync.readahead import Ahead
 from tap_cc_clicks.sync.reports import Events, Moved, Report
-
-End: TypeAlias = Literal["whole", "cut", "gone"]
-WHOLE: End = "whole"
-CUT: End = "cut"
-GONE: End = "gone"
 
 
 class ReportStream(ConstantContactStream):
@@ -38,22 +33,22 @@ class ReportStream(ConstantContactStream):
         """Yield none: the parent's pass hands over each report by its pages."""
         return ()
 
-    def write_report(self, started: Started) -> End:
+    def write_report(self, started: Started) -> bool:
         """Write an activity's report, and move the bookmark after it.
 
         Returns:
-            What came of it.
+            Whether nothing of it is left for the next run.
         """
         job = started.reads.get(self.name)
         if job is None:
             activity, counters = started.activity, started.counters
             self.report.skip(activity, counters, counted=started.counted)
-            return WHOLE
-        end = self._write(job, started.activity.activity_id)
+            return True
+        whole = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)
-        return end
+        return whole
 
-    def _write(self, job: Ahead[Any], activity_id: str) -> End:
+    def _write(self, job: Ahead[Any], started: Started) -> bool:
         try:
             moved: list[Moved] = []
             self.write_pages(self._pages(job, moved))
@@ -61,14 +56,31 @@ class ReportStream(ConstantContactStream):
             self.run.progress.reports += 1
         except RunEndedError as reason:
             self.run.tell_end(reason)
-        except EndlessPagesError as error:
-            self.run.tell_failure(error)
-        except GoneError:
-            self.logger.warning("Activity %s is gone (404); skipped", activity_id)
-            return GONE
+        except GoneError as error:
+            return self._gone(started, error)
+        except TokenError:
+            raise
+        except FatalAPIError as error:
+            activity_id = started.activity.activity_id
+            self.run.failures.record(self.name, activity_id, error)
         else:
-            return WHOLE
-        return CUT
+            self.run.failures.succeeded(self.name)
+            return True
+        return False
+
+    def _gone(self, started: Started, error: GoneError) -> bool:
+        """Judge a report that is not there: an error if there were rows of it."""
+        activity_id = started.activity.activity_id
+        if started.counters.clicks or self.report.has_rows(activity_id):
+            self.run.failures.record(self.name, activity_id, error)
+        else:
+            self.logger.warning(
+                "The %s of activity %s are not there (404): asked for again by the "
+                "next run",
+                self.name,
+                activity_id,
+            )
+        return False
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
         """Yield the pages of a report; the one before was written when one is."""
@@ -90,7 +102,8 @@ class ReportStream(ConstantContactStream):
                     f"Activity {one.context['campaign_activity_id']}: {one.unusable:,} "
                     f"rows of {self.name} have no readable created_time: left out"
                 )
-                self.run.tell_failure(FatalAPIError(message))
+                activity_id = one.context["campaign_activity_id"]
+                self.run.failures.record(self.name, activity_id, FatalAPIError(message))
         moved.clear()
 
 

@@ -159,10 +159,16 @@ class CampaignPass:
             return Started(activity, cut=activity.has_reports)
         counted = counters.get(activity.activity_id, UNKNOWN)
         reads = {
-            report.stream: self._ahead.submit(report.read(activity, counted))
+            report.stream: self._ahead.submit(self._read(report, activity, counted))
             for report in due(activity, counted, self._lookups.reports)
         }
         return Started(activity, counted, counted=self._counting, reads=reads)
+
+    def _read(
+        self, report: Report, activity: Activity, counters: Counters
+    ) -> Iterator[Any]:
+        self._run.failures.check(report.stream)
+        yield from report.read(activity, counters)
 
     def _answer(self, job: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""

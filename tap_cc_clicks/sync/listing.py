@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.errors import EndlessPagesError
 from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.sync.failures import Failures
 
 
 class Listing:
@@ -19,7 +20,7 @@ class Listing:
         service: Where to ask.
         wanted: The campaigns that the settings name; empty for all.
         logger: Where it is told that there are none of them.
-        tell_failure: Is told of pages that could not be reached.
+        failures: Is told of pages that could not be reached.
 
     Attributes:
         incomplete: Whether some pages could not be reached.
@@ -30,13 +31,13 @@ class Listing:
         service: Service,
         wanted: frozenset[str],
         logger: logging.Logger,
-        tell_failure: Callable[[Exception], None],
+        failures: Failures,
     ) -> None:
         self.incomplete = False
         self._service = service
         self._wanted = wanted
         self._logger = logger
-        self._tell_failure = tell_failure
+        self._failures = failures
         self._listed: list[Record] | None = None
 
     def campaigns(self) -> Iterator[Record]:
@@ -46,7 +47,7 @@ class Listing:
             return
         wanted = self._wanted
         listed: dict[str, Record] = {}
-        for page in self._pages(self._service.campaigns()):
+        for page in self._pages("campaigns", self._service.campaigns()):
             for record in page:
                 campaign_id = record["campaign_id"]
                 if campaign_id not in listed and (not wanted or campaign_id in wanted):
@@ -60,13 +61,15 @@ class Listing:
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary."""
-        pages = self._pages(self._service.summaries())
+        pages = self._pages("summaries", self._service.summaries())
         return {str(row.get("campaign_id")): row for page in pages for row in page}
 
-    def _pages(self, pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    def _pages(
+        self, name: str, pages: Iterator[list[Record]]
+    ) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""
         try:
             yield from pages
         except EndlessPagesError as error:
-            self._tell_failure(error)
+            self._failures.record(name, "listing", error)
             self.incomplete = True

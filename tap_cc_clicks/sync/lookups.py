@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import GoneError, RunEndedError
+from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.api.moments import moment_or_none
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sync.reports import Report
 
 
+# What is asked for, as failures name it.
+LOOK_UPS = "look-ups of campaigns"
+DETAILS = "activity details"
+COUNTERS = "counters"
+
+
 @dataclass(frozen=True)
 class Campaign:
     """A campaign of the listing, beside what state remembers of it.
@@ -39,8 +46,6 @@ class Campaign:
         known: Whether it was looked up before.
         read_before: Whether all its reports were read before.
         activity_ids: Its activities with reports, as state has them.
-        missed: How many runs in a row were told that it is gone, though the listing has
-            it as sent.
         summary: Its summary, if summaries are read.
     """
 
@@ -49,7 +54,6 @@ class Campaign:
     known: bool = False
     read_before: bool = False
     activity_ids: tuple[str, ...] = ()
-    missed: int = 0
     summary: Mapping[str, Any] | None = None
 
     @property
@@ -87,7 +91,8 @@ class LookUp:
     Attributes:
         activities: Those to go through.
         activity_ids: All that have reports.
-        gone: Whether the API does not know the campaign.
+        whole: Whether the API was asked and answered completely, so that it need not be
+            asked again before something changes.
         unfinished: Id and role of each activity, if the run ended before their details
             were read.
         checked: Whether the counters of its activities are asked for.
@@ -95,7 +100,7 @@ class LookUp:
 
     activities: Sequence[Activity] = ()
     activity_ids: Sequence[str] = ()
-    gone: bool = False
+    whole: bool = False
     unfinished: Sequence[tuple[str, str | None]] | None = None
     checked: bool = True
 
@@ -145,6 +150,7 @@ class Lookups:
         # A campaign without that moment is looked up each time.
         changed = record["updated_at"] is None or (
             known.get("updated_at") != record["updated_at"]
+            or known.get("status", record["current_status"]) != record["current_status"]
         )
         ids = self.memory.activities(record["campaign_id"])
         return Campaign(
@@ -153,7 +159,6 @@ class Lookups:
             known="activities" in known,
             read_before="activities" in known and self._were_read(ids),
             activity_ids=tuple(ids),
-            missed=known.get("missed", 0),
         )
 
     def _were_read(self, activity_ids: Sequence[str]) -> bool:
@@ -194,26 +199,39 @@ class Lookups:
         return None
 
     def look_up(self, campaign: Campaign) -> Iterator[LookUp]:
-        """Yield a campaign's activities, as the API has them now."""
-        rows = self.unfinished(campaign)
+        """Yield a campaign's activities, from the API or else from state."""
         try:
-            rows = self._rows(campaign) if rows is None else rows
+            self.run.failures.check(LOOK_UPS)
+            found = self._found(campaign)
+        except TokenError:
+            raise
         except GoneError:
+            found = replace(self.remembered(campaign), whole=campaign.removed)
             if not campaign.removed:
                 self.run.logger.warning(
-                    "Campaign %s is gone (404); skipped", campaign.campaign_id
+                    "Campaign %s is not there (404): asked for again by the next run",
+                    campaign.campaign_id,
                 )
-            known = self.remembered(campaign)
-            yield LookUp(known.activities, known.activity_ids, gone=True)
-            return
+        except FatalAPIError as error:
+            self.run.failures.record(LOOK_UPS, campaign.campaign_id, error)
+            found = self.remembered(campaign)
+        yield found
+
+    def _found(self, campaign: Campaign) -> LookUp:
+        rows = self.unfinished(campaign) or self._rows(campaign)
+        self.run.failures.succeeded(LOOK_UPS)
         try:
             activities = self.activities(campaign, rows)
         except RunEndedError as reason:
             self.run.tell_end(reason)
-            yield LookUp(unfinished=rows)
-            return
+            return LookUp(unfinished=rows)
         ids = [one.activity_id for one in activities if one.has_reports]
-        yield LookUp(activities, ids)
+        # A sent campaign has activities, and each of them a record: else it is asked
+        # again.
+        whole = campaign.removed or (
+            bool(rows) and all(one.record is not None for one in activities)
+        )
+        return LookUp(activities, ids, whole=whole)
 
     def _rows(self, campaign: Campaign) -> list[tuple[str, str | None]]:
         rows = self.service.campaign_activities(campaign.campaign_id)
@@ -244,24 +262,43 @@ class Lookups:
         record = activity_record(campaign.record, activity_id, role)
         if not self.wants_details or campaign.removed:
             return record
-        return {**record, **self._details(activity_id)}
+        details = self._details(activity_id)
+        return None if details is None else {**record, **details}
 
-    def _details(self, activity_id: str) -> Record:
+    def _details(self, activity_id: str) -> Record | None:
+        """Return an activity's details; None if they could not be read."""
         try:
-            return self.service.details(activity_id)
+            self.run.failures.check(DETAILS)
+            details = self.service.details(activity_id)
+        except TokenError:
+            raise
         except GoneError:
             self.run.logger.warning(
                 "Activity %s is gone (404); its details stay empty", activity_id
             )
             return {}
+        except FatalAPIError as error:
+            self.run.failures.record(DETAILS, activity_id, error)
+            return None
+        self.run.failures.succeeded(DETAILS)
+        return details
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
-        """Yield the counters of up to ten activities; those without are left out."""
+        """Yield the counters of up to ten activities; those without are left out.
+
+        Where they could not be read, there are none: the reports themselves are asked.
+        """
+        counters: dict[str, Counters] = {}
         try:
-            yield self.service.counters(activity_ids)
+            self.run.failures.check(COUNTERS)
+            counters = self.service.counters(activity_ids)
+            self.run.failures.succeeded(COUNTERS)
+        except TokenError:
+            raise
         except GoneError:
             # One id that the service does not take spoils the whole request.
-            counters: dict[str, Counters] = {}
             for activity_id in activity_ids if len(activity_ids) > 1 else ():
                 counters.update(next(self.count([activity_id])))
-            yield counters
+        except FatalAPIError as error:
+            self.run.failures.record(COUNTERS, activity_ids[0], error)
+        yield counters

@@ -80,6 +80,10 @@ class Report(ABC):
     def has_read(self, activity_id: str) -> bool:
         """Tell whether an activity's report was ever read."""
 
+    def has_rows(self, activity_id: str) -> bool:  # noqa: ARG002
+        """Tell whether rows of an activity's report were ever read."""
+        return False
+
     @abstractmethod
     def read(
         self, activity: Activity, counters: Counters
@@ -176,6 +180,11 @@ class Events(Report):
         return self._reads_all or all(
             self._known(activity_id, url_id) is not None for url_id in self._links
         )
+
+    @override
+    def has_rows(self, activity_id: str) -> bool:
+        known = [self._known(activity_id, url_id) for url_id in self._links]
+        return any(one.rows_read for one in known if one)
 
     def read(
         self, activity: Activity, counters: Counters

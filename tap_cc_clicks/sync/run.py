@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from singer_sdk import metrics
-from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.client import Client
@@ -20,6 +19,7 @@ from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.transport import Transport
 from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.progress import Progress
 
@@ -64,11 +64,11 @@ class Run:
             logger,
         )
         self.service = Service(self.client(), settings.page_size)
+        self.failures = Failures(logger, self.gate.shut)
         self.listing = Listing(
-            self.service, settings.campaign_ids, logger, self.tell_failure
+            self.service, settings.campaign_ids, logger, self.failures
         )
         self.progress = Progress(logger, self.gate)
-        self.failures = 0
         self.signum: int | None = None
         self._end_told = False
         self._telling = threading.Lock()
@@ -93,22 +93,11 @@ class Run:
         if not told:
             self.logger.warning("%s", reason)
 
-    def tell_failure(self, error: Exception) -> None:
-        """Report something that could not be read, while the rest goes on."""
-        with self._telling:
-            self.failures += 1
-        self.logger.error("%s", error)
-
     def finish(self) -> None:
         """Tell what the run did; fail if something could not be read.
 
         Raises:
-            FatalSyncError: What went wrong was logged when it did.
+            FatalSyncError: What could not be read was told.
         """
         self.progress.finish()
-        if self.failures:
-            message = (
-                f"{self.failures} reports or lists could not be read completely; all "
-                "others were. See the errors above"
-            )
-            raise FatalSyncError(message)
+        self.failures.tell()

@@ -1,11 +1,12 @@
 """What a state holds, and whether one can be used.
 
-Version 1::
+Version 2, which has the ``status`` of campaigns over version 1::
 
-    {"version": 1, "bookmarks": {
+    {"version": 2, "bookmarks": {
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
-        "updated_at": "…Z", "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
+        "updated_at": "…Z", "status": "Done",
+        "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
       "email_links": {"clicks": {"<campaign_activity_id>": 12}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
@@ -25,7 +26,7 @@ from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark, Number
 
-VERSION = 1
+VERSION = 2
 
 
 class _Context(Struct):
@@ -47,6 +48,7 @@ class _Remembered(Struct):
     activities: list[str | tuple[str, str]] = []
     unfinished: _LookedUp | None = None
     missed: Number = 0
+    status: str | None = None
     check: Annotated[str, Meta(pattern=r"^[^@]*@[0-9]{1,12}$")] | None = None
 
 
