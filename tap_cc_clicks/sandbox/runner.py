@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox.account import Account
 
-START_SECONDS = 10
+STOP_SECONDS = 10
 
 
 class Sandbox(Server):
@@ -93,13 +94,20 @@ class Sandbox(Server):
     def serve(self) -> None:
         """Serve until told to end."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        self._server.run(sockets=[self.socket])
+        asyncio.run(self._served())
+
+    async def _served(self) -> None:
+        await self._server.serve(sockets=[self.socket])
+        # Whose answers are still under way: else their sockets stay open until they
+        # are collected, which warns of them in the middle of something else.
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     def __enter__(self) -> Self:
         """Start serving in a thread."""
         self._thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._server.started and time.monotonic() < deadline:
+        while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
         return self
 
@@ -115,5 +123,5 @@ class Sandbox(Server):
     def stop(self) -> None:
         """Stop serving, and wait for it."""
         self._server.should_exit = self._server.force_exit = True
-        self._thread.join(START_SECONDS)
+        self._thread.join(STOP_SECONDS)
         self.socket.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +133,20 @@ def test_what_is_not_there_is_a_404(sandbox: Sandbox, path: str) -> None:
     url = f"{sandbox.api_url}/{path}"
     answer = requests.get(url, headers=sandbox.headers, timeout=5)
     assert (answer.status_code, type(answer.json())) == (404, list)
+
+
+def test_a_server_that_stops_hangs_up(sandbox: Sandbox) -> None:
+    """On a client whose answer is under way, too: its socket was left open."""
+    sandbox.latency = 60
+    asked = threading.Event()
+    sandbox.on_request = lambda _: asked.set()
+    url = f"{sandbox.api_url}/account/summary"
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(requests.get, url, headers=sandbox.headers, timeout=30)
+        assert asked.wait(60)
+        sandbox.stop()
+        with pytest.raises(requests.ConnectionError):
+            answer.result()
 
 
 def test_a_fault_of_an_unknown_kind_is_refused() -> None:

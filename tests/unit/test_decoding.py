@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -67,3 +69,26 @@ def test_what_stands_in_a_text_is_no_value(filling: str) -> None:
     body = json.dumps({"tracking_activities": 500 * [row]}).encode()
     page = decode(body, CLICKS.form.decoder)
     assert [row.link_url for row in page.tracking_activities] == 500 * [link]
+
+
+FIRST_ANSWERS = """
+import sys
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.pages import next_link
+from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.declaration import CLICKS
+called = []
+sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name))
+page = b'{"tracking_activities": [{}], "_links": {"next": {}}}'
+next_link(decode(page, CLICKS.form.decoder))
+next_link({"_links": {"next": {}}})
+Bookmark.from_partition({})
+sys.setprofile(None)
+print("get_class_annotations" in called)
+"""
+
+
+def test_structs_are_set_up_before_threads_need_them() -> None:
+    """Two threads that met their first answers at once crashed the interpreter."""
+    told = subprocess.check_output([sys.executable, "-c", FIRST_ANSWERS], text=True)
+    assert told == "False\n"
