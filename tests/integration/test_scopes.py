@@ -1,0 +1,171 @@
+"""One bad answer costs itself alone, and nothing is gone for good."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.tap import TapCCClicks
+from tests.support import captured, clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+    from tests.support import Output
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+SEVERAL = 12
+
+
+def failing(sandbox: Sandbox, state: dict[str, Any] | None = None) -> Output:
+    """Return what a run wrote that fails at its end."""
+    with captured() as output:
+        tap = TapCCClicks(config=sandbox.config, state=state or {})
+        with pytest.raises(FatalSyncError, match="could not be read completely"):
+            tap.sync_all()
+    return output
+
+
+@pytest.mark.parametrize("status", [500, 403, 400])
+def test_a_report_that_fails_costs_itself(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """In the first run and in the next; it is named, and loads once it works."""
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    path = f"{bad.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=status)]
+    others = [
+        row
+        for row in sandbox.account.rows()
+        if row["campaign_activity_id"] != bad.campaign_activity_id
+    ]
+    first = failing(sandbox)
+    assert rows(first.records("email_clicks")) == rows(others)
+    errors = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    named = f"email_clicks: 1 could not be read ({bad.campaign_activity_id})"
+    assert any(named in one for one in errors)
+    second = failing(sandbox, first.state)
+    assert not second.records("email_clicks")
+    sandbox.faults.rules.clear()
+    third = run_tap(sandbox, second.state)
+    union = {**clicks(first), **clicks(third)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+@pytest.mark.parametrize("status", [500, 403, 400])
+def test_a_look_up_that_fails_costs_its_campaign(sandbox: Sandbox, status: int) -> None:
+    """All others are read, and it is looked up again by the next run."""
+    bad = sandbox.account.clickable()[0]
+    match = f"/emails/{bad.campaign_id}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=status)]
+    first = failing(sandbox)
+    lost = {row["campaign_activity_id"] for row in sandbox.account.rows()} - {
+        row["campaign_activity_id"] for row in first.records("email_clicks")
+    }
+    campaign = sandbox.account.campaigns[bad.campaign_id]
+    assert lost <= {one.campaign_activity_id for one in campaign.activities}
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+@pytest.mark.parametrize("match", ["/links", "/emails/activities/", "/reports/stats"])
+def test_clicks_come_whatever_else_fails(sandbox: Sandbox, match: str) -> None:
+    """Links, details and counters cost no click."""
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
+    output = failing(sandbox)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+
+
+def test_an_endpoint_that_is_down_is_left_alone(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After five failures in a row, in one sentence."""
+    sandbox.faults.rules[:] = [Fault("status", match="/links", status=403)]
+    failing(sandbox)
+    assert sandbox.log.counts()["links"] < SEVERAL
+    assert caplog.text.count("email_links: 5 in a row could not be read") == 1
+
+
+def test_a_later_page_that_is_not_there_is_an_error(sandbox: Sandbox) -> None:
+    """It was reached by a link: its rows are known to be missing."""
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    path = f"{bad.campaign_activity_id}/tracking"
+    asked = []
+
+    def take_away(endpoint: str) -> None:
+        asked.append(endpoint)
+        sandbox.faults.rules[:] = [
+            Fault("status", match=path, status=404, body=[{"error_key": "gone"}])
+        ] * (asked.count("clicks") > 1)
+
+    sandbox.on_request = take_away
+    with captured() as output:
+        tap = TapCCClicks(
+            config={**sandbox.config, "concurrency": 1, "page_size": 3}, state={}
+        )
+        with pytest.raises(FatalSyncError):
+            tap.sync_all()
+    sandbox.on_request = None
+    sandbox.faults.rules.clear()
+    again = run_tap(sandbox, output.state)
+    union = {**clicks(output), **clicks(again)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_report_that_was_not_there_is_read_later(sandbox: Sandbox) -> None:
+    """Though its counters were missing too."""
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    path = f"{bad.campaign_activity_id}/"
+    sandbox.api.uncounted.add(bad.campaign_activity_id)
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=404)]
+    first = run_tap(sandbox)
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_campaign_that_was_not_there_for_runs_is_read_when_it_is(
+    sandbox: Sandbox,
+) -> None:
+    """The listing had it as sent all the time."""
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    match = f"/emails/{bad.campaign_id}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=404)]
+    union: dict[str, Any] = {}
+    state: dict[str, Any] = {}
+    for _ in range(5):
+        output = run_tap(sandbox, state)
+        union.update(clicks(output))
+        state = output.state
+    sandbox.faults.rules.clear()
+    union.update(clicks(run_tap(sandbox, state)))
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_a_campaign_that_is_restored_is_read(sandbox: Sandbox) -> None:
+    """Its status changes; whether its moment does, the vendor does not say."""
+    campaign = sandbox.account.campaigns[sandbox.account.clickable()[0].campaign_id]
+    campaign.current_status = "Removed"
+    first = run_tap(sandbox)
+    campaign.current_status = "Done"
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_an_array_that_may_be_left_out_is_empty(sandbox: Sandbox) -> None:
+    """And a sent campaign without activities is asked for again."""
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    match = f"/emails/{bad.campaign_id}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body={"a": 1})]
+    first = run_tap(sandbox)
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
