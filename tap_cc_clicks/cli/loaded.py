@@ -9,15 +9,17 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import click
-import psycopg
 
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.moments import format_moment, moment_or_none
 from tap_cc_clicks.api.wire import Counters, counters_of
 from tap_cc_clicks.cli.reconciliation import Loaded
+
+if TYPE_CHECKING:
+    import psycopg
 
 ACTIVITY_ID = "campaign_activity_id"
 WITHOUT_REPORTS = "permalink"

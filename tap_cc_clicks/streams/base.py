@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
 from tap_cc_clicks.settings import Settings
-from tap_cc_clicks.singer import OwnStream, OwnTap
+from tap_cc_clicks.singer import ClosedPipeError, OwnStream, OwnTap
 from tap_cc_clicks.sync.run import Run
 
 SCHEMAS = SchemaDirectory(Path(__file__).parents[1] / "schemas")
@@ -76,7 +77,9 @@ class ConstantContactStream(OwnStream):
     def flush(self) -> None:
         """Write STATE, unless records still wait for their BATCH message."""
         if not self.batching:
-            self._tap.paced.flush(self.tap_state)
+            # A pipe that is closed is told where it was met, or at the end of the run.
+            with suppress(ClosedPipeError):
+                self._tap.paced.flush(self.tap_state)
         if self.run.counter.value:
             self.run.counter.exit()
 

@@ -58,7 +58,7 @@ FAULTS = {
     "redirect": Fault("redirect"),
     "foreign-link": Fault("foreign_next", match="^/(emails$|reports)"),
     "circle": Fault("endless_next", match="^/(emails$|reports)"),
-    "bad-row": Fault("bad_row", match="tracking/clicks"),
+    "bad-row": Fault("bad_row", match="tracking/clicks", field="created_time"),
 }
 COUNTS: Counter[str] = Counter()
 
