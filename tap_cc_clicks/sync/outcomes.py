@@ -9,6 +9,8 @@ from tap_cc_clicks.sync.lookups import Campaign, LookUp
 from tap_cc_clicks.sync.state_format import CampaignMemory
 from tap_cc_clicks.sync.summaries import checked_now
 
+DONE = "Done"
+
 
 @dataclass(frozen=True)
 class CampaignOutcome:
@@ -33,7 +35,9 @@ def remember(memory: CampaignMemory, outcome: CampaignOutcome, *, checks: bool) 
     """
     campaign, found = outcome.campaign, outcome.found
     updated_at = campaign.record["updated_at"]
+    # The status of nearly all is left out; what is looked up again is one that was not.
     status = campaign.record["current_status"]
+    status = None if status == DONE else status
     values: dict[str, Any] = {}
     ids = None
     if found.unfinished is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,13 +172,14 @@ def test_a_lost_answer_of_the_token_endpoint_is_not_repeated(sandbox: Sandbox) -
 def test_one_campaign_or_activity_that_is_gone_is_skipped(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a warning, and the others go on."""
+    """With a warning, and the others go on; a report that is counted is an error."""
     gone, lost = sandbox.account.clickable()[0], sandbox.account.clickable()[-1]
     sandbox.faults.rules += [
         Fault("status", match=f"/emails/{gone.campaign_id}", status=404),
         Fault("status", match=f"{lost.campaign_activity_id}/tracking", status=404),
     ]
-    output = run_tap(sandbox)
+    with captured() as output, pytest.raises(FatalSyncError):
+        _sync(sandbox, {})
     left = {gone.campaign_id, lost.campaign_id}
     truth = [
         row
@@ -189,8 +191,11 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
         one for one in output.records("email_clicks") if one["campaign_id"] not in left
     ]
     assert rows(found) == rows(truth)
-    assert f"Campaign {gone.campaign_id} is gone (404)" in caplog.text
-    assert f"Activity {lost.campaign_activity_id} is gone (404)" in caplog.text
+    assert f"Campaign {gone.campaign_id} is not there (404)" in caplog.text
+    # Its counters say that there are clicks.
+    assert f"email_clicks: 1 could not be read ({lost.campaign_activity_id}" in (
+        caplog.text
+    )
 
 
 @pytest.mark.parametrize("detection", ["exact", "fast", "off"])
@@ -201,18 +206,18 @@ def test_a_404_that_passes_loses_nothing(
     """It did: what was gone once was never asked for again."""
     fault = Fault("status", match=match, status=404)
     sandbox.faults.rules.append(fault)
-    first = run_tap(sandbox, change_detection=detection)
+    with captured() as first, suppress(FatalSyncError):
+        _sync(sandbox, {"change_detection": detection})
     sandbox.faults.rules.clear()
     second = run_tap(sandbox, first.state, change_detection=detection)
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_campaign_that_stays_gone_is_not_asked_for_for_ever(sandbox: Sandbox) -> None:
-    """After three runs it is believed, until it is updated.
-
-    A campaign that the listing has as removed is believed at once.
-    """
+def test_a_campaign_that_is_not_there_is_asked_for_by_every_run(
+    sandbox: Sandbox,
+) -> None:
+    """But for one that the listing has as removed, which is believed at once."""
     gone = sandbox.account.clickable()[0].campaign_id
     sandbox.faults.rules.append(Fault("status", match=f"/emails/{gone}", status=404))
     state: dict[str, Any] | None = None
@@ -221,7 +226,7 @@ def test_a_campaign_that_stays_gone_is_not_asked_for_for_ever(sandbox: Sandbox) 
         sandbox.log.clear()
         state = run_tap(sandbox, state).state
         asked.append(sandbox.log.statuses()[404])
-    assert asked == [1 + 1, 1, 1, 0, 0]
+    assert asked == [1 + 1, 1, 1, 1, 1]
 
 
 def test_a_spent_quota_ends_the_run_in_good_order(
@@ -248,9 +253,9 @@ def test_a_row_without_a_moment_costs_itself_and_fails_the_run(
     message, output = failing(sandbox, fault)
     assert "1 reports or lists could not be read completely" in message
     errors = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    named = f"email_clicks: 1 could not be read ({activity.campaign_activity_id}): "
     assert any(
-        f"Activity {activity.campaign_activity_id}: 1 rows of email_clicks have no"
-        in error
+        error.startswith(named) and "1 rows of email_clicks have no" in error
         for error in errors
     )
     assert "@example.com" not in caplog.text

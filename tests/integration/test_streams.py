@@ -113,7 +113,7 @@ def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
         for activity in sandbox.account.clickable()
     }
     assert bookmarks == newest
-    assert state["version"] == 1
+    assert state["version"] == 2
     assert len(json.dumps(state, separators=(",", ":"))) < 400 * len(partitions)
 
 

@@ -86,7 +86,7 @@ def test_fingerprints_stand_beside_their_activities() -> None:
         ([], "it is not an object with bookmarks"),
         ({"bookmarks": []}, "it is not an object with bookmarks"),
         ({"cursor": "abc"}, "it has no bookmarks"),
-        ({"version": 2}, "written by a newer version of this tap"),
+        ({"version": 3}, "written by a newer version of this tap"),
         ({"version": "x"}, "written by a newer version of this tap"),
         ({"bookmarks": {"orders": {}}}, "it holds streams of another tap: orders"),
         ({"bookmarks": {"campaigns": 1}}, "its bookmark of campaigns is not an object"),
