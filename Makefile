@@ -14,7 +14,7 @@ TOOLS := $(patsubst %,$(VENV)/%/.done,airflow dagster meltano vendor-client) $(L
 export PYTHONDONTWRITEBYTECODE :=
 # As many at once: the tests wait for processes and servers more than they compute.
 WORKERS ?= 4
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 # What most changes would break, besides the unit tests.
 CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project runs \
 	shapes stats streams suite)

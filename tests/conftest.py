@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import backoff
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
+from demo.stack import Meltano
 from tap_cc_clicks.api import client
 from tap_cc_clicks.sandbox import Sandbox, generate
 
@@ -17,6 +21,27 @@ if TYPE_CHECKING:
 
 # Simulator and tap share this process: they should not wait long for each other.
 sys.setswitchinterval(0.0005)
+
+
+# How long an example takes says nothing where everything runs side by side.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let Meltano install what the tests run by it: once, for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    done = folder / "plugins.done"
+    with FileLock(folder / "plugins.lock"):
+        if not done.exists():
+            install = Meltano(folder / "plugins", {})
+            install("install", "tap-cc-clicks", "target-postgres", "dbt-postgres")
+            done.touch()
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
+# Seconds that only what hangs takes, however busy the machine is.
+HANGS = 600
+# Seconds for what must not be waited for.
+NEVER = 10 * HANGS
 RECIPES = dict(
     re.findall(
         r"<!-- recipe: ([\w-]+) -->\n```yaml\n(.*?)```",

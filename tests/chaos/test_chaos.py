@@ -17,13 +17,12 @@ from tap_cc_clicks.sandbox.oauth import Tokens
 from tests.chaos.world import (
     COUNTS,
     FAULTS,
-    HANGS_AFTER_SECONDS,
     World,
     messages_in,
     time_limit,
 )
 from tests.child import Fate
-from tests.support import rows
+from tests.support import HANGS, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +126,7 @@ def ended(
             happens(endpoint)
 
     world.sandbox.on_request = end
-    written, said = process.communicate(timeout=HANGS_AFTER_SECONDS)
+    written, said = process.communicate(timeout=HANGS)
     world.sandbox.on_request = happens
     assert b"Traceback" not in said, said.decode()
     return messages_in(written), process.returncode

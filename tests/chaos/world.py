@@ -16,7 +16,7 @@ from singer_sdk.exceptions import SingerSDKError
 from tap_cc_clicks.sandbox import Fault, Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
 from tests.child import Fate, start
-from tests.support import captured, clock, rows
+from tests.support import HANGS, captured, clock, rows
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Self
 
-# No run of this size takes as long, whatever befalls it.
-HANGS_AFTER_SECONDS = 40
 DAY = 86_400
 PROBABILITY = 0.2
 GATEWAY = "<html><body>Bad Gateway</body></html>"
@@ -220,7 +218,7 @@ def time_limit() -> Generator[None]:
         raise AssertionError(message)
 
     former = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(HANGS_AFTER_SECONDS)
+    signal.alarm(HANGS)
     try:
         yield
     finally:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.stack import settings_of, tool
-from tests.support import rows
+from tests.support import HANGS, rows
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
-pytestmark = pytest.mark.slow
+# In one worker, for what they share takes long.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 HERE = Path(__file__).parent
 DAGS = HERE.parents[1] / "examples" / "airflow" / "dags"
@@ -34,7 +35,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ],
         env={"PATH": os.environ["PATH"], "AIRFLOW_HOME": home},
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=HANGS,
         check=True,
     ).stdout
     described: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -74,7 +75,7 @@ def test_the_command_loads_an_account_from_its_state(
     def load(**more: str) -> int:
         command = ["bash", "-c", loaded["command"]]
         return subprocess.run(
-            command, env={**environment, **more}, timeout=60, check=False
+            command, env={**environment, **more}, timeout=HANGS, check=False
         ).returncode
 
     folder = tmp_path / "corner-shop"

@@ -16,7 +16,7 @@ import pytest
 from demo.stack import tool
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.sandbox.limits import Limits
-from tests.support import rows
+from tests.support import HANGS, rows
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -78,7 +78,7 @@ class Agency:
             env={**self.environment, **more},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=300,
+            timeout=HANGS,
             check=True,
         ).stdout
 
@@ -182,7 +182,6 @@ def test_runs_wait_in_the_queue_for_the_api_key_and_for_their_account(
     agency: Agency,
 ) -> None:
     """With a pool of two: never three at once, nor two of one account."""
-    agency.limits.per_second = 10
     agency.run(
         "dagster", "instance", "concurrency", "set", "constant_contact_api_key", "2"
     )
@@ -201,5 +200,4 @@ def test_runs_wait_in_the_queue_for_the_api_key_and_for_their_account(
         under_way = [name for name, _, since, until in runs if since <= start < until]
         assert len(under_way) <= 2
         assert under_way.count(account) == 1
-    assert agency.refused() < 0.01
     assert agency.complete()

@@ -31,18 +31,18 @@ def test_a_body_that_trickles_in_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes come often enough for every time-out, and never all of them."""
-    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0.2)
-    sandbox.faults.rules.append(Fault("drip", match="/emails$", seconds=6))
+    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0)
+    sandbox.faults.rules.append(Fault("drip", match="/emails$"))
     with pytest.raises(FatalSyncError, match="Gave up on /v3/emails after 8 tries"):
-        run_tap(sandbox)
+        run_tap(sandbox, access_token=sandbox.tokens.issue(), refresh_token=None)
 
 
 def test_a_token_that_trickles_in_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not asked for again: it may have been given out."""
-    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0.2)
-    sandbox.faults.rules.append(Fault("drip", match="/token", seconds=6))
+    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0)
+    sandbox.faults.rules.append(Fault("drip", match="/token"))
     with pytest.raises(FatalSyncError, match="may or may not have been used up"):
         run_tap(sandbox)
     assert sandbox.tokens.renewals == 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.stack import tool
-from tests.support import Output, clicks, rows
+from tests.support import HANGS, Output, clicks, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "tap_cc_clicks", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
         env=environment,
         **options,
@@ -150,7 +150,7 @@ def test_singer_tools_find_the_output_valid(tmp_path: Path, sandbox: Sandbox) ->
         input=output,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
     assert checked.returncode == 0, checked.stderr

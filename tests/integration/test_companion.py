@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 
 from demo.stack import Meltano, settings_of
 from tap_cc_clicks.cli.commands import cc_clicks
-from tests.support import Output, clicks
+from tests.support import HANGS, Output, clicks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,9 +42,9 @@ def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
             env.write_text("".join(process.stdout.readline() for _ in range(6)))
             names = {key: str(value) for key, value in dotenv_values(env).items()}
             answer = requests.get(
-                names["TAP_CC_CLICKS_API_URL"] + "/account/summary", timeout=5
+                names["TAP_CC_CLICKS_API_URL"] + "/account/summary", timeout=HANGS
             )
-            page = requests.get(f"{told}/activate", timeout=5)
+            page = requests.get(f"{told}/activate", timeout=HANGS)
         finally:
             process.send_signal(signal.SIGINT)
     assert process.returncode == 0
@@ -81,7 +81,7 @@ def test_a_missing_extra_is_named(command: str, package: str) -> None:
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
     assert result.returncode == 1
@@ -117,10 +117,10 @@ def test_the_demo_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plugins")
 def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
     """With the settings that it knows, as ``meltano invoke tap-cc-clicks:check``."""
     meltano = Meltano(tmp_path, settings_of(sandbox.config))
-    meltano("install", "extractor", "tap-cc-clicks")
     meltano("invoke", "tap-cc-clicks:check", "--json")
     (line,) = (
         line for line in meltano.log.read_text().splitlines() if line.startswith("{")

@@ -14,12 +14,12 @@ from tap_cc_clicks.sandbox import Fault, Sandbox, generate
 from tap_cc_clicks.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Tokens
 from tests.chaos.world import FAULTS
 from tests.child import Fate, start
+from tests.support import HANGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 40
 DEBUG = {"LOGLEVEL": "DEBUG", "TAP_CC_CLICKS_LOGLEVEL": "DEBUG"}
 # As a user may have it: JSON lines, and everything from every library.
 LOG_CONFIG = """
@@ -100,7 +100,7 @@ def printed(
         fate=fate,
         environment={**DEBUG, **(environment or {})},
     )
-    written, said = process.communicate(timeout=SECONDS)
+    written, said = process.communicate(timeout=HANGS)
     text = said.decode() + other_than_records(written)
     assert_hushed(text, secrets(sandbox, config))
     return text
@@ -162,7 +162,7 @@ def test_wrong_settings_are_hushed(
 ) -> None:
     """Their sentences name the setting and not its value."""
     process = start({**rotating.config, **config}, tmp_path, environment=DEBUG)
-    _, said = process.communicate(timeout=SECONDS)
+    _, said = process.communicate(timeout=HANGS)
     assert process.returncode == 1
     assert sentence in said.decode()
     assert "Traceback" not in said.decode()

@@ -21,7 +21,7 @@ from tap_cc_clicks.cli import login as login_module
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox
 from tap_cc_clicks.sandbox.faults import KINDS
 from tests.companion import companion, secrets_of
-from tests.support import run_tap
+from tests.support import HANGS, NEVER, run_tap
 from tools import record_login
 
 if TYPE_CHECKING:
@@ -400,8 +400,8 @@ class Browser:
         back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
         others = ("favicon.ico", "?state=only", *self.forged)
         for url in (back + other for other in others):
-            self.pages.append(str(requests.get(url, timeout=5).status_code))
-        self.pages.append(requests.get(address, timeout=5).text)
+            self.pages.append(str(requests.get(url, timeout=HANGS).status_code))
+        self.pages.append(requests.get(address, timeout=HANGS).text)
 
     def close(self) -> None:
         """Wait for what was opened."""
@@ -496,20 +496,20 @@ def test_settings_come_from_the_environment_and_the_folders_env_file(
     """As they do where Meltano runs the command; numbers are read as numbers."""
     (tmp_path / ".env").write_text("TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n")
     with in_a_shell(sandbox, tmp_path, "--json") as process:
-        told, said = process.communicate(timeout=60)
+        told, said = process.communicate(timeout=HANGS)
     assert process.returncode == 0, said
     assert json.loads(told)["client_id"] == "sandbox-client"
 
 
 def test_ctrl_c_ends_the_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
     """At once, though the tap itself would first write its state."""
-    sandbox.tokens.sign_ins.interval = 30
+    sandbox.tokens.sign_ins.interval = NEVER
     with in_a_shell(sandbox, tmp_path, "--client-id=sandbox-client") as process:
         assert process.stderr
         while not process.stderr.readline().startswith("Waiting"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        told, said = process.communicate(timeout=10)
+        told, said = process.communicate(timeout=HANGS)
     assert (process.returncode, told) == (1, "")
     assert "Traceback" not in said
 

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from demo.stack import ROOT, tool
+from tests.support import HANGS
 from tools import sync_settings
 from tools.audit import SUBJECTS
 
@@ -31,6 +32,8 @@ TESTED = (
     *("catalog", "demo", "examples", "hub", "requirements", "tests", "tools"),
     "transform",
 )
+pytestmark = pytest.mark.xdist_group("package")
+
 IMAGE = ROOT / "requirements" / "image.txt"
 # In older ones, what a hostile server sends fills the memory.
 LEAST_URLLIB3 = Version("2.6.3")
@@ -40,7 +43,7 @@ NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
 def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, whatever that is."""
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, **options
+        command, capture_output=True, text=True, timeout=HANGS, check=False, **options
     )
 
 

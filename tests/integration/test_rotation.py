@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import time
+from queue import Queue
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from tap_cc_clicks.sandbox import Fault, Sandbox, generate
 from tap_cc_clicks.sandbox.oauth import Tokens
 from tests.child import Fate, start
-from tests.support import Output, clicks, rows, run_tap
+from tests.support import HANGS, NEVER, Output, clicks, rows, run_tap
 
 if TYPE_CHECKING:
     import subprocess
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIGN_IN_AGAIN = "sign in again for a new one"
-SECONDS = 30
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def config(rotating: Sandbox, tmp_path: Path) -> dict[str, Any]:
 
 def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, Output]:
     """Wait for a run, and return its exit code, what it said and what it wrote."""
-    written, said = process.communicate(timeout=SECONDS)
+    written, said = process.communicate(timeout=HANGS)
     lines = [line for line in written.split(b"\n") if line.endswith(b"}")]
     return process.returncode, said.decode(), Output([json.loads(one) for one in lines])
 
@@ -54,7 +56,7 @@ def run(
 
 def wait_for(happening: Any) -> None:
     """Wait until something is true."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + HANGS
     while not happening():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -100,7 +102,7 @@ def test_a_run_killed_while_it_waits_for_the_answer_is_remembered(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
     """Its token is spent and the next one lost: the next run says how that came."""
-    rotating.faults.rules.append(Fault("slow", match="/token", seconds=5, times=1))
+    rotating.faults.rules.append(Fault("slow", match="/token", seconds=NEVER, times=1))
     process = start(config, tmp_path)
     wait_for(lambda: rotating.tokens.renewals)
     process.kill()
@@ -125,25 +127,37 @@ def test_a_run_killed_before_its_request_came_through_loses_nothing(
 
 
 def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
-    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+    rotating: Sandbox,
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process waits for the answer and stores it: nobody has to sign in again.
 
     It did not: the answer came to a thread that had ended with the process.
     """
     rotating.faults.rules.append(Fault("slow", match="/token", seconds=0.5))
+    started: Queue[subprocess.Popen[bytes]] = Queue()
+    grant = rotating.tokens.grant
 
     def expire(endpoint: str) -> None:
         if endpoint == "stats":
             rotating.on_request = None
             rotating.tokens.expire_all()
 
+    def interrupt(form: Any, authorization: str) -> Any:
+        answer = grant(form, authorization)
+        # The second refresh comes in the middle of the run, in one of its threads.
+        if rotating.tokens.renewals == 2:
+            started.get().send_signal(signal.SIGTERM)
+        return answer
+
     rotating.on_request = expire
+    monkeypatch.setattr(rotating.tokens, "grant", interrupt)
     process = start(config, tmp_path)
-    # The second refresh comes in the middle of the run, in one of its threads.
-    wait_for(lambda: rotating.tokens.renewals == 2)
-    process.send_signal(signal.SIGTERM)
+    started.put(process)
     code, said, _ = finish(process)
+    monkeypatch.undo()
     assert code == 128 + signal.SIGTERM, said
     assert "state was written" in said
     code, said, output = run(config, tmp_path)
@@ -245,12 +259,19 @@ def test_a_full_disk_ends_the_run_before_the_refresh(
 
 
 def test_each_of_many_renewals_is_stored_before_it_is_used(
-    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+    rotating: Sandbox,
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Tokens that end all the time: whenever a request comes, its token is on disk."""
     store = tmp_path / "store" / "tokens.json"
     rotating.tokens.expires_in = 3
-    rotating.latency = 0.03
+    # Time passes by requests only.
+    passed = itertools.count(time.time(), 0.05)
+    now = SimpleNamespace(time=lambda: next(passed), monotonic=lambda: next(passed))
+    for module in ("api.auth", "sandbox.oauth"):
+        monkeypatch.setattr(f"tap_cc_clicks.{module}.time", now)
     seen: set[str] = set()
 
     def look(_: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,15 +19,13 @@ from hypothesis import strategies as st
 
 from tap_cc_clicks.sandbox import Account, Sandbox, generate
 from tests.child import start
-from tests.support import Output, clicks, clock, rows, run_tap, select
+from tests.support import HANGS, NEVER, Output, clicks, clock, rows, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
     from tap_cc_clicks.sandbox.account import Activity
-
-TAP = [sys.executable, "-m", "tap_cc_clicks"]
 
 
 def test_a_budget_is_kept_and_the_next_runs_go_on(sandbox: Sandbox) -> None:
@@ -190,6 +187,46 @@ def test_a_bare_bookmark_of_the_sdk_is_taken(sandbox: Sandbox) -> None:
     assert set(rows(others)) <= set(rows(output.records("email_clicks")))
 
 
+def interrupted(
+    sandbox: Sandbox,
+    folder: Path,
+    occasion: tuple[str, int],
+    signum: signal.Signals,
+    *arguments: str,
+    **options: Any,
+) -> Output:
+    """Send a run a signal at a request, none after which is answered.
+
+    Args:
+        sandbox: The account, and its server.
+        folder: For the config file.
+        occasion: An endpoint, and how often it was asked before.
+        signum: The signal.
+        arguments: Of the command.
+        options: Settings of the tap, and ``environment``.
+    """
+    endpoint, times = occasion
+    asked: Counter[str] = Counter()
+    started: Queue[subprocess.Popen[bytes]] = Queue()
+
+    def strike(name: str) -> None:
+        asked[name] += 1
+        if name == endpoint and asked[name] == times:
+            sandbox.latency = NEVER
+            started.get().send_signal(signum)
+
+    sandbox.on_request = strike
+    environment = options.pop("environment", None)
+    config = {**sandbox.config, **options}
+    process = start(config, folder, *arguments, environment=environment)
+    started.put(process)
+    written, said = process.communicate(timeout=HANGS)
+    assert process.returncode == 128 + signum, said
+    assert b"Traceback" not in said
+    sandbox.latency, sandbox.on_request = 0, None
+    return Output([json.loads(line) for line in written.splitlines()])
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_at_once_with_state_written(
@@ -197,26 +234,10 @@ def test_a_signal_ends_the_run_at_once_with_state_written(
 ) -> None:
     """And the next run brings what is missing."""
     account = generate(campaigns=60, clicks=600)
-    with Sandbox(account, latency=0.05) as sandbox:
-        config = tmp_path / "config.json"
-        config.write_text(json.dumps({**sandbox.config, "concurrency": 2}))
-        process = subprocess.Popen(
-            [*TAP, "--config", str(config)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-        )
-        while sandbox.log.counts()["clicks"] < 8:
-            time.sleep(0.01)
-        process.send_signal(signum)
-        began = time.monotonic()
-        written, said = process.communicate(timeout=20)
-        assert time.monotonic() - began < 3
-        assert process.returncode == 128 + signum
-        assert b"Traceback" not in said
-        first = Output([json.loads(line) for line in written.splitlines()])
+    options = {"concurrency": 2, "environment": {"PYTHONUNBUFFERED": unbuffered}}
+    with Sandbox(account) as sandbox:
+        first = interrupted(sandbox, tmp_path, ("clicks", 8), signum, **options)
         assert first.messages[-1]["type"] == "STATE"
-        sandbox.latency = 0
         second = run_tap(sandbox, first.state)
     union = {**clicks(first), **clicks(second)}
     assert len(first.records("email_clicks")) < len(account.rows())
@@ -227,15 +248,11 @@ def test_a_signal_ends_a_run_that_only_lists(tmp_path: Path) -> None:
     """It waited for the listing's last page, however many there were."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(json.dumps(select("campaigns")))
-    with Sandbox(generate(campaigns=60, clicks=60), latency=0.2) as sandbox:
-        config = {**sandbox.config, "page_size": 1}
-        process = start(config, tmp_path, "--catalog", str(catalog))
-        while sandbox.log.counts()["campaigns"] < 3:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
-        assert process.returncode == 128 + signal.SIGTERM, said
-        assert sandbox.log.counts()["campaigns"] < 10
+    with Sandbox(generate(campaigns=60, clicks=60)) as sandbox:
+        occasion, arguments = ("campaigns", 3), ("--catalog", str(catalog))
+        interrupted(
+            sandbox, tmp_path, occasion, signal.SIGTERM, *arguments, page_size=1
+        )
 
 
 @contextmanager

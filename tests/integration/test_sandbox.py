@@ -15,6 +15,7 @@ import requests
 
 from demo.stack import ROOT, tool
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
+from tests.support import HANGS, NEVER
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox.account import Activity
@@ -102,7 +103,7 @@ def test_the_simulator_keeps_its_limits() -> None:
         url, headers = f"{sandbox.api_url}/account/summary", sandbox.headers
 
         def ask() -> tuple[int, Any]:
-            answer = requests.get(url, headers=headers, timeout=5)
+            answer = requests.get(url, headers=headers, timeout=HANGS)
             return answer.status_code, answer.json().get("error_key")
 
         assert [ask() for _ in range(5)] == [*[(200, None)] * 4, (429, "throttled")]
@@ -114,36 +115,36 @@ def test_the_simulator_is_controlled_over_http(sandbox: Sandbox) -> None:
     """By those in another process: clicks, time, faults, and what was asked."""
     control = f"{sandbox.url}/_sandbox"
     before = len(sandbox.account.rows())
-    held = requests.post(f"{control}/clicks", json={"number": 3}, timeout=5).json()
+    held = requests.post(f"{control}/clicks", json={"number": 3}, timeout=HANGS).json()
     assert len(held) == before + 3
     now = sandbox.account.now
-    requests.post(f"{control}/advance", json={"hours": 2}, timeout=5)
+    requests.post(f"{control}/advance", json={"hours": 2}, timeout=HANGS)
     assert sandbox.account.now - now == timedelta(hours=2)
     fault = {"kind": "status", "status": 503, "times": 1}
-    requests.put(f"{control}/faults", json=[fault], timeout=5)
+    requests.put(f"{control}/faults", json=[fault], timeout=HANGS)
     assert [rule.status for rule in sandbox.faults.rules] == [503]
     url = f"{sandbox.api_url}/account/summary"
-    assert requests.get(url, headers=sandbox.headers, timeout=5).status_code == 503
-    assert requests.get(f"{control}/requests", timeout=5).json() == {"account": 1}
+    assert requests.get(url, headers=sandbox.headers, timeout=HANGS).status_code == 503
+    assert requests.get(f"{control}/requests", timeout=HANGS).json() == {"account": 1}
 
 
 @pytest.mark.parametrize("path", ["emails/nobody", "emails/activities/none", "else"])
 def test_what_is_not_there_is_a_404(sandbox: Sandbox, path: str) -> None:
     """In the list form of most errors."""
     url = f"{sandbox.api_url}/{path}"
-    answer = requests.get(url, headers=sandbox.headers, timeout=5)
+    answer = requests.get(url, headers=sandbox.headers, timeout=HANGS)
     assert (answer.status_code, type(answer.json())) == (404, list)
 
 
 def test_a_server_that_stops_hangs_up(sandbox: Sandbox) -> None:
     """On a client whose answer is under way, too: its socket was left open."""
-    sandbox.latency = 60
+    sandbox.latency = NEVER
     asked = threading.Event()
     sandbox.on_request = lambda _: asked.set()
     url = f"{sandbox.api_url}/account/summary"
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(requests.get, url, headers=sandbox.headers, timeout=30)
-        assert asked.wait(60)
+        answer = pool.submit(requests.get, url, headers=sandbox.headers, timeout=HANGS)
+        assert asked.wait(HANGS)
         sandbox.stop()
         with pytest.raises(requests.ConnectionError):
             answer.result()

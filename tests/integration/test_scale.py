@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,6 +15,9 @@ from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sync.state_format import key_of
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import Output, run_tap
+
+# In one worker: they look at the same two runs.
+pytestmark = pytest.mark.xdist_group("scale")
 
 CLICKS_EACH = 5
 
@@ -28,6 +32,7 @@ def account_of(activities: int) -> Account:
     return account
 
 
+@cache
 def run_of(activities: int) -> tuple[Output, Sandbox]:
     """Run the tap over so many activities."""
     with Sandbox(account_of(activities)) as sandbox:
@@ -70,7 +75,7 @@ def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -
     for_each = []
     for activities in (30, 300):
         looks[0] = 0
-        run_of(activities)
+        run_of.__wrapped__(activities)
         for_each.append(looks[0] / activities)
     assert for_each[0] == pytest.approx(for_each[1], rel=0.1)
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from demo.stack import tool
 from tap_cc_clicks.cli.commands import cc_clicks
-from tests.support import clicks, rows, run_tap
+from tests.support import HANGS, clicks, rows, run_tap
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
@@ -108,7 +108,7 @@ class Meltano:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANGS,
             check=False,
         )
 

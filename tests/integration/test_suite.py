@@ -13,6 +13,9 @@ from tap_cc_clicks.tap import TapCCClicks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# In one worker: they look at the records of one run.
+pytestmark = pytest.mark.xdist_group("suite")
+
 SANDBOX = Sandbox(generate(campaigns=10, clicks=120))
 
 

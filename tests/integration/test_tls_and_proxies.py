@@ -19,7 +19,7 @@ from typing_extensions import override
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
 from tests.child import start
-from tests.support import Output, clicks, rows
+from tests.support import HANGS, Output, clicks, rows
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
-SECONDS = 40
 OF_THIS_MACHINE = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -62,7 +61,7 @@ class Relay(BaseHTTPRequestHandler):
             if name.lower() not in HOP_BY_HOP
         }
         answer = requests.request(
-            self.command, url, data=body, headers=kept, timeout=SECONDS
+            self.command, url, data=body, headers=kept, timeout=HANGS
         )
         self.send_response(answer.status_code)
         self.send_header("Content-Length", str(len(answer.content)))
@@ -105,7 +104,7 @@ def run(
     """Run the tap as a process, with this environment instead of the machine's."""
     none_set = dict.fromkeys(OF_THIS_MACHINE, "")
     process = start(config, folder, environment={**none_set, **environment})
-    written, said = process.communicate(timeout=SECONDS)
+    written, said = process.communicate(timeout=HANGS)
     messages = [json.loads(line) for line in written.splitlines()]
     return process.returncode, said.decode(), Output(messages)
 

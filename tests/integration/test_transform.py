@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from ruamel.yaml import YAML
 
 from demo.stack import ROOT, Meltano, Postgres, settings_of, tool
 from tap_cc_clicks.sandbox import Sandbox, generate
-from tests.support import Output, run_tap, select
+from tests.loaders.loaders import TIME_ZONE
+from tests.support import HANGS, Output, rows, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox.account import Account
 
-pytestmark = pytest.mark.slow
+# In one worker, for what they share takes long.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("transform")]
 
 TRANSFORM = ROOT / "transform"
 BUILD = ROOT / "tests" / "dbt_build.py"
@@ -72,7 +75,7 @@ def dbt(folder: Path, *command: str, **settings: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=HANGS,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
@@ -113,13 +116,39 @@ def in_postgres(postgres: Postgres) -> dict[str, list[dict[str, Any]]]:
     return marts
 
 
-@pytest.fixture(scope="module")
-def account() -> Account:
+def loaded(postgres: Postgres) -> list[dict[str, Any]]:
+    """Return the clicks in PostgreSQL, their moments as the API writes them."""
+    columns = (
+        "campaign_activity_id, contact_id, url_id, link_url, device_type, "
+        "email_address, first_name, last_name, "
+        'to_char(created_time, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
+    )
+    with psycopg.connect(postgres.url, row_factory=dict_row) as connection:
+        return connection.execute(
+            f"select {columns} as created_time from cc_clicks.email_clicks".encode()
+        ).fetchall()
+
+
+def made() -> Account:
     """Return an account in which mail servers tried every link of two emails."""
     account = generate(campaigns=14, clicks=300)
     for _ in range(2):
         account.add_scans(account.add_campaign().activities[0], SCANNED)
     return account
+
+
+def live(account: Account) -> None:
+    """Let people click, one of them late, and an email be sent."""
+    account.advance(hours=20)
+    account.add_clicks(40)
+    account.add_click(account.clickable()[3], account.now - timedelta(days=9))
+    account.add_click(account.add_campaign().activities[0])
+
+
+@pytest.fixture(scope="module")
+def account() -> Account:
+    """Return the account that the marts are built of."""
+    return made()
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +162,7 @@ def sandbox(account: Account) -> Iterator[Sandbox]:
 def landed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what two runs wrote, rows that were read twice among them."""
     first = run_tap(sandbox)
-    sandbox.account.add_clicks(40)
+    live(sandbox.account)
     second = run_tap(sandbox, first.state)
     return land([first, second], tmp_path_factory.mktemp("landed"))
 
@@ -150,13 +179,15 @@ def duckdb(landed: Path) -> dict[str, list[dict[str, Any]]]:
     return built("duckdb", landed)
 
 
-def test_meltano_builds_the_models_on_postgresql(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    duckdb: dict[str, list[dict[str, Any]]],
+@pytest.mark.usefixtures("plugins")
+def test_meltano_loads_two_runs_into_postgresql_and_builds_the_models(
+    tmp_path: Path, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """From what target-postgres loaded; all are the same on DuckDB."""
-    with Postgres(tmp_path / "postgres") as postgres:
+    """Every click stands there once; the marts are those that DuckDB makes of it."""
+    account = made()
+    with Sandbox(account) as sandbox, Postgres(tmp_path / "postgres") as postgres:
+        with psycopg.connect(postgres.url) as connection:
+            connection.execute(TIME_ZONE)
         settings = {
             **settings_of(sandbox.config),
             **postgres.dbt_settings,
@@ -165,8 +196,13 @@ def test_meltano_builds_the_models_on_postgresql(
             "DBT_LOG_PATH": str(tmp_path / "logs"),
         }
         meltano = Meltano(tmp_path / "meltano", settings)
-        meltano("install", "tap-cc-clicks", "target-postgres", "dbt-postgres")
+        meltano("run", "tap-cc-clicks", "target-postgres")
+        assert rows(loaded(postgres)) == rows(account.rows())
+        live(account)
+        sandbox.log.clear()
         meltano("run", "tap-cc-clicks", "target-postgres", "dbt-postgres:build")
+        assert rows(loaded(postgres)) == rows(account.rows())
+        assert sandbox.log.counts()["clicks"] < len(account.clickable())
         marts = in_postgres(postgres)
         told = dbt(
             tmp_path,

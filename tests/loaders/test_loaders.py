@@ -25,7 +25,8 @@ from tests.support import recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+# In one worker, for what they share takes long.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loaders")]
 
 UPSERTING = (
     "target-postgres, INSERT",

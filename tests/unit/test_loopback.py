@@ -14,13 +14,13 @@ import requests
 from tap_cc_clicks.cli import loopback as module
 from tap_cc_clicks.cli.loopback import Loopback, loopback
 from tap_cc_clicks.cli.signin import Request
+from tests.support import HANGS, NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUEST = Request("http://127.0.0.1/", "ours", "secret")
 ANSWER = {"code": "c", "state": "ours"}
-SECONDS = 30
 
 
 @pytest.fixture
@@ -32,26 +32,26 @@ def server() -> Iterator[Loopback]:
 
 def wait(server: Loopback) -> dict[str, str]:
     """Wait for the answer."""
-    return server.wait(SECONDS, REQUEST.is_answered_by)
+    return server.wait(HANGS, REQUEST.is_answered_by)
 
 
 def answer(server: Loopback) -> None:
     """Bring the answer, as a browser does."""
-    page = requests.get(server.redirect_uri, ANSWER, timeout=SECONDS)
+    page = requests.get(server.redirect_uri, ANSWER, timeout=HANGS)
     assert "Back to the terminal" in page.text
 
 
 def connected(server: Loopback) -> socket.socket:
     """Connect."""
     port = server.server_address[1]
-    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    return socket.create_connection(("127.0.0.1", port), timeout=HANGS)
 
 
 def test_connections_that_say_nothing_hold_nobody_up(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor do those that never come to an end."""
-    monkeypatch.setattr(module, "CONNECTION_SECONDS", 60)
+    monkeypatch.setattr(module, "CONNECTION_SECONDS", NEVER)
     with ExitStack() as stack:
         for beginning in (b"", b"GET /?err", b"GET / HTTP/1.1\r\nHost: a\r\n"):
             stack.enter_context(connected(server)).sendall(beginning)
@@ -71,11 +71,12 @@ def test_a_connection_ends_however_often_it_says_something(
     def drip() -> None:
         with connected(server) as dripping:
             try:
-                for _ in range(1000):
+                for _ in range(100 * HANGS):
                     dripping.sendall(b"a")
                     time.sleep(0.01)
             except OSError:
                 ended.set()
+        monkeypatch.setattr(module, "CONNECTION_SECONDS", NEVER)
         answer(server)
 
     client = threading.Thread(target=drip)

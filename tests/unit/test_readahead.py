@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tap_cc_clicks.sync.readahead import RECORDS_AHEAD, ReadAhead
+from tests.support import HANGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,15 +22,25 @@ def ahead() -> Iterator[ReadAhead]:
     made.close()
 
 
-def slow(number: int) -> Iterator[int]:
-    """Take longer for earlier jobs."""
-    time.sleep(0.02 * (4 - number % 4))
+def after(done: threading.Event, number: int) -> Iterator[int]:
+    """Wait for another job."""
+    done.wait(HANGS)
     yield number
 
 
+def first(done: threading.Event, number: int) -> Iterator[int]:
+    """Let those go on that wait."""
+    yield number
+    done.set()
+
+
 def test_answers_come_in_order(ahead: ReadAhead) -> None:
-    """Whichever job is done first."""
-    jobs = [ahead.submit(slow(number)) for number in range(12)]
+    """Whichever job is done first: here, of four at a time, the last one."""
+    jobs = []
+    for number in range(0, 12, 4):
+        done = threading.Event()
+        jobs += [ahead.submit(after(done, number + place)) for place in range(3)]
+        jobs.append(ahead.submit(first(done, number + 3)))
     assert [next(iter(job)) for job in jobs] == list(range(12))
 
 
@@ -48,18 +58,30 @@ def test_an_error_surfaces_where_its_item_would_have_come(ahead: ReadAhead) -> N
         next(items)
 
 
-def test_memory_is_bounded_whatever_the_reader_does(ahead: ReadAhead) -> None:
+def test_memory_is_bounded_whatever_the_reader_does(
+    ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All jobs together put aside what there is room for, and one page each."""
     page = [None] * 1000
-    made = []
+    made: list[int] = []
+    settled, waiting = threading.Event(), set()
+    wait = ahead.room._changed.wait
+
+    def note(seconds: float) -> bool:
+        waiting.add(threading.get_ident())
+        if len(waiting) == 3:
+            settled.set()
+        return wait(seconds)
 
     def report() -> Iterator[list[None]]:
         for _ in range(40):
             made.append(len(page))
             yield page
+        settled.set()
 
+    monkeypatch.setattr(ahead.room._changed, "wait", note)
     jobs = [ahead.submit(report()) for _ in range(3)]
-    time.sleep(0.2)
+    assert settled.wait(HANGS)
     assert sum(made) <= RECORDS_AHEAD + 3 * len(page)
     # The first one goes on however much the others have put aside.
     for job in jobs:
@@ -68,22 +90,23 @@ def test_memory_is_bounded_whatever_the_reader_does(ahead: ReadAhead) -> None:
 
 def test_no_job_starts_after_the_reader_went_away() -> None:
     """A reader that stops early leaves no needless request behind."""
-    started = []
+    started, gone = [], threading.Event()
 
     def job(number: int) -> Iterator[int]:
         started.append(number)
-        time.sleep(0.05)
         yield number
+        gone.wait(HANGS)
 
     others = set(threading.enumerate())
     ahead = ReadAhead(2, lambda: None)
     jobs = [ahead.submit(job(number)) for number in range(20)]
     next(iter(jobs[0]))
     ahead.close()
-    time.sleep(0.3)
-    assert len(started) <= 4
-    ours = set(threading.enumerate()) - others
-    assert not [one for one in ours if "_work" in one.name]
+    gone.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(HANGS)
+        assert not thread.is_alive()
+    assert len(started) <= 2
 
 
 def test_the_reader_has_a_heartbeat_while_it_waits() -> None:
@@ -92,8 +115,10 @@ def test_the_reader_has_a_heartbeat_while_it_waits() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
+    done = threading.Event()
     ahead = ReadAhead(1, interrupt)
-    job = ahead.submit(slow(0))
+    job = ahead.submit(after(done, 0))
     with pytest.raises(KeyboardInterrupt):
         next(iter(job))
     ahead.close()
+    done.set()
