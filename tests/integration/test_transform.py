@@ -219,12 +219,12 @@ def machine_clicks(account: Account) -> Iterator[tuple[str, ...]]:
     groups = defaultdict(list)
     for row in account.rows():
         groups[row["campaign_activity_id"], row["contact_id"]].append(row)
-    for rows in groups.values():
-        times = [moment_of(row["created_time"]) for row in rows]
+    for group in groups.values():
+        times = [moment_of(row["created_time"]) for row in group]
         for opening in times:
             within = [
                 row
-                for row, time in zip(rows, times, strict=True)
+                for row, time in zip(group, times, strict=True)
                 if opening <= time <= opening + timedelta(seconds=10)
             ]
             if len({row["url_id"] for row in within}) >= 3:
