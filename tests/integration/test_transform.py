@@ -123,10 +123,12 @@ def loaded(postgres: Postgres) -> list[dict[str, Any]]:
         "email_address, first_name, last_name, "
         'to_char(created_time, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
     )
-    with psycopg.connect(postgres.url, row_factory=dict_row) as connection:
-        return connection.execute(
+    connect: Any = psycopg.connect
+    with connect(postgres.url, row_factory=dict_row) as connection:
+        found: list[dict[str, Any]] = connection.execute(
             f"select {columns} as created_time from cc_clicks.email_clicks".encode()
         ).fetchall()
+    return found
 
 
 def made() -> Account:
