@@ -90,7 +90,7 @@ def test_the_state_comes_through(scenario: Scenario, name: str) -> None:
     """As the tap wrote it, its version among it."""
     state = scenario.landings[name].state
     assert state is not None
-    assert state["version"] == 1
+    assert state["version"] == 2
     assert set(state["bookmarks"]) >= {"campaigns", "campaign_activities"}
 
 
