@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 def variables(prefix: str) -> dict[str, str]:
     """Return the tap's variables in the working folder's .env file.
 
-    No other folder is looked into, and nothing is put into the environment: whoever
-    may write to a folder above would say where the tokens go, or through which proxy.
+    No other folder is looked into, and nothing is put into the environment: anyone who
+    may write to a folder above could say where the tokens go, or through which proxy.
     ``$`` stands for itself.
 
     Args:

@@ -41,6 +41,8 @@ STATE_SECONDS = 60
 STATE_RECORDS = 10_000
 STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
+# A shell's way to tell that a process ended by a signal.
+SIGNAL_EXIT_BASE = 128
 
 
 PIPE_CLOSED = (
@@ -319,5 +321,5 @@ class OwnTap(Tap, abc.ABC):
         A second signal does not wait for it.
         """
         if self.signum is not None:
-            sys.exit(128 + signum)
+            sys.exit(SIGNAL_EXIT_BASE + signum)
         self.signum = signum

@@ -18,14 +18,11 @@ from typing_extensions import override
 
 from tap_cc_clicks.inputs import JSONFile, check_catalog, read_configs
 from tap_cc_clicks.settings import jsonschema
-from tap_cc_clicks.singer import ClosedPipeError
+from tap_cc_clicks.singer import SIGNAL_EXIT_BASE, ClosedPipeError
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
-
-# A shell's way to tell that a process ended by a signal.
-SIGNAL_EXIT_BASE = 128
 
 
 class TapCCClicks(RunTap):

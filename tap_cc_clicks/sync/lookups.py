@@ -83,6 +83,14 @@ class Activity:
     hot: bool = False
     record: Record | None = None
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """What each record of its reports carries."""
+        return {
+            "campaign_activity_id": self.activity_id,
+            "campaign_id": self.campaign_id,
+        }
+
 
 @dataclass(frozen=True)
 class LookUp:

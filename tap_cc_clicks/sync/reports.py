@@ -255,12 +255,9 @@ class Links(Report):
         self, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
         """Fetch the links."""
-        ids = {
-            "campaign_activity_id": activity.activity_id,
-            "campaign_id": activity.campaign_id,
-        }
-        yield [{**ids, **link} for link in self._service.links(activity.activity_id)]
-        yield Moved(ids, counters.clicks)
+        links = self._service.links(activity.activity_id)
+        yield [{**activity.ids, **link} for link in links]
+        yield Moved(activity.ids, counters.clicks)
 
     def move(self, moved: Moved) -> None:
         """Remember how many clicks there were."""
@@ -299,13 +296,10 @@ class Stats(Report):
         self, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
         """Make a record of the counters, without a request."""
-        ids = {
-            "campaign_activity_id": activity.activity_id,
-            "campaign_id": activity.campaign_id,
-        }
         counts = {name: counters.stats.get(name) for name in self._counts}
-        yield [{**ids, "last_refresh_time": counters.refreshed, **counts}]
-        yield Moved(ids, fingerprint(counters.stats))
+        refreshed = {"last_refresh_time": counters.refreshed}
+        yield [{**activity.ids, **refreshed, **counts}]
+        yield Moved(activity.ids, fingerprint(counters.stats))
 
     def move(self, moved: Moved) -> None:
         """Remember the counters' fingerprint."""
