@@ -117,6 +117,12 @@ class Settings:
         "URL IDs",
         "Only clicks on these links. They keep bookmarks of their own.",
     )
+    accepted_failures: frozenset[str] = _setting(
+        th.ArrayType(th.StringType(min_length=1)),
+        "Accepted failures",
+        "IDs of campaigns or activities that cannot be read and are no error any more: "
+        "a run warns of them and ends with 0. They still load once they can be read.",
+    )
     page_size: int = _setting(
         th.IntegerType(minimum=1, maximum=500),
         "Page size",
@@ -184,7 +190,8 @@ class Settings:
             for one in fields(cls)
             if config.get(one.name) is not None
         }
-        values["campaign_ids"] = frozenset(values.get("campaign_ids", ()))
+        for name in ("campaign_ids", "accepted_failures"):
+            values[name] = frozenset(values.get(name, ()))
         values["url_ids"] = tuple(dict.fromkeys(values.get("url_ids", ())))
         if "start_date" in values:
             values["start_date"] = moment(values["start_date"])

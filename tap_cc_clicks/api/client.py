@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -18,9 +18,14 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
+    CursorRefusedError,
+    GarbledError,
+    GatewayTimeoutError,
     GoneError,
+    MisunderstoodError,
     QuotaExceededError,
     RunEndedError,
+    SlowError,
     TooLargeError,
     TooManyPagesError,
     error_of,
@@ -31,6 +36,7 @@ from tap_cc_clicks.api.pages import (
     NextLinkPaginator,
     Page,
     PageBound,
+    limit_of,
     next_link,
     with_limit,
 )
@@ -49,8 +55,14 @@ UNANSWERED = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+# A page that so often in a row did not come in time is asked for in smaller pieces.
+SLOW_TRIES = 2
 # What a JSON object is decoded into.
 OBJECTS = (dict, Struct)
+
+
+# What a page of fewer rows may cure.
+SLOW = (GatewayTimeoutError, requests.exceptions.ReadTimeout)
 
 
 @dataclass(frozen=True)
@@ -62,24 +74,31 @@ class Form:
         decoder: Of what it is decoded into where it can be.
         most: More rows than these are none of the API's.
         required: Whether the rows may not be left out; if they may, there are none.
+        lenient: Whether bytes that are no UTF-8 are replaced.
     """
 
     rows: str | None = None
     decoder: msgspec.json.Decoder[Any] = ANYTHING
     most: int = MOST_ROWS
     required: bool = True
+    lenient: bool = False
 
     def body_of(self, answer: Answer) -> Any:
         """Return the body, decoded and found to be of this form.
 
         Raises:
             RetriableAPIError: It is cut short, not JSON, or of another form.
+            GarbledError: It is not UTF-8.
             TooLargeError: It has more rows than a page can have.
         """
         path = path_of(answer.url)
+        content = _replaced(answer.body) if self.lenient else answer.body
         try:
-            body = decode(answer.body, self.decoder)
+            body = decode(content, self.decoder)
         except ValueError:
+            if _is_garbled(content):
+                message = f"The answer of {path} is not UTF-8"
+                raise GarbledError(message) from None
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message) from None
         if not isinstance(body, OBJECTS) or (
@@ -134,14 +153,6 @@ class Client:
         self._tries = tries
         self._bound = PageBound()
         self.answer: Answer | None = None
-        self._retrying = backoff.on_exception(
-            waits,
-            (RetriableAPIError, *UNANSWERED),
-            max_tries=tries,
-            on_backoff=self._tell_backoff,
-            # Its own lines would show URLs with their queries.
-            logger=None,
-        )(self.attempt)
 
     def get(
         self, path: str, params: Mapping[str, Any] | None = None, form: Form = OBJECT
@@ -189,16 +200,23 @@ class Client:
         """Return a later page: what is there by half is not gone."""
         try:
             return self._page(link, {}, form)
-        except GoneError as error:
-            raise FatalAPIError(str(error)) from None
+        except (GoneError, MisunderstoodError) as error:
+            raise CursorRefusedError(str(error)) from None
 
     def _page(self, url: str, params: Mapping[str, Any], form: Form) -> Page:
         """Return a page; a smaller one if the API cannot give one of this size."""
-        limit = int(params.get("limit", MOST_ROWS))
+        limit = int(params.get("limit") or limit_of(url) or MOST_ROWS)
+        slow = 0
+
+        def too_slow(error: Exception) -> bool:
+            nonlocal slow
+            slow += isinstance(error, SLOW)
+            return slow >= SLOW_TRIES and limit > SMALLEST_PAGE
+
         while True:
             try:
-                body = self._ask(url, params, form)
-            except TooLargeError:
+                body = self._ask(url, params, form, too_slow)
+            except (TooLargeError, SlowError):
                 if limit <= SMALLEST_PAGE:
                     raise
                 limit = max(limit // 2, SMALLEST_PAGE)
@@ -207,17 +225,47 @@ class Client:
             else:
                 return Page(form.rows_of(body), url, next_link(body))
 
-    def _ask(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
+    def _ask(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None,
+        form: Form,
+        give_up: Callable[[Exception], bool] = lambda _: False,
+    ) -> Any:
+        """Ask, with all tries.
+
+        Args:
+            url: Where.
+            params: The query.
+            form: What is expected.
+            give_up: Tells whether a failure ends the tries.
+        """
+        ask = backoff.on_exception(
+            waits,
+            (RetriableAPIError, *UNANSWERED),
+            max_tries=self._tries,
+            giveup=give_up,
+            on_backoff=self._tell_backoff,
+            # Its own lines would show URLs with their queries.
+            logger=None,
+        )(self.attempt)
         try:
-            return self._retrying(url, params, form)
+            try:
+                return ask(url, params, form)
+            except GarbledError as error:
+                self._logger.warning("%s: what cannot be read is replaced", error)
+                return ask(url, params, replace(form, lenient=True))
         except (RetriableAPIError, OSError) as error:
-            if self._tries == 1:
-                raise
-            message = (
-                f"Gave up on {path_of(url)} after {self._tries} tries; the last: "
-                f"{_reason(error)}. Nothing is lost: the next run reads it again"
-            )
-            raise FatalAPIError(message) from None
+            kind = SlowError if isinstance(error, SLOW) else FatalAPIError
+            raise kind(self._gave_up(url, error)) from error
+
+    def _gave_up(self, url: str, error: Exception) -> str:
+        if self._tries == 1:
+            return _reason(error)
+        return (
+            f"Gave up on {path_of(url)} after {self._tries} tries; the last: "
+            f"{_reason(error)}. Nothing is lost: the next run reads it again"
+        )
 
     def attempt(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
         """Ask once, and return the decoded answer.
@@ -268,6 +316,18 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, RetriableAPIError):
         return str(error)
     return f"no answer ({unanswered(error)})"
+
+
+def _is_garbled(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _replaced(content: bytes) -> bytes:
+    return content.decode(errors="replace").encode()
 
 
 def _are_objects(rows: object) -> bool:

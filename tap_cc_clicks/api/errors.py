@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -20,23 +21,11 @@ from tap_cc_clicks.api.urls import path_of
 if TYPE_CHECKING:
     from tap_cc_clicks.api.transport import Answer
 
-# Statuses below 500 that pass by themselves.
-PASSING = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-)
+# What a proxy or a CDN in front of the API may answer with a page of its own.
+AT_THE_DOOR = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+# How the stats endpoint says that none of the activities has counters.
+NO_STATS = "reportingsvc.not_found"
 MOST_KEYS = 5
-ADVICE: dict[int, str] = {
-    HTTPStatus.BAD_REQUEST: "the API did not understand the request",
-    HTTPStatus.UNAUTHORIZED: (
-        "the access token is not accepted: set refresh_token, or sign in again for a "
-        "new access_token"
-    ),
-    HTTPStatus.FORBIDDEN: (
-        "the token may not read reports: the application needs the scope "
-        "campaign_data, and the user the privilege ui:campaign:metrics"
-    ),
-    HTTPStatus.NOT_FOUND: "nothing there: check api_url",
-}
 REDIRECTED = (
     "redirects are not followed, since the access token would go along: check api_url"
 )
@@ -70,6 +59,30 @@ class GoneError(SkippableAPIError):
     """The campaign or activity asked for is not there (404)."""
 
 
+class NoStatsError(GoneError):
+    """None of the activities asked for has counters (404)."""
+
+
+class MisunderstoodError(FatalAPIError):
+    """The API did not understand a request (400)."""
+
+
+class CursorRefusedError(FatalAPIError):
+    """The link of a later page is not good any more."""
+
+
+class GatewayTimeoutError(RetriableAPIError):
+    """The service took too long for its gateway (504)."""
+
+
+class SlowError(FatalAPIError):
+    """An answer does not come in time; one with fewer rows may."""
+
+
+class GarbledError(FatalAPIError):
+    """An answer is not UTF-8."""
+
+
 class EndlessPagesError(FatalAPIError):
     """The pages come to no end; to take what was read for all would lose the rest."""
 
@@ -82,44 +95,83 @@ class TooLargeError(FatalAPIError):
     """An answer is larger than a page can be; a smaller page may do."""
 
 
-def error_of(answer: Answer) -> Exception:
-    """Return what an answer other than 200 means.
+@dataclass(frozen=True)
+class Meaning:
+    """What an answer other than 200 means.
 
-    Returns:
-        A GoneError, a QuotaExceededError, a RetriableAPIError if another try may
-        succeed, else a FatalAPIError.
+    Attributes:
+        error: Its kind says what follows: RetriableAPIError has eight tries, TokenError
+            and RunEndedError end the run, all others cost what was asked for.
+        advice: What a person can do.
     """
+
+    error: type[Exception]
+    advice: str = ""
+
+
+PASSING = Meaning(RetriableAPIError)
+MEANINGS: dict[int, Meaning] = {
+    HTTPStatus.BAD_REQUEST: Meaning(
+        MisunderstoodError, "the API did not understand the request"
+    ),
+    HTTPStatus.UNAUTHORIZED: Meaning(
+        TokenError,
+        "the access token is not accepted: set refresh_token, or sign in again for a "
+        "new access_token",
+    ),
+    HTTPStatus.FORBIDDEN: Meaning(
+        FatalAPIError,
+        "the token may not read reports: the application needs the scope "
+        "campaign_data, and the user the privilege ui:campaign:metrics",
+    ),
+    HTTPStatus.NOT_FOUND: Meaning(GoneError, "nothing there: check api_url"),
+    HTTPStatus.REQUEST_TIMEOUT: PASSING,
+    HTTPStatus.GONE: Meaning(GoneError),
+    HTTPStatus.TOO_EARLY: PASSING,
+    HTTPStatus.TOO_MANY_REQUESTS: PASSING,
+    HTTPStatus.GATEWAY_TIMEOUT: Meaning(GatewayTimeoutError),
+}
+
+
+def meaning_of(status: int) -> Meaning:
+    """Return what a status means where the body says no more."""
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Meaning(FatalAPIError, REDIRECTED)
+    other = PASSING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    return MEANINGS.get(status) or other or Meaning(FatalAPIError)
+
+
+def error_of(answer: Answer) -> Exception:
+    """Return what an answer other than 200 means, as an error of a :class:`Meaning`."""
     status, keys = answer.status, error_keys(answer.body)
-    message = _message(answer, keys)
-    if status == HTTPStatus.TOO_MANY_REQUESTS and "quota_exceeded" in keys:
+    meaning = meaning_of(status)
+    kind = meaning.error
+    if status == HTTPStatus.TOO_MANY_REQUESTS and "quota_exceeded" in (keys or ()):
         return QuotaExceededError(QUOTA_EXCEEDED)
-    if status == HTTPStatus.UNAUTHORIZED:
-        return TokenError(message)
-    if status == HTTPStatus.NOT_FOUND:
-        return GoneError(message)
-    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return RetriableAPIError(message)
-    return FatalAPIError(message)
+    if keys is None and status in AT_THE_DOOR:
+        kind = RetriableAPIError
+    if kind is GoneError and any(key.startswith(NO_STATS) for key in keys or ()):
+        kind = NoStatsError
+    said = ", ".join(keys or ()) or printable(answer.reason)
+    # No body, no query.
+    about = f"{status} ({said}) for {path_of(answer.url)}"
+    return kind(about + (f": {meaning.advice}" if meaning.advice else ""))
 
 
-def _message(answer: Answer, keys: list[str]) -> str:
-    """Say what was asked, what came back, and what to do; no body, no query."""
-    redirected = HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST
-    advice = REDIRECTED if redirected else ADVICE.get(answer.status)
-    said = ", ".join(keys) or printable(answer.reason)
-    about = f"{answer.status} ({said}) for {path_of(answer.url)}"
-    return about + (f": {advice}" if advice else "")
-
-
-def error_keys(content: bytes) -> list[str]:
+def error_keys(content: bytes) -> list[str] | None:
     """Return the ``error_key`` of each error in a body: an object, or a list of them.
 
     The messages beside them are left out: they may repeat what was sent.
+
+    Returns:
+        None for what no API says: a page of a proxy or a CDN.
     """
+    if not content.strip():
+        return []
     try:
         body = decode(content)
     except ValueError:
-        return []
+        return None
     errors = body if isinstance(body, list) else [body]
     keys = [error.get("error_key") for error in errors if isinstance(error, dict)]
     return [str(key) for key in keys if is_key(key)][:MOST_KEYS]

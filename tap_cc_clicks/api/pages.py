@@ -142,6 +142,12 @@ def next_link(body: object) -> str | None:
     return part
 
 
+def limit_of(url: str) -> int | None:
+    """Return the page size that a next link asks for, if it names one."""
+    found = LIMIT.search(url)
+    return int(found.group()) if found else None
+
+
 def with_limit(url: str, limit: int) -> str:
     """Return a next link that asks for pages of another size, if it names one."""
     return LIMIT.sub(str(limit), url)

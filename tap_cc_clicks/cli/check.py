@@ -100,11 +100,12 @@ class Examination:
         try:
             return Finding(name, *step())
         except SingerSDKError as error:
-            return Finding(name, FAILED, str(error))
-        except requests.RequestException as error:
+            cause = error.__cause__
+            if not isinstance(cause, requests.RequestException):
+                return Finding(name, FAILED, str(error))
             address = self._tap.config["api_url"]
             return Finding(
-                name, FAILED, f"No answer from {address}: {unanswered(error)}"
+                name, FAILED, f"No answer from {address}: {unanswered(cause)}"
             )
 
     def _token_store(self) -> tuple[str, str]:
@@ -174,8 +175,9 @@ class Examination:
     def _summary(self) -> dict[str, Any]:
         try:
             return self._service.account_summary()
-        except RetriableAPIError:
-            if self._status != HTTPStatus.UNAUTHORIZED:
+        except FatalAPIError as error:
+            again = isinstance(error.__cause__, RetriableAPIError)
+            if not again or self._status != HTTPStatus.UNAUTHORIZED:
                 raise
             # A stored token may have been ended: the authenticator renews it now.
             return self._service.account_summary()

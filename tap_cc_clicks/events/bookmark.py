@@ -43,6 +43,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         window: Those of them within the ``lookback`` hours before ``value``.
         lookback: The setting by which ``window`` was counted.
         search: Present if clicks are missing.
+        unusable: Rows that could not be told apart, the most that a run met.
     """
 
     value: str | None = None
@@ -52,6 +53,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     window: Number = 0
     lookback: float = DEFAULT_LOOKBACK
     search: Search | None = None
+    unusable: Number = 0
 
     @classmethod
     def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:

@@ -37,6 +37,7 @@ class Fault:
     Attributes:
         kind: One of ``KINDS``.
         match: A regular expression that the path must contain.
+        query: One that the query must contain.
         times: How often it strikes; None for as often as there is occasion.
         probability: How likely it is at each occasion.
         status: For kind ``status``: the status.
@@ -47,6 +48,7 @@ class Fault:
 
     kind: str
     match: str = ""
+    query: str = ""
     times: int | None = None
     probability: float = 1.0
     status: int = 503
@@ -73,11 +75,13 @@ class Faults:
         self._random = random.Random(self.seed)  # noqa: S311 - made-up trouble
         self._lock = threading.Lock()
 
-    def strike(self, path: str) -> Fault | None:
+    def strike(self, path: str, query: str = "") -> Fault | None:
         """Return the fault that befalls a request, if any."""
         with self._lock:
             for fault in self.rules:
-                if fault.times == 0 or not re.search(fault.match, path):
+                if fault.times == 0 or not (
+                    re.search(fault.match, path) and re.search(fault.query, query)
+                ):
                     continue
                 if self._random.random() < fault.probability:
                     if fault.times is not None:

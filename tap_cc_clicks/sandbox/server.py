@@ -108,7 +108,7 @@ class Server:
         refused = self._refusal(request)
         await self._wait()
         reply = refused or handler(request.query_params)
-        fault = None if refused else self.faults.strike(path)
+        fault = None if refused else self.faults.strike(path, request.url.query)
         self.log.entries.append((name, fault.status if fault else reply.status))
         if fault:
             return await self._faulty(fault, reply, request)

@@ -62,8 +62,12 @@ class CampaignActivities(ConstantContactStream):
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield new and changed activities, and write the reports of all on the way."""
         cut = False
+        failures = self.run.failures
+        reports = [child.name for child in self.selected_children]
+        failures.recall(self.stream_state.get("failed", {}), reports)
         with ExitStack() as stack:
             stack.callback(self.flush)
+            stack.callback(self._remember_failures)
             for child in self.selected_children:
                 child.write_schema()
                 stack.enter_context(child.record_counter)
@@ -75,6 +79,12 @@ class CampaignActivities(ConstantContactStream):
                 if item.activity.record is not None and self.selected:
                     yield item.activity.record
                 cut = not self._written(item) or cut
+
+    def _remember_failures(self) -> None:
+        """Let the next run know what to try last."""
+        self.stream_state["failed"] = self.run.failures.marks()
+        if not self.stream_state["failed"]:
+            del self.stream_state["failed"]
 
     def _written(self, started: Started) -> bool:
         """Write an activity's reports, whether or not it has a record of its own.
@@ -130,6 +140,7 @@ class CampaignActivities(ConstantContactStream):
         return Lookups(
             self.run,
             self.run.service,
+            self.run.once,
             self.memory,
             [child.report for child in self.selected_children],
             wants_details=self.selected

@@ -33,7 +33,7 @@ class EmailLinks(ReportStream):
     @override
     def report(self) -> Report:
         clicks = self.stream_state.setdefault("clicks", {})
-        return Links(self.name, self.run.service, clicks)
+        return Links(self.name, clicks)
 
 
 class CampaignActivityStats(ReportStream):

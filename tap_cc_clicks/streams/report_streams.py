@@ -61,24 +61,32 @@ class ReportStream(ConstantContactStream):
         except TokenError:
             raise
         except FatalAPIError as error:
-            activity_id = started.activity.activity_id
-            self.run.failures.record(self.name, activity_id, error)
+            self._failed(started, error)
         else:
-            self.run.failures.succeeded(self.name)
+            self.run.failures.succeeded(self.name, started.activity.activity_id)
             return True
         return False
 
+    def _failed(self, started: Started, error: Exception) -> None:
+        activity = started.activity
+        if activity.removed:
+            self.run.failures.excuse([activity.activity_id])
+        self.run.failures.record(self.name, activity.activity_id, error)
+
     def _gone(self, started: Started, error: GoneError) -> bool:
         """Judge a report that is not there: an error if there were rows of it."""
-        activity_id = started.activity.activity_id
-        if started.counters.clicks or self.report.has_rows(activity_id):
-            self.run.failures.record(self.name, activity_id, error)
+        activity = started.activity
+        if not activity.removed and (
+            started.counters.clicks or self.report.has_rows(activity.activity_id)
+        ):
+            self._failed(started, error)
         else:
+            self.run.failures.succeeded(self.name, activity.activity_id)
             self.logger.warning(
                 "The %s of activity %s are not there (404): asked for again by the "
                 "next run",
                 self.name,
-                activity_id,
+                activity.activity_id,
             )
         return False
 
@@ -98,13 +106,20 @@ class ReportStream(ConstantContactStream):
         for one in moved:
             self.report.move(one)
             if one.unusable:
-                message = (
-                    f"Activity {one.context['campaign_activity_id']}: {one.unusable:,} "
-                    f"rows of {self.name} have no readable created_time: left out"
-                )
-                activity_id = one.context["campaign_activity_id"]
-                self.run.failures.record(self.name, activity_id, FatalAPIError(message))
+                self._tell_unusable(one)
         moved.clear()
+
+    def _tell_unusable(self, moved: Moved) -> None:
+        """Tell of rows that nothing tells apart: an error once, then a warning."""
+        activity_id = moved.context["campaign_activity_id"]
+        message = f"{moved.unusable:,} rows have no readable created_time: left out"
+        if moved.new:
+            failures = self.run.failures
+            failures.missing(self.name, activity_id, FatalAPIError(message))
+        else:
+            self.logger.warning(
+                "%s of activity %s: %s", self.name, activity_id, message
+            )
 
 
 class EventStream(ReportStream):
@@ -118,7 +133,6 @@ class EventStream(ReportStream):
     def report(self) -> Report:
         return Events(
             self.declaration,
-            self.run.service,
             self.run.settings,
             Bookmarks(self.stream_state),
             reads_all=self.reads_all,

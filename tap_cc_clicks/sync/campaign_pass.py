@@ -5,7 +5,8 @@ Each stage runs ahead of the next, in threads that only fetch::
     listing → activities of new or changed campaigns → counters, ten by ten → reports
 
 Campaigns never read come before those read before, so that a budget or a day's quota
-that ends the run is spent on what is missing.
+that ends the run is spent on what is missing. What failed in an earlier run comes last,
+in a small pass of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.sync.failures import COUNTERS
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
 from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
 from tap_cc_clicks.sync.reports import Report
@@ -43,7 +45,8 @@ class Started:
     Attributes:
         counters: What the service counts of it.
         counted: Whether it was asked for that.
-        cut: Whether the run ended before its counters came.
+        cut: Whether something of it is left: the run ended before its counters came, or
+            a report failed before and has its turn later.
         reads: The reports under way, by stream; each a job of pages and Moved.
     """
 
@@ -55,6 +58,8 @@ class Started:
 
 
 Item: TypeAlias = "Activity | Passed"
+# A campaign, and the job that looks its activities up or what is known of them.
+Looked: TypeAlias = "tuple[Campaign, Ahead[LookUp] | LookUp]"
 Chunk: TypeAlias = "tuple[list[Item], Ahead[dict[str, Counters]] | None]"
 
 
@@ -70,29 +75,58 @@ class CampaignPass:
         self._lookups = lookups
         self._counting = counting
         self._run = lookups.run
+        self._failures = self._run.failures
+        self._failed_before: list[tuple[Campaign, LookUp]] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
 
     def __iter__(self) -> Iterator[Started | Passed]:
         """Yield activities, their reports under way, each campaign after its own."""
-        buffered, threads = self._ahead.buffered, self._run.settings.concurrency
-        between = ITEMS_BETWEEN_STAGES * threads
         try:
-            looked_up = buffered(self._looked_up(), between)
-            counted = buffered(self._counted(self._activities(looked_up)), between)
-            yield from buffered(self._started(counted), ITEMS_BEFORE_READER * threads)
+            yield from self._staged(self._looked_up())
+            if not self._run.gate.ended:
+                if not self._run.listing.incomplete:
+                    self._failures.forget_missing()
+                yield from self._staged(self._again())
         finally:
             self._ahead.close()
 
-    def _looked_up(self) -> Iterator[tuple[Campaign, Ahead[LookUp] | None]]:
+    def _staged(self, looked_up: Iterable[Looked]) -> Iterator[Started | Passed]:
+        """Let each stage run ahead of the next one."""
+        buffered, threads = self._ahead.buffered, self._run.settings.concurrency
+        between = ITEMS_BETWEEN_STAGES * threads
+        looked_up = buffered(looked_up, between)
+        counted = buffered(self._counted(self._activities(looked_up)), between)
+        yield from buffered(self._started(counted), ITEMS_BEFORE_READER * threads)
+
+    def _looked_up(self) -> Iterator[Looked]:
+        lookups = self._lookups
         try:
             for campaign in self._ordered():
                 if self._run.gate.ended:
                     return
-                look_up = self._lookups.look_up(campaign)
-                job = self._ahead.submit(look_up) if campaign.look_up else None
-                yield campaign, job
+                if campaign.look_up and lookups.is_turn(campaign):
+                    yield campaign, self._ahead.submit(lookups.look_up(campaign))
+                else:
+                    yield campaign, lookups.remembered(campaign)
         except RunEndedError as reason:
             self._run.tell_end(reason)
+
+    def _again(self) -> Iterator[Looked]:
+        """Yield the campaigns of which something failed before and has its turn now."""
+        retried = self._failures.retry()
+        for campaign, found in self._failed_before:
+            if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
+                continue
+            self._run.progress.campaigns_known += 1
+            if self._lookups.is_retry(campaign):
+                yield campaign, self._ahead.submit(self._lookups.look_up(campaign))
+            else:
+                left = [
+                    replace(one, record=None)
+                    for one in found.activities
+                    if one.activity_id in retried
+                ]
+                yield campaign, replace(found, activities=left)
 
     def _ordered(self) -> Iterator[Campaign]:
         """Yield the campaigns never read first, those read before after them.
@@ -115,17 +149,16 @@ class CampaignPass:
                 yield read_before.popleft()
         yield from read_before
 
-    def _activities(
-        self, looked_up: Iterable[tuple[Campaign, Ahead[LookUp] | None]]
-    ) -> Iterator[Item]:
+    def _activities(self, looked_up: Iterable[Looked]) -> Iterator[Item]:
         for campaign, job in looked_up:
-            if job is None:
-                found = self._lookups.remembered(campaign)
-            elif (answer := self._answer(job)) is not None:
-                found = answer
-            else:
+            found = job if isinstance(job, LookUp) else self._answer(job)
+            if found is None:
                 continue
             yield from found.activities
+            ids = [campaign.campaign_id, *found.activity_ids]
+            if self._failures.concern(ids):
+                self._failed_before.append((campaign, found))
+                self._failures.excuse(ids if campaign.removed else ())
             yield Passed(campaign, found)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Chunk]:
@@ -133,12 +166,19 @@ class CampaignPass:
         ids: list[str] = []
         for item in items:
             chunk.append(item)
-            if isinstance(item, Activity) and self._counting and item.has_reports:
+            if isinstance(item, Activity) and self._is_counted(item):
                 ids.append(item.activity_id)
             if len(ids) == IDS_PER_STATS_REQUEST or not self._counting:
                 yield chunk, self._count(ids)
                 chunk, ids = [], []
         yield chunk, self._count(ids)
+
+    def _is_counted(self, activity: Activity) -> bool:
+        return (
+            self._counting
+            and activity.has_reports
+            and self._failures.is_turn(COUNTERS, activity.activity_id)
+        )
 
     def _count(self, ids: list[str]) -> Ahead[dict[str, Counters]] | None:
         return self._ahead.submit(self._lookups.count(ids)) if ids else None
@@ -158,17 +198,32 @@ class CampaignPass:
         if not activity.has_reports or counters is None:
             return Started(activity, cut=activity.has_reports)
         counted = counters.get(activity.activity_id, UNKNOWN)
-        reads = {
-            report.stream: self._ahead.submit(self._read(report, activity, counted))
-            for report in due(activity, counted, self._lookups.reports)
-        }
-        return Started(activity, counted, counted=self._counting, reads=reads)
+        failures, activity_id = self._failures, activity.activity_id
+        wanted = [
+            report
+            for report in self._lookups.reports
+            if failures.is_retry(report.stream, activity_id)
+            or is_due(report, activity, counted)
+        ]
+        started = [one for one in wanted if failures.is_turn(one.stream, activity_id)]
+        return Started(
+            activity,
+            counted,
+            counted=self._counting,
+            cut=len(started) < len(wanted),
+            reads={
+                report.stream: self._ahead.submit(self._read(report, activity, counted))
+                for report in started
+            },
+        )
 
     def _read(
         self, report: Report, activity: Activity, counters: Counters
     ) -> Iterator[Any]:
-        self._run.failures.check(report.stream)
-        yield from report.read(activity, counters)
+        self._failures.check(report.stream)
+        retried = self._failures.is_retry(report.stream, activity.activity_id)
+        service = self._lookups.once if retried else self._lookups.service
+        yield from report.read(service, activity, counters)
 
     def _answer(self, job: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""
@@ -179,12 +234,6 @@ class CampaignPass:
             return None
 
 
-def due(
-    activity: Activity, counters: Counters, reports: Iterable[Report]
-) -> list[Report]:
-    """Return the reports of an activity that are to be read."""
-    return [
-        report
-        for report in reports
-        if activity.has_reports and report.is_due(activity, counters)
-    ]
+def is_due(report: Report, activity: Activity, counters: Counters) -> bool:
+    """Tell whether a report of an activity is to be read."""
+    return activity.has_reports and report.is_due(activity, counters)

@@ -1,17 +1,23 @@
 """What could not be read: each failure costs its own scope, and all of them are told.
 
-A scope is a campaign's look-up, an activity's details or one of its reports, or a batch
-of counters. A service that is down is told from an item that is bad: when different
-items of one kind fail in a row without a success between, that kind is left alone for
-the rest of the run, and when two kinds do, the run ends.
+A scope is a campaign's look-up, its activities' details, one report of an activity, or
+a batch of counters. What failed is remembered in state: later runs try it last and
+once, so that it never keeps anything else from being read.
+
+A service that is down is told from an item that is bad: when different items of one
+endpoint fail in a row without a success between, that endpoint is left alone for the
+rest of the run, and when two endpoints do, the run ends.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 
@@ -20,26 +26,106 @@ from tap_cc_clicks.api.errors import RunEndedError
 # So many different items in a row are no coincidence.
 IN_A_ROW = 5
 ENDPOINTS_DOWN = 2
+# Of what failed before, so much is tried again in a run.
+MOST_RETRIES = 10
 IDS_TOLD = 3
+IDS_TO_PASTE = 20
+NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
+
+# What is asked for, as failures name it; reports go by the name of their stream.
+LOOK_UPS = "look-ups of campaigns"
+DETAILS = "activity details"
+COUNTERS = "counters"
+
+# By endpoint and id, when a failed item was last tried, in seconds since 1970.
+Marks: TypeAlias = "dict[str, dict[str, int]]"
 
 
 class Failures:
-    """The failures of a run, and what follows from them.
+    """The failures of a run and of those before it, and what follows from them.
 
     Args:
         logger: Where they are told.
         end: Ends the run.
+        accepted: Ids of campaigns and activities whose failures are no error.
     """
 
     def __init__(
-        self, logger: logging.Logger, end: Callable[[RunEndedError], None]
+        self,
+        logger: logging.Logger,
+        end: Callable[[RunEndedError], None],
+        accepted: frozenset[str] = frozenset(),
     ) -> None:
         self._logger = logger
         self._end = end
+        self._accepted = set(accepted)
         self._lock = threading.Lock()
-        self._ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        self._in_a_row: Counter[str] = Counter()
+        self._open: dict[tuple[str, str], int] = {}
+        self._reasons: dict[tuple[str, str], str] = {}
+        self._before: frozenset[tuple[str, str]] = frozenset()
+        self._retried: frozenset[tuple[str, str]] = frozenset()
+        self._met: set[str] = set()
+        self._in_a_row: defaultdict[str, list[str]] = defaultdict(list)
         self._down: set[str] = set()
+        self._unselected: Marks = {}
+
+    def recall(
+        self, marks: Mapping[str, Mapping[str, int]], reports: Iterable[str]
+    ) -> None:
+        """Take up what earlier runs left.
+
+        Args:
+            marks: As :meth:`marks` returned them.
+            reports: The streams whose reports are read in this run.
+        """
+        asked = {LOOK_UPS, DETAILS, COUNTERS, *reports}
+        for endpoint, items in marks.items():
+            if endpoint in asked:
+                self._open.update({(endpoint, item): at for item, at in items.items()})
+            else:
+                self._unselected[endpoint] = dict(items)
+        self._before = frozenset(self._open)
+
+    def marks(self) -> Marks:
+        """Return what later runs are to try last."""
+        marks: Marks = {name: dict(items) for name, items in self._unselected.items()}
+        with self._lock:
+            for (endpoint, item), at in self._open.items():
+                marks.setdefault(endpoint, {})[item] = at
+        return marks
+
+    def is_turn(self, endpoint: str, item: str) -> bool:
+        """Tell whether an item is to be tried now; one that failed before is later."""
+        return (endpoint, item) not in self._before or self.is_retry(endpoint, item)
+
+    def is_retry(self, endpoint: str, item: str) -> bool:
+        """Tell whether it is the turn of an item that failed before."""
+        return (endpoint, item) in self._retried
+
+    def concern(self, items: Collection[str]) -> bool:
+        """Note what is there, by id; tell whether any of it failed before."""
+        if not self._before:
+            return False
+        self._met.update(items)
+        return any(item in items for _, item in self._before)
+
+    def retry(self) -> frozenset[str]:
+        """Let those that failed longest ago have their turn, and return their ids."""
+        there = [key for key in self._before if key[1] in self._met]
+        there.sort(key=lambda key: self._open[key])
+        self._retried = frozenset(there[:MOST_RETRIES])
+        return frozenset(item for _, item in self._retried)
+
+    def forget_missing(self) -> None:
+        """Forget what is not there any more: the run has seen all there is."""
+        with self._lock:
+            for key in self._before:
+                if key[1] not in self._met:
+                    self._open.pop(key, None)
+
+    def excuse(self, items: Iterable[str]) -> None:
+        """Note what was removed: that it cannot be read is no error."""
+        self._accepted.update(items)
 
     def check(self, endpoint: str) -> None:
         """See whether an endpoint is still asked.
@@ -51,25 +137,43 @@ class Failures:
             message = f"{endpoint} was left alone after {IN_A_ROW} failures in a row"
             raise FatalAPIError(message)
 
-    def succeeded(self, endpoint: str) -> None:
-        """Note that an item of an endpoint could be read."""
-        self._in_a_row[endpoint] = 0
+    def succeeded(self, endpoint: str, item: str) -> None:
+        """Note that an item could be read."""
+        with self._lock:
+            self._in_a_row[endpoint].clear()
+            self._open.pop((endpoint, item), None)
 
-    def record(self, endpoint: str, item: str, error: Exception) -> None:
-        """Note that an item could not be read.
+    def missing(self, endpoint: str, item: str, error: Exception) -> None:
+        """Note that something is missing that no further try brings.
 
         Args:
-            endpoint: What was asked for, in words: ``look-ups``, ``email_clicks``.
+            endpoint: What was asked for.
             item: The id of the campaign or the activity.
             error: Why.
         """
         with self._lock:
-            reason = str(error).replace(item, "…")
-            self._ids[endpoint, reason].append(item)
-            self._in_a_row[endpoint] += 1
-            if self._in_a_row[endpoint] < IN_A_ROW or endpoint in self._down:
+            self._reasons[endpoint, item] = str(error).replace(item, "…")
+
+    def record(self, endpoint: str, item: str, error: Exception) -> None:
+        """Note that an item could not be read: later runs try it last."""
+        self.missing(endpoint, item, error)
+        with self._lock:
+            if endpoint in self._down:
+                return
+            self._open[endpoint, item] = int(time.time())
+            if (endpoint, item) in self._before:
+                return
+            row = self._in_a_row[endpoint]
+            row.append(item)
+            if len(row) < IN_A_ROW:
                 return
             self._down.add(endpoint)
+            # The service is at fault, not these.
+            for one in row:
+                self._open.pop((endpoint, one), None)
+        self._tell_down(endpoint)
+
+    def _tell_down(self, endpoint: str) -> None:
         self._logger.error(
             "%s: %d in a row could not be read, so that the others are left to the "
             "next run. If it stays, a privilege may be missing for them: cc-clicks "
@@ -85,17 +189,51 @@ class Failures:
         """Name what could not be read, a line for each reason.
 
         Raises:
-            FatalSyncError: There was something.
+            FatalSyncError: There was something that nobody accepted.
         """
-        for (endpoint, reason), ids in self._ids.items():
-            first = ", ".join(ids[:IDS_TOLD]) + (", …" if len(ids) > IDS_TOLD else "")
-            self._logger.error(
-                "%s: %d could not be read (%s): %s", endpoint, len(ids), first, reason
+        reasons = {**dict.fromkeys(self._open, NOT_TRIED), **self._reasons}
+        errors = {
+            key: why for key, why in reasons.items() if not self._is_accepted(key)
+        }
+        self._tell(logging.ERROR, errors)
+        self._tell(
+            logging.WARNING,
+            {key: why for key, why in reasons.items() if key not in errors},
+        )
+        if errors:
+            ids = sorted(
+                {item for endpoint, item in errors if (endpoint, item) in self._open}
             )
-        if self._ids:
-            count = sum(map(len, self._ids.values()))
             message = (
-                f"{count:,} reports or lists could not be read completely; all others "
-                "were. See the errors above; the next run tries again"
+                f"{len(errors):,} reports or lists could not be read completely; all "
+                "others were. See the errors above; the next run tries again"
             )
-            raise FatalSyncError(message)
+            raise FatalSyncError(message + _to_accept(ids))
+
+    def _is_accepted(self, key: tuple[str, str]) -> bool:
+        return key[1] in self._accepted
+
+    def _tell(self, level: int, reasons: Mapping[tuple[str, str], str]) -> None:
+        grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for (endpoint, item), reason in reasons.items():
+            grouped[endpoint, reason].append(item)
+        for (endpoint, reason), ids in grouped.items():
+            first = ", ".join(ids[:IDS_TOLD]) + (", …" if len(ids) > IDS_TOLD else "")
+            self._logger.log(
+                level,
+                "%s: %d could not be read (%s): %s",
+                endpoint,
+                len(ids),
+                first,
+                reason,
+            )
+
+
+def _to_accept(ids: list[str]) -> str:
+    """Say how to go on without what stays broken."""
+    if not 0 < len(ids) <= IDS_TO_PASTE:
+        return ""
+    return (
+        ". If one stays broken on the vendor's side, runs can go on without it: "
+        f"accepted_failures: {json.dumps(ids)}"
+    )

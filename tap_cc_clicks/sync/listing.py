@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import EndlessPagesError
+from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
+
+# Opens a list at its beginning.
+Pages: TypeAlias = Callable[[], Iterator[list[Record]]]
 
 
 class Listing:
@@ -47,7 +50,7 @@ class Listing:
             return
         wanted = self._wanted
         listed: dict[str, Record] = {}
-        for page in self._pages("campaigns", self._service.campaigns()):
+        for page in self._pages("campaigns", self._service.campaigns):
             for record in page:
                 campaign_id = record["campaign_id"]
                 if campaign_id not in listed and (not wanted or campaign_id in wanted):
@@ -61,15 +64,21 @@ class Listing:
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Return each campaign's summary."""
-        pages = self._pages("summaries", self._service.summaries())
+        pages = self._pages("summaries", self._service.summaries)
         return {str(row.get("campaign_id")): row for page in pages for row in page}
 
-    def _pages(
-        self, name: str, pages: Iterator[list[Record]]
-    ) -> Iterator[list[Record]]:
+    def _pages(self, name: str, pages: Pages) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""
         try:
-            yield from pages
+            yield from self._twice(pages)
         except EndlessPagesError as error:
-            self._failures.record(name, "listing", error)
+            self._failures.missing(name, "listing", error)
             self.incomplete = True
+
+    @staticmethod
+    def _twice(pages: Pages) -> Iterator[list[Record]]:
+        """Yield the pages; start over, once, where the link of one is refused."""
+        try:
+            yield from pages()
+        except CursorRefusedError:
+            yield from pages()

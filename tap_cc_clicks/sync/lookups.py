@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
+from tap_cc_clicks.api.errors import (
+    GoneError,
+    NoStatsError,
+    RunEndedError,
+    TokenError,
+)
 from tap_cc_clicks.api.moments import moment_or_none
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
@@ -21,6 +26,7 @@ from tap_cc_clicks.api.wire import (
     activity_row,
 )
 from tap_cc_clicks.events.tally import is_hot
+from tap_cc_clicks.sync.failures import COUNTERS, DETAILS, LOOK_UPS
 from tap_cc_clicks.sync.run import Run
 from tap_cc_clicks.sync.state_format import CampaignMemory
 from tap_cc_clicks.sync.summaries import unchanged
@@ -28,12 +34,6 @@ from tap_cc_clicks.sync.summaries import unchanged
 if TYPE_CHECKING:
     # A report is told an activity, which is made here.
     from tap_cc_clicks.sync.reports import Report
-
-
-# What is asked for, as failures name it.
-LOOK_UPS = "look-ups of campaigns"
-DETAILS = "activity details"
-COUNTERS = "counters"
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Activity:
     Attributes:
         has_reports: Whether there are reports of it.
         hot: Whether it is so fresh that its reports are read whatever is counted.
+        removed: Whether its campaign was deleted: the API may answer 404 for it.
         record: Its record, or None if it has not changed.
     """
 
@@ -81,6 +82,7 @@ class Activity:
     activity_id: str
     has_reports: bool = True
     hot: bool = False
+    removed: bool = False
     record: Record | None = None
 
     @property
@@ -120,6 +122,7 @@ class Lookups:
     Attributes:
         run: Settings, and where to log.
         service: Where to ask.
+        once: The same, for what is tried only once.
         memory: What earlier runs looked up.
         reports: Those that are selected.
         wants_details: Whether a property is selected that only an activity's own
@@ -129,6 +132,7 @@ class Lookups:
 
     run: Run
     service: Service
+    once: Service
     memory: CampaignMemory
     reports: Sequence[Report] = field(default_factory=tuple)
     wants_details: bool = False
@@ -184,7 +188,10 @@ class Lookups:
         ids, hot = campaign.activity_ids, self._is_hot(campaign)
         if campaign.read_before and not hot and self._unchanged(campaign):
             return LookUp(activity_ids=ids, checked=False)
-        activities = [Activity(campaign.campaign_id, one, hot=hot) for one in ids]
+        activities = [
+            Activity(campaign.campaign_id, one, hot=hot, removed=campaign.removed)
+            for one in ids
+        ]
         return LookUp(activities, ids)
 
     def _unchanged(self, campaign: Campaign) -> bool:
@@ -206,6 +213,20 @@ class Lookups:
             ]
         return None
 
+    def is_turn(self, campaign: Campaign) -> bool:
+        """Tell whether a campaign's look-up is to be tried now."""
+        failures = self.run.failures
+        return failures.is_turn(LOOK_UPS, campaign.campaign_id) and (
+            failures.is_turn(DETAILS, campaign.campaign_id)
+        )
+
+    def is_retry(self, campaign: Campaign) -> bool:
+        """Tell whether a campaign's look-up failed before and has its turn now."""
+        failures = self.run.failures
+        return failures.is_retry(LOOK_UPS, campaign.campaign_id) or (
+            failures.is_retry(DETAILS, campaign.campaign_id)
+        )
+
     def look_up(self, campaign: Campaign) -> Iterator[LookUp]:
         """Yield a campaign's activities, from the API or else from state."""
         try:
@@ -221,13 +242,21 @@ class Lookups:
                     campaign.campaign_id,
                 )
         except FatalAPIError as error:
-            self.run.failures.record(LOOK_UPS, campaign.campaign_id, error)
+            self._failed(LOOK_UPS, campaign, error)
             found = self.remembered(campaign)
         yield found
 
+    def _failed(self, endpoint: str, campaign: Campaign, error: Exception) -> None:
+        if campaign.removed:
+            self.run.failures.excuse([campaign.campaign_id])
+        self.run.failures.record(endpoint, campaign.campaign_id, error)
+
+    def _service_for(self, campaign: Campaign) -> Service:
+        return self.once if self.is_retry(campaign) else self.service
+
     def _found(self, campaign: Campaign) -> LookUp:
         rows = self.unfinished(campaign) or self._rows(campaign)
-        self.run.failures.succeeded(LOOK_UPS)
+        self.run.failures.succeeded(LOOK_UPS, campaign.campaign_id)
         try:
             activities = self.activities(campaign, rows)
         except RunEndedError as reason:
@@ -239,10 +268,13 @@ class Lookups:
         whole = campaign.removed or (
             bool(rows) and all(one.record is not None for one in activities)
         )
+        if whole:
+            self.run.failures.succeeded(DETAILS, campaign.campaign_id)
         return LookUp(activities, ids, whole=whole)
 
     def _rows(self, campaign: Campaign) -> list[tuple[str, str | None]]:
-        rows = self.service.campaign_activities(campaign.campaign_id)
+        service = self._service_for(campaign)
+        rows = service.campaign_activities(campaign.campaign_id)
         return [activity_row(campaign.campaign_id, row) for row in rows]
 
     def activities(
@@ -256,6 +288,7 @@ class Lookups:
                 activity_id,
                 has_reports=role in ROLES_WITH_REPORTS,
                 hot=hot,
+                removed=campaign.removed,
                 record=self._record(campaign, activity_id, role),
             )
             for activity_id, role in rows
@@ -270,14 +303,14 @@ class Lookups:
         record = activity_record(campaign.record, activity_id, role)
         if not self.wants_details or campaign.removed:
             return record
-        details = self._details(activity_id)
+        details = self._details(campaign, activity_id)
         return None if details is None else {**record, **details}
 
-    def _details(self, activity_id: str) -> Record | None:
+    def _details(self, campaign: Campaign, activity_id: str) -> Record | None:
         """Return an activity's details; None if they could not be read."""
         try:
             self.run.failures.check(DETAILS)
-            details = self.service.details(activity_id)
+            return self._service_for(campaign).details(activity_id)
         except TokenError:
             raise
         except GoneError:
@@ -286,27 +319,58 @@ class Lookups:
             )
             return {}
         except FatalAPIError as error:
-            self.run.failures.record(DETAILS, activity_id, error)
+            self._failed(DETAILS, campaign, error)
             return None
-        self.run.failures.succeeded(DETAILS)
-        return details
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
         """Yield the counters of up to ten activities; those without are left out.
 
         Where they could not be read, there are none: the reports themselves are asked.
         """
+        failures = self.run.failures
+        retried = any(failures.is_retry(COUNTERS, one) for one in activity_ids)
         counters: dict[str, Counters] = {}
         try:
-            self.run.failures.check(COUNTERS)
-            counters = self.service.counters(activity_ids)
-            self.run.failures.succeeded(COUNTERS)
+            failures.check(COUNTERS)
+            service = self.once if retried else self.service
+            counters = service.counters(activity_ids)
+        except NoStatsError:
+            pass
         except TokenError:
             raise
-        except GoneError:
-            # One id that the service does not take spoils the whole request.
-            for activity_id in activity_ids if len(activity_ids) > 1 else ():
-                counters.update(next(self.count([activity_id])))
-        except FatalAPIError as error:
-            self.run.failures.record(COUNTERS, activity_ids[0], error)
+        except (GoneError, FatalAPIError) as error:
+            yield self._count_each(activity_ids, error)
+            return
+        for activity_id in activity_ids:
+            failures.succeeded(COUNTERS, activity_id)
         yield counters
+
+    def _count_each(
+        self, activity_ids: Sequence[str], reason: Exception
+    ) -> dict[str, Counters]:
+        """Return the counters of a batch that failed: one id may have spoiled it.
+
+        Args:
+            activity_ids: The batch.
+            reason: Why it failed.
+        """
+        failures = self.run.failures
+        counters: dict[str, Counters] = {}
+        failed: dict[str, Exception] = {}
+        for activity_id in activity_ids if len(activity_ids) > 1 else ():
+            try:
+                failures.check(COUNTERS)
+                counters.update(self.once.counters([activity_id]))
+            except TokenError:
+                raise
+            except GoneError:
+                continue
+            except FatalAPIError as error:
+                failed[activity_id] = error
+        alone = len(activity_ids) == 1 and not isinstance(reason, GoneError)
+        if alone or len(failed) == len(activity_ids):
+            # No single id spoiled it.
+            failed = {activity_ids[0]: reason}
+        for activity_id, why in failed.items():
+            failures.record(COUNTERS, activity_id, why)
+        return counters

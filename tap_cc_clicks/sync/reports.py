@@ -37,11 +37,13 @@ class Moved:
         context: Whose bookmark moves.
         to: Where it moves to; each report has its own kind.
         unusable: Rows that could not be told apart.
+        new: Those of them that no earlier run has told.
     """
 
     context: dict[str, str]
     to: Any
     unusable: int = 0
+    new: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Report(ABC):
 
     @abstractmethod
     def read(
-        self, activity: Activity, counters: Counters
+        self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
         """Fetch an activity's report: records page by page, and where it ended."""
 
@@ -115,7 +117,6 @@ class Events(Report):
 
     Args:
         report: Which one.
-        service: Where to ask.
         settings: How far it is read.
         bookmarks: Per activity; of their own for each link asked for alone.
         reads_all: Whether every report is read in full, whatever was read before.
@@ -124,7 +125,6 @@ class Events(Report):
     def __init__(
         self,
         report: EventReport,
-        service: Service,
         settings: Settings,
         bookmarks: Bookmarks,
         *,
@@ -132,7 +132,6 @@ class Events(Report):
     ) -> None:
         self.stream = report.stream
         self._report = report
-        self._service = service
         self._bookmarks = bookmarks
         self._reads_all = reads_all
         self._page_size = settings.page_size
@@ -187,14 +186,17 @@ class Events(Report):
         return any(one.rows_read for one in known if one)
 
     def read(
-        self, activity: Activity, counters: Counters
+        self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
         """Fetch the events that are new."""
         readings = self._readings(activity.activity_id, activity.campaign_id, counters)
         for reading in readings:
-            for item in Reader(self._service, reading).read():
+            for item in Reader(service, reading).read():
                 if isinstance(item, Read):
-                    yield Moved(reading.context, item.bookmark, item.unusable)
+                    known = reading.known.unusable if reading.known else 0
+                    item.bookmark.unusable = max(item.unusable, known)
+                    new = max(0, item.unusable - known)
+                    yield Moved(reading.context, item.bookmark, item.unusable, new)
                 else:
                     yield item
 
@@ -230,16 +232,12 @@ class Links(Report):
 
     Args:
         stream: The stream's name.
-        service: Where to ask.
         clicks: The clicks counted by activity when its links were last read; part of
             the state.
     """
 
-    def __init__(
-        self, stream: str, service: Service, clicks: dict[str, int | None]
-    ) -> None:
+    def __init__(self, stream: str, clicks: dict[str, int | None]) -> None:
         self.stream = stream
-        self._service = service
         self._clicks = clicks
 
     def is_due(self, activity: Activity, counters: Counters) -> bool:
@@ -252,10 +250,10 @@ class Links(Report):
         return activity_id in self._clicks
 
     def read(
-        self, activity: Activity, counters: Counters
+        self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
         """Fetch the links."""
-        links = self._service.links(activity.activity_id)
+        links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
         yield Moved(activity.ids, counters.clicks)
 
@@ -293,7 +291,10 @@ class Stats(Report):
         return activity_id in self._prints
 
     def read(
-        self, activity: Activity, counters: Counters
+        self,
+        service: Service,  # noqa: ARG002
+        activity: Activity,
+        counters: Counters,
     ) -> Iterator[list[Any] | Moved]:
         """Make a record of the counters, without a request."""
         counts = {name: counters.stats.get(name) for name in self._counts}

@@ -64,7 +64,8 @@ class Run:
             logger,
         )
         self.service = Service(self.client(), settings.page_size)
-        self.failures = Failures(logger, self.gate.shut)
+        self.once = Service(self.client(tries=1), settings.page_size)
+        self.failures = Failures(logger, self.gate.shut, settings.accepted_failures)
         self.listing = Listing(
             self.service, settings.campaign_ids, logger, self.failures
         )

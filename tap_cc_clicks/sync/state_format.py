@@ -6,7 +6,8 @@ Version 2, which has the ``status`` of campaigns over version 1::
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
         "updated_at": "…Z", "status": "Done",
-        "activities": [["<campaign_activity_id>", "1e19c23a"]]}}},
+        "activities": [["<campaign_activity_id>", "1e19c23a"]]}},
+        "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}}},
       "email_links": {"clicks": {"<campaign_activity_id>": 12}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
@@ -58,6 +59,7 @@ class _StreamState(Struct):
     replication_key_value: str | None = None
     partitions: list[_Partition] = []
     campaigns: dict[str, _Remembered] = {}
+    failed: dict[str, dict[str, Number]] = {}
     clicks: dict[str, Number | None] = {}
 
 

@@ -255,7 +255,7 @@ def test_a_row_without_a_moment_costs_itself_and_fails_the_run(
     errors = [one.message for one in caplog.records if one.levelno == logging.ERROR]
     named = f"email_clicks: 1 could not be read ({activity.campaign_activity_id}): "
     assert any(
-        error.startswith(named) and "1 rows of email_clicks have no" in error
+        error.startswith(named) and "1 rows have no readable" in error
         for error in errors
     )
     assert "@example.com" not in caplog.text

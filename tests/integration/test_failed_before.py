@@ -1,0 +1,245 @@
+"""What failed in an earlier run: tried last, once, a few a run, and told until then."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from tap_cc_clicks.api.client import MAX_TRIES
+from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.sync.failures import IN_A_ROW, MOST_RETRIES
+from tap_cc_clicks.tap import TapCCClicks
+from tests.support import Output, captured, clicks, rows, run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+    from tap_cc_clicks.sandbox.account import Activity
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+MOST_MORE = 20
+
+
+def failing(
+    sandbox: Sandbox, state: dict[str, Any] | None = None, **config: Any
+) -> Output:
+    """Return what a run wrote that ends with exit code 1."""
+    with captured() as output:
+        tap = TapCCClicks(config={**sandbox.config, **config}, state=state or {})
+        with pytest.raises(FatalSyncError):
+            tap.sync_all()
+    return output
+
+
+def most_clicked(sandbox: Sandbox) -> Activity:
+    """Return an activity that has clicks."""
+    return max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+
+
+def break_one_of_each(sandbox: Sandbox, status: int) -> set[str]:
+    """Let one item of each kind fail for good, each of another campaign.
+
+    Returns:
+        The activities whose clicks cannot be read.
+    """
+    clickable = sorted(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    clicked = {one.campaign_id: one for one in clickable}
+    counted, linked, detailed, looked_up, read = list(clicked.values())[-5:]
+    sandbox.faults.rules[:] = [
+        Fault("status", match=f"/reports/stats.*{counted.campaign_activity_id}"),
+        Fault("status", match=f"{linked.campaign_activity_id}/links"),
+        Fault("status", match=f"/emails/activities/{detailed.campaign_activity_id}"),
+        Fault("status", match=f"/emails/{looked_up.campaign_id}"),
+        Fault("status", match=f"{read.campaign_activity_id}/tracking"),
+    ]
+    for fault in sandbox.faults.rules:
+        fault.status = status
+    campaign = sandbox.account.campaigns[looked_up.campaign_id]
+    return {
+        read.campaign_activity_id,
+        *(one.campaign_activity_id for one in campaign.activities),
+    }
+
+
+def asked(sandbox: Sandbox) -> int:
+    """Return how many requests were made since the last time."""
+    count = len(sandbox.log.entries)
+    sandbox.log.clear()
+    return count
+
+
+@pytest.mark.parametrize("status", [500, 403, 400])
+def test_bad_items_of_each_kind_cost_themselves(sandbox: Sandbox, status: int) -> None:
+    """All others are read; later runs cost hardly more; all is read in the end."""
+    healthy = run_tap(sandbox)
+    asked(sandbox)
+    run_tap(sandbox, healthy.state)
+    without = asked(sandbox)
+    lost = break_one_of_each(sandbox, status)
+    there = [
+        row for row in sandbox.account.rows() if row["campaign_activity_id"] not in lost
+    ]
+    first = failing(sandbox)
+    assert rows(first.records("email_clicks")) == rows(there)
+    asked(sandbox)
+    second = failing(sandbox, first.state)
+    assert asked(sandbox) <= without + MOST_MORE
+    sandbox.faults.rules.clear()
+    third = run_tap(sandbox, second.state)
+    union = {**clicks(first), **clicks(second), **clicks(third)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+    assert "failed" not in third.state["bookmarks"]["campaign_activities"]
+    details = [one["subject"] for one in third.records("campaign_activities")]
+    assert details
+    assert None not in details
+    asked(sandbox)
+    run_tap(sandbox, third.state)
+    assert asked(sandbox) <= without + 1
+
+
+def test_a_bad_item_is_tried_last_and_once(sandbox: Sandbox) -> None:
+    """New clicks of other emails come before it."""
+    bad = most_clicked(sandbox)
+    other = next(one for one in sandbox.account.clickable() if one is not bad)
+    path = f"{bad.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
+    first = failing(sandbox)
+    for _ in range(3):
+        sandbox.account.add_click(other)
+    sandbox.log.clear()
+    second = failing(sandbox, first.state)
+    assert len(second.records("email_clicks")) >= 3  # noqa: PLR2004
+    assert sandbox.log.entries[-1] == ("clicks", 500)
+    assert sandbox.log.statuses()[500] == 1
+
+
+def test_a_budget_that_ends_the_run_hides_no_failure(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stays an error though it was not tried again."""
+    bad = most_clicked(sandbox)
+    path = f"{bad.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
+    first = failing(sandbox)
+    caplog.clear()
+    failing(sandbox, first.state, max_requests=2)
+    assert bad.campaign_activity_id in caplog.text
+    assert "was not tried again" in caplog.text
+
+
+def test_what_a_person_accepts_is_a_warning(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the value that the error prints; it loads once it can be read."""
+    bad = most_clicked(sandbox)
+    path = f"{bad.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
+    with captured(), pytest.raises(FatalSyncError) as caught:
+        TapCCClicks(config=sandbox.config, state={}).sync_all()
+    value = f'accepted_failures: ["{bad.campaign_activity_id}"]'
+    assert str(caught.value).endswith(value)
+    caplog.clear()
+    first = run_tap(sandbox, accepted_failures=[bad.campaign_activity_id])
+    told = [one for one in caplog.records if "could not be read" in one.message]
+    assert [one.levelno for one in told] == [logging.WARNING]
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state, accepted_failures=[bad.campaign_activity_id])
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
+    """Ten a run, the one tried longest ago first."""
+    state: dict[str, Any] = run_tap(sandbox).state
+    failed = {
+        one.campaign_activity_id: number
+        for number, one in enumerate(sandbox.account.clickable()[: MOST_RETRIES + 3])
+    }
+    state["bookmarks"]["campaign_activities"]["failed"] = {"email_clicks": failed}
+    sandbox.log.clear()
+    output = failing(sandbox, state)
+    assert sandbox.log.counts()["clicks"] <= MOST_RETRIES
+    left = output.state["bookmarks"]["campaign_activities"]["failed"]["email_clicks"]
+    assert sorted(left.values()) == [10, 11, 12]
+    assert (
+        "failed"
+        not in run_tap(sandbox, output.state).state["bookmarks"]["campaign_activities"]
+    )
+
+
+def test_a_service_that_was_down_leaves_no_mark(sandbox: Sandbox) -> None:
+    """The next run reads all of it as if nothing had been."""
+    sandbox.faults.rules[:] = [Fault("status", match="/links", status=500)]
+    first = failing(sandbox, concurrency=1)
+    assert sandbox.log.counts()["links"] == IN_A_ROW * MAX_TRIES
+    assert "failed" not in first.state["bookmarks"]["campaign_activities"]
+    sandbox.faults.rules.clear()
+    second = run_tap(sandbox, first.state)
+    assert second.records("email_links")
+
+
+def test_what_was_removed_is_no_failure(sandbox: Sandbox) -> None:
+    """However its look-up and its reports fail; nor once its failure was an error."""
+    bad = most_clicked(sandbox)
+    campaign = sandbox.account.campaigns[bad.campaign_id]
+    path = f"{bad.campaign_activity_id}/"
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
+    first = failing(sandbox)
+    campaign.current_status = "Removed"
+    sandbox.faults.rules += [
+        Fault("status", match=f"/emails/{bad.campaign_id}", status=500)
+    ]
+    second = run_tap(sandbox, first.state)
+    run_tap(sandbox, second.state)
+    run_tap(sandbox)
+
+
+def test_what_vanished_is_forgotten(sandbox: Sandbox) -> None:
+    """An item that the listing no longer has is no failure of later runs."""
+    bad = most_clicked(sandbox)
+    match = f"/emails/{bad.campaign_id}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
+    first = failing(sandbox)
+    del sandbox.account.campaigns[bad.campaign_id]
+    second = run_tap(sandbox, first.state)
+    assert "failed" not in second.state["bookmarks"]["campaign_activities"]
+
+
+def test_counters_that_one_id_spoils_are_asked_for_without_it(sandbox: Sandbox) -> None:
+    """The batch is split once; from then on that id is asked for alone, last."""
+    bad = sandbox.account.clickable()[0].campaign_activity_id
+    match = f"/reports/stats.*{bad}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
+    first = failing(sandbox)
+    counted = {
+        one["campaign_activity_id"] for one in first.records("campaign_activity_stats")
+    }
+    assert bad not in counted
+    assert len(counted) == len(sandbox.account.clickable()) - 1
+    sandbox.log.clear()
+    failing(sandbox, first.state)
+    assert sandbox.log.entries.count(("stats", 500)) == 1
+
+
+def test_a_batch_without_counters_is_not_split(sandbox: Sandbox) -> None:
+    """The service says that none of them has any."""
+    body = {"error_key": "reportingsvc.not_found.stats", "error_message": "none"}
+    sandbox.faults.rules[:] = [
+        Fault("status", match="/reports/stats", status=404, body=body)
+    ]
+    output = run_tap(sandbox)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+    batches = -(-len(sandbox.account.clickable()) // 10)
+    assert sandbox.log.counts()["stats"] <= batches + 1
+
+
+def test_a_listing_whose_link_is_refused_starts_over(sandbox: Sandbox) -> None:
+    """Once; what was listed is listed once."""
+    sandbox.faults.rules[:] = [
+        Fault("status", match="/emails$", query="cursor", status=400, times=1, body=[])
+    ]
+    output = run_tap(sandbox, page_size=7)
+    assert len(output.records("campaigns")) == len(sandbox.account.campaigns)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())

@@ -1,0 +1,190 @@
+"""What the client makes of an answer, and how often it asks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import backoff
+import pytest
+import requests
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_cc_clicks.api import client
+from tap_cc_clicks.api.client import MAX_TRIES, Client, Form
+from tap_cc_clicks.api.errors import (
+    CursorRefusedError,
+    GoneError,
+    MisunderstoodError,
+    NoStatsError,
+    QuotaExceededError,
+    TokenError,
+    error_of,
+)
+from tap_cc_clicks.api.pacing import RequestGate
+from tap_cc_clicks.api.transport import Answer
+
+URL = "https://api.example.com/v3"
+ROWS = Form("rows")
+PAGE = b"<html>Request blocked</html>"
+
+
+class Authenticator:
+    """Lets everything through."""
+
+    def authorize(self, _request: object) -> str:
+        """Have a token."""
+        return "token"
+
+    def accepted(self) -> None:
+        """Have nothing to learn."""
+
+    def rejected(self, _token: str) -> bool:
+        """Know no other token."""
+        return False
+
+
+class Transport:
+    """Answers as it is told, and remembers what was asked."""
+
+    def __init__(self, reply: Callable[[str], Any]) -> None:
+        self.asked: list[str] = []
+        self._reply = reply
+
+    def send(self, request: requests.PreparedRequest) -> Answer:
+        """Answer with a status, a body or both; or fail."""
+        url = str(request.url)
+        self.asked.append(url)
+        reply = self._reply(url)
+        if isinstance(reply, Exception):
+            raise reply
+        status, body = reply
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return Answer(url=url, status=status, body=content)
+
+    @property
+    def limits(self) -> list[int]:
+        """The page sizes that were asked for."""
+        queries = [parse_qs(urlsplit(url).query) for url in self.asked]
+        return [int(query["limit"][0]) for query in queries]
+
+
+def asking(
+    monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], Any]
+) -> tuple[Client, Transport]:
+    """Return a client, and what it sends by."""
+    monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))
+    transport = Transport(reply)
+    gate = RequestGate(per_second=100_000)
+    made: Any = Client
+    logger = logging.getLogger("client")
+    return made(URL, transport, Authenticator(), gate, logger), transport
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, [{"error_key": "query.param.invalid"}], MisunderstoodError),
+        (401, {"error_key": "unauthorized"}, TokenError),
+        (403, {"error_key": "access_denied"}, FatalAPIError),
+        (403, PAGE, RetriableAPIError),
+        (404, [{"error_key": "not_found"}], GoneError),
+        (404, b"", GoneError),
+        (404, PAGE, RetriableAPIError),
+        (404, {"error_key": "reportingsvc.not_found.stats"}, NoStatsError),
+        (406, [], FatalAPIError),
+        (408, b"", RetriableAPIError),
+        (410, b"", GoneError),
+        (429, {"error_key": "throttled"}, RetriableAPIError),
+        (429, {"error_key": "quota_exceeded"}, QuotaExceededError),
+        (302, b"", FatalAPIError),
+        (500, PAGE, RetriableAPIError),
+        (504, b"", RetriableAPIError),
+    ],
+)
+def test_a_status_means_one_thing(
+    status: int, body: Any, kind: type[Exception]
+) -> None:
+    """As the table in docs/architecture.md has it."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    error = error_of(Answer(url=URL, status=status, body=content))
+    assert type(error) is kind or type(error).__bases__[0] is kind
+
+
+@pytest.mark.parametrize(
+    "failure", [(504, b""), requests.exceptions.ReadTimeout()], ids=["504", "timeout"]
+)
+def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
+    monkeypatch: pytest.MonkeyPatch, failure: Any
+) -> None:
+    """Until it comes; later pages go on as their links say."""
+
+    def reply(url: str) -> Any:
+        if int(parse_qs(urlsplit(url).query)["limit"][0]) > 125:  # noqa: PLR2004
+            return failure
+        if "cursor" in url:
+            return 200, {"rows": [{}]}
+        link = "/v3/list?limit=125&cursor=a"
+        return 200, {"rows": [{}], "_links": {"next": {"href": link}}}
+
+    api, transport = asking(monkeypatch, reply)
+    assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 2  # noqa: PLR2004
+    assert transport.limits == [500, 500, 250, 125, 125]
+
+
+def test_one_slow_answer_changes_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for once more as it was."""
+    replies = iter([(504, b""), (200, {"rows": []})])
+    api, transport = asking(monkeypatch, lambda _: next(replies))
+    assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 1
+    assert transport.limits == [500, 500]
+
+
+def test_the_smallest_page_has_all_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is given up."""
+    api, transport = asking(monkeypatch, lambda _: (504, b""))
+    with pytest.raises(FatalAPIError, match="Gave up on /v3/list after 8 tries"):
+        list(api.pages("/list", ROWS, {"limit": 500}))
+    assert transport.limits[-MAX_TRIES:] == [50] * MAX_TRIES
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_link_that_is_not_good_any_more_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """From a list that is not there."""
+    link = {"next": {"href": "/v3/list?cursor=a"}}
+
+    def reply(url: str) -> Any:
+        if "cursor" in url:
+            return status, [{"error_key": "cursor.invalid"}]
+        return 200, {"rows": [{}], "_links": link}
+
+    api, _ = asking(monkeypatch, reply)
+    pages = api.pages("/list", ROWS, {"limit": 500})
+    assert next(pages).rows == [{}]
+    with pytest.raises(CursorRefusedError):
+        next(pages)
+
+
+def test_bytes_that_are_not_utf8_are_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After one more try, and with a warning that shows none of them."""
+    api, transport = asking(monkeypatch, lambda _: (200, b'{"name": "caf\xe9"}'))
+    assert api.get("/thing") == {"name": "caf\ufffd"}
+    assert len(transport.asked) == 2  # noqa: PLR2004
+    assert "is not UTF-8" in caplog.text
+    assert "caf" not in caplog.text
+
+
+def test_bytes_that_were_garbled_once_are_not_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second answer is good."""
+    replies = iter([b'{"name": "caf\xe9"}', '{"name": "café"}'.encode()])
+    api, _ = asking(monkeypatch, lambda _: (200, next(replies)))
+    assert api.get("/thing") == {"name": "café"}
