@@ -23,7 +23,7 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
 from tap_cc_clicks.api.wire import UNKNOWN, Counters, is_count
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
-from tap_cc_clicks.sync.campaign_pass import due
+from tap_cc_clicks.sync.campaign_pass import is_due
 from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.progress import DAILY_QUOTA, SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
@@ -355,7 +355,7 @@ class Planner:
         """Return the reports that the run would start, which may not count."""
         counting = self._stream.counting
         counters = self._counters_of(activity) if counting else UNKNOWN
-        return due(activity, counters, self._reports)
+        return [one for one in self._reports if is_due(one, activity, counters)]
 
     def _fill_in(self, total: _Estimate) -> None:
         plan = self._plan

@@ -123,7 +123,7 @@ def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
     """Until it comes; later pages go on as their links say."""
 
     def reply(url: str) -> Any:
-        if int(parse_qs(urlsplit(url).query)["limit"][0]) > 125:  # noqa: PLR2004
+        if int(parse_qs(urlsplit(url).query)["limit"][0]) > 125:
             return failure
         if "cursor" in url:
             return 200, {"rows": [{}]}
@@ -131,7 +131,7 @@ def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
         return 200, {"rows": [{}], "_links": {"next": {"href": link}}}
 
     api, transport = asking(monkeypatch, reply)
-    assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 2  # noqa: PLR2004
+    assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 2
     assert transport.limits == [500, 500, 250, 125, 125]
 
 
@@ -176,7 +176,7 @@ def test_bytes_that_are_not_utf8_are_replaced(
     """After one more try, and with a warning that shows none of them."""
     api, transport = asking(monkeypatch, lambda _: (200, b'{"name": "caf\xe9"}'))
     assert api.get("/thing") == {"name": "caf\ufffd"}
-    assert len(transport.asked) == 2  # noqa: PLR2004
+    assert len(transport.asked) == 2
     assert "is not UTF-8" in caplog.text
     assert "caf" not in caplog.text
 
