@@ -5,8 +5,9 @@ Each stage runs ahead of the next, in threads that only fetch::
     listing → activities of new or changed campaigns → counters, ten by ten → reports
 
 Campaigns never read come before those read before, so that a budget or a day's quota
-that ends the run is spent on what is missing. What failed in an earlier run comes last,
-in a small pass of its own.
+that ends the run is spent on what is missing. Reports that need more than what is left
+of the budget come after those that fit. What failed in an earlier run comes last, in a
+small pass of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, TypeAlias
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
 from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
@@ -46,7 +48,7 @@ class Started:
         counters: What the service counts of it.
         counted: Whether it was asked for that.
         cut: Whether something of it is left: the run ended before its counters came, or
-            a report failed before and has its turn later.
+            a report has its turn later.
         reads: The reports under way, by stream; each a job of pages and Moved.
     """
 
@@ -55,6 +57,16 @@ class Started:
     counted: bool = False
     cut: bool = False
     reads: Mapping[str, Ahead[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A report to be read, and how many requests that is expected to take."""
+
+    report: Report
+    activity: Activity
+    counters: Counters
+    requests: int
 
 
 Item: TypeAlias = "Activity | Passed"
@@ -77,12 +89,15 @@ class CampaignPass:
         self._run = lookups.run
         self._failures = self._run.failures
         self._failed_before: list[tuple[Campaign, LookUp]] = []
+        self._budget = Budget(self._run.gate)
+        self._large: list[Wanted] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
 
     def __iter__(self) -> Iterator[Started | Passed]:
         """Yield activities, their reports under way, each campaign after its own."""
         try:
             yield from self._staged(self._looked_up())
+            yield from self._large_ones()
             if not self._run.gate.ended:
                 if not self._run.listing.incomplete:
                     self._failures.forget_missing()
@@ -110,6 +125,35 @@ class CampaignPass:
                     yield campaign, lookups.remembered(campaign)
         except RunEndedError as reason:
             self._run.tell_end(reason)
+
+    def _large_ones(self) -> Iterator[Started]:
+        """Yield the reports that did not fit into the budget, if they do now."""
+        for large in sorted(self._large, key=lambda one: one.requests):
+            if self._run.gate.ended:
+                return
+            if not self._budget.reserve(large.requests):
+                self._tell_large(large)
+                continue
+            job = self._ahead.submit(self._read(large))
+            reads = {large.report.stream: job}
+            yield Started(large.activity, large.counters, counted=True, reads=reads)
+
+    def _tell_large(self, large: Wanted) -> None:
+        most = self._run.gate.max_requests or 0
+        advice = (
+            f"set max_requests to at least {large.requests + self._run.gate.requests:,}"
+            if large.requests > most
+            else "the next run tries again"
+        )
+        self._run.logger.warning(
+            "%s of activity %s needs about %s requests, and %s of max_requests are "
+            "left: not read; %s",
+            large.report.stream,
+            large.activity.activity_id,
+            f"{large.requests:,}",
+            f"{self._budget.left:,}",
+            advice,
+        )
 
     def _again(self) -> Iterator[Looked]:
         """Yield the campaigns of which something failed before and has its turn now."""
@@ -198,32 +242,45 @@ class CampaignPass:
         if not activity.has_reports or counters is None:
             return Started(activity, cut=activity.has_reports)
         counted = counters.get(activity.activity_id, UNKNOWN)
-        failures, activity_id = self._failures, activity.activity_id
-        wanted = [
-            report
-            for report in self._lookups.reports
-            if failures.is_retry(report.stream, activity_id)
-            or is_due(report, activity, counted)
-        ]
-        started = [one for one in wanted if failures.is_turn(one.stream, activity_id)]
+        reads: dict[str, Ahead[Any]] = {}
+        wanted = self._wanted(activity, counted)
+        for one in wanted:
+            if not self._failures.is_turn(one.report.stream, activity.activity_id):
+                continue
+            if self._budget.reserve(one.requests):
+                reads[one.report.stream] = self._ahead.submit(self._read(one))
+            else:
+                self._large.append(one)
         return Started(
             activity,
             counted,
             counted=self._counting,
-            cut=len(started) < len(wanted),
-            reads={
-                report.stream: self._ahead.submit(self._read(report, activity, counted))
-                for report in started
-            },
+            cut=len(reads) < len(wanted),
+            reads=reads,
         )
 
-    def _read(
-        self, report: Report, activity: Activity, counters: Counters
-    ) -> Iterator[Any]:
-        self._failures.check(report.stream)
-        retried = self._failures.is_retry(report.stream, activity.activity_id)
-        service = self._lookups.once if retried else self._lookups.service
-        yield from report.read(service, activity, counters)
+    def _wanted(self, activity: Activity, counters: Counters) -> list[Wanted]:
+        return [
+            Wanted(
+                report,
+                activity,
+                counters,
+                report.expected(activity, counters).requests,
+            )
+            for report in self._lookups.reports
+            if self._failures.is_retry(report.stream, activity.activity_id)
+            or is_due(report, activity, counters)
+        ]
+
+    def _read(self, wanted: Wanted) -> Iterator[Any]:
+        report, activity = wanted.report, wanted.activity
+        try:
+            self._failures.check(report.stream)
+            retried = self._failures.is_retry(report.stream, activity.activity_id)
+            service = self._lookups.once if retried else self._lookups.service
+            yield from report.read(service, activity, wanted.counters)
+        finally:
+            self._budget.release(wanted.requests)
 
     def _answer(self, job: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""

@@ -1,0 +1,75 @@
+"""A budget of requests: what fits is read first, and nothing starves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.sandbox import Sandbox, generate
+from tests.support import clicks, rows, run_tap, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_cc_clicks.sandbox.account import Activity
+
+BUDGET = 60
+CLICKED = 20
+
+
+@pytest.fixture
+def account() -> Iterator[Sandbox]:
+    """Return an account of fifty emails."""
+    with Sandbox(generate(campaigns=50, clicks=300)) as running:
+        yield running
+
+
+def add_large(sandbox: Sandbox, pages: int) -> Activity:
+    """Send an email with so many pages of clicks, ten to a page."""
+    campaign = sandbox.account.add_campaign("Done")
+    email = sandbox.account.add_activity(campaign, "primary_email")
+    for _ in range(10 * pages):
+        sandbox.account.add_click(email)
+    return email
+
+
+def test_a_report_that_does_not_fit_keeps_no_other_from_being_read(
+    account: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named, with what it needs and the value that would do."""
+    settings: dict[str, Any] = {"catalog": select("email_clicks"), "page_size": 10}
+    known = run_tap(account, **settings)
+    large = add_large(account, pages=100)
+    clicked = account.account.clickable()[:CLICKED]
+    new = {one.campaign_activity_id: account.account.add_click(one) for one in clicked}
+    caplog.clear()
+    first = run_tap(account, known.state, max_requests=BUDGET, **settings)
+    read = {one["campaign_activity_id"] for one in first.records("email_clicks")}
+    assert read >= set(new)
+    assert large.campaign_activity_id not in read
+    told = [one for one in caplog.messages if large.campaign_activity_id in one]
+    assert len(told) == 1
+    assert "needs about 100 requests" in told[0]
+    assert "set max_requests to at least 1" in told[0]
+    second = run_tap(account, first.state, max_requests=BUDGET, **settings)
+    assert not second.records("email_clicks")
+    third = run_tap(account, second.state, max_requests=200, **settings)
+    union = {**clicks(known), **clicks(first), **clicks(third)}
+    assert rows(union.values()) == rows(account.account.rows())
+
+
+def test_reports_that_do_not_fit_together_are_read_one_by_one(account: Sandbox) -> None:
+    """Not all at once, by halves."""
+    settings: dict[str, Any] = {"catalog": select("email_clicks"), "page_size": 10}
+    known = run_tap(account, **settings)
+    large = [add_large(account, pages=30) for _ in range(4)]
+    state = known.state
+    union = clicks(known)
+    for _ in large[::2]:
+        output = run_tap(account, state, max_requests=90, **settings)
+        records = output.records("email_clicks")
+        assert len(records) == len(clicks(output))
+        state = output.state
+        union |= clicks(output)
+    assert rows(union.values()) == rows(account.account.rows())
