@@ -21,6 +21,7 @@ from tap_cc_clicks.api.errors import (
     GoneError,
     QuotaExceededError,
     RunEndedError,
+    TokenError,
     TooLargeError,
     TooManyPagesError,
     error_of,
@@ -210,6 +211,8 @@ class Client:
     def _ask(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
         try:
             return self._retrying(url, params, form)
+        except TokenError:
+            raise
         except (RetriableAPIError, OSError) as error:
             if self._tries == 1:
                 raise
@@ -236,7 +239,7 @@ class Client:
         if not answer.ok:
             raise self._refusal(answer, token)
         body = form.body_of(answer)
-        self._authenticator.accepted()
+        self._authenticator.accepted(token)
         return body
 
     def _refusal(self, answer: Answer, token: str) -> Exception:

@@ -269,7 +269,9 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
     rotating.tokens.expires_in = 3
     # Time passes by requests only.
     passed = itertools.count(time.time(), 0.05)
-    now = SimpleNamespace(time=lambda: next(passed), monotonic=lambda: next(passed))
+    now = SimpleNamespace(
+        time=lambda: next(passed), monotonic=lambda: next(passed), sleep=lambda _: None
+    )
     for module in ("api.auth", "sandbox.oauth"):
         monkeypatch.setattr(f"tap_cc_clicks.{module}.time", now)
     seen: set[str] = set()
