@@ -62,10 +62,10 @@ class ConstantContactAuthenticator:
         self._logger = logger
         self._store = TokenStore.from_config(config)
         # On a clock that nobody sets.
-        self._renew_at = 0.0 if self.refresh_token else math.inf
+        self._renew_at = 0.0
         self._next_call = 0.0
-        # How often in a row the access token was refused; how often it may be before
-        # that is its fault; whether another one has already been tried.
+        # How often in a row the access token was refused; from how often on it is
+        # doubted; and whether another one would be none the better.
         self._refusals = 0
         self._patience = 1 if self.refresh_token else SEVERAL
         self._final = False
@@ -83,11 +83,21 @@ class ConstantContactAuthenticator:
         """
         self._check(str(request.url))
         with self._lock:
-            if time.monotonic() >= self._renew_at:
+            if self._renewable and (
+                self._doubted or time.monotonic() >= self._renew_at
+            ):
                 self._renew_once()
             token = str(self.access_token)
         request.headers["Authorization"] = f"Bearer {token}"
         return token
+
+    @property
+    def _renewable(self) -> bool:
+        return bool(self.refresh_token) and not self._final
+
+    @property
+    def _doubted(self) -> bool:
+        return self._refusals >= self._patience
 
     def _check(self, url: str) -> None:
         """Refuse a URL that does not lead to the API."""
@@ -106,12 +116,13 @@ class ConstantContactAuthenticator:
         if self._failed:
             # What failed for one thread is not repeated by the others.
             raise type(self._failed)(*self._failed.args)
+        refused = self._refusals > 0
         # Before the store is locked: neither other runs nor a process that ends wait.
         time.sleep(max(0.0, self._next_call - time.monotonic()))
         with self._store.locked():
             stored = self._store.load()
             if stored and self._is_usable(stored):
-                self._adopt(stored)
+                self._adopt(stored, after_refusal=refused)
                 return
             if stored:
                 self.refresh_token = stored.refresh_token
@@ -120,7 +131,8 @@ class ConstantContactAuthenticator:
             # that nobody stores is a token lost.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 renewal = executor.submit(self._renew, known=stored is not None)
-                self._adopt(renewal.result())
+                self._adopt(renewal.result(), after_refusal=refused)
+                self._final = refused
 
     def _is_usable(self, tokens: Tokens) -> bool:
         """Tell whether another run's access token will do."""
@@ -141,7 +153,6 @@ class ConstantContactAuthenticator:
         self._long_lived = tokens.refresh_token == self._seed
         if known or tokens.refresh_token != self.refresh_token:
             self._store.save(tokens)
-        self._final = self._refusals > 0
         return tokens
 
     def _answer(self) -> dict[str, Any]:
@@ -164,11 +175,10 @@ class ConstantContactAuthenticator:
         self._failed = error
         return error
 
-    def _adopt(self, tokens: Tokens) -> None:
+    def _adopt(self, tokens: Tokens, *, after_refusal: bool) -> None:
         self.access_token = tokens.access_token
         self.refresh_token = tokens.refresh_token
-        self._patience = SEVERAL if self._refusals else 1
-        self._refusals = 0
+        self._patience, self._refusals = SEVERAL if after_refusal else 1, 0
         lifetime = tokens.expires_at - time.time()
         left = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime / 2)
         # Where the answer gives no lifetime, the token is good until it is refused.
@@ -204,15 +214,9 @@ class ConstantContactAuthenticator:
             False if another token would not help, or cannot be had.
         """
         with self._lock:
-            # If not, a newer one is there, or about to be.
-            if token != self.access_token or not self._renew_at:
-                return True
-            self._refusals += 1
-            if self._refusals < self._patience:
-                return True
-            if self.refresh_token and not self._final:
-                self._renew_at = 0.0
-            return not self._renew_at
+            if token == self.access_token:
+                self._refusals += 1
+            return self._renewable or not self._doubted
 
     def accepted(self, token: str) -> None:
         """Note that the API took a token."""

@@ -43,7 +43,8 @@ def test_a_good_token_may_be_refused_now_and_then(sandbox: Sandbox, body: Any) -
 
 def test_an_access_token_alone_may_be_refused_now_and_then(sandbox: Sandbox) -> None:
     """As any other; when it is really at its end, the sentence is the same."""
-    config = {"refresh_token": None, "access_token": sandbox.tokens.issue()}
+    token = sandbox.tokens.issue()
+    config: dict[str, Any] = {"refresh_token": None, "access_token": token}
     sandbox.faults.rules.append(Fault(**UNAUTHORIZED, probability=0.1))
     assert complete(sandbox, **config)
     sandbox.tokens.expire_all()
