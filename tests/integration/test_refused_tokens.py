@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
-OF_THE_API = "^/(emails|reports|account)"
-UNAUTHORIZED: dict[str, Any] = {
-    "kind": "status",
-    "match": OF_THE_API,
-    "status": 401,
-    "body": {"error_key": "unauthorized"},
-}
+UNAUTHORIZED = {"error_key": "unauthorized"}
+
+
+def now_and_then(body: Any = UNAUTHORIZED) -> Fault:
+    """Return a fault that refuses a tenth of all requests of the API's."""
+    path = "^/(emails|reports|account)"
+    return Fault("status", match=path, probability=0.1, status=401, body=body)
 
 
 def complete(sandbox: Sandbox, **config: Any) -> bool:
@@ -31,11 +31,10 @@ def complete(sandbox: Sandbox, **config: Any) -> bool:
     return rows(clicks(output).values()) == rows(sandbox.account.rows())
 
 
-@pytest.mark.parametrize("body", [{"error_key": "unauthorized"}, "<html>no</html>"])
+@pytest.mark.parametrize("body", [UNAUTHORIZED, "<html>no</html>"])
 def test_a_good_token_may_be_refused_now_and_then(sandbox: Sandbox, body: Any) -> None:
     """By the service or by a gateway: the run ended, after many token calls."""
-    fault = Fault(**{**UNAUTHORIZED, "probability": 0.1, "body": body})
-    sandbox.faults.rules.append(fault)
+    sandbox.faults.rules.append(now_and_then(body))
     assert complete(sandbox)
     assert sandbox.log.statuses()[401] > 5
     assert sandbox.tokens.renewals <= 3
@@ -45,7 +44,7 @@ def test_an_access_token_alone_may_be_refused_now_and_then(sandbox: Sandbox) -> 
     """As any other; when it is really at its end, the sentence is the same."""
     token = sandbox.tokens.issue()
     config: dict[str, Any] = {"refresh_token": None, "access_token": token}
-    sandbox.faults.rules.append(Fault(**UNAUTHORIZED, probability=0.1))
+    sandbox.faults.rules.append(now_and_then())
     assert complete(sandbox, **config)
     sandbox.tokens.expire_all()
     with pytest.raises(TokenError, match="set refresh_token, or sign in again for a"):

@@ -165,6 +165,21 @@ def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
     assert_complete(rotating, output)
 
 
+def test_a_run_that_waits_to_ask_for_a_token_again_may_be_ended(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """At once, and nothing tells of a refresh that was cut off."""
+    busy = Fault("status", match="/token", status=503, times=1)
+    rotating.faults.rules.append(busy)
+    patches = {"tap_cc_clicks.api.auth:SECONDS_BETWEEN_CALLS": NEVER}
+    process = start(config, tmp_path, fate=Fate(patches=patches))
+    wait_for(lambda: not busy.times)
+    process.send_signal(signal.SIGTERM)
+    code, said, _ = finish(process)
+    assert code == 128 + signal.SIGTERM, said
+    assert [path.suffix for path in (tmp_path / "store").iterdir()] == [".lock"]
+
+
 def test_two_runs_side_by_side_refresh_once(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
