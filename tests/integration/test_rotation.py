@@ -173,7 +173,8 @@ def test_a_run_that_waits_to_ask_for_a_token_again_may_be_ended(
     rotating.faults.rules.append(busy)
     patches = {"tap_cc_clicks.api.auth:SECONDS_BETWEEN_CALLS": NEVER}
     process = start(config, tmp_path, fate=Fate(patches=patches))
-    wait_for(lambda: not busy.times)
+    mark = tmp_path / "store" / "tokens.json.new"
+    wait_for(lambda: not busy.times and not mark.exists())
     process.send_signal(signal.SIGTERM)
     code, said, _ = finish(process)
     assert code == 128 + signal.SIGTERM, said
