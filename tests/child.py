@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import backoff
 
 from tap_cc_clicks import singer
-from tap_cc_clicks.api import client
+from tap_cc_clicks.api import auth, client
 from tap_cc_clicks.tap import main
 from tests.support import clock
 
@@ -65,6 +65,7 @@ class Fate:
 def never_wait(set_attribute: Callable[[Any, str, Any], None]) -> None:
     """Let retries follow at once."""
     set_attribute(client, "waits", lambda: backoff.constant(interval=0))
+    set_attribute(auth, "SECONDS_BETWEEN_CALLS", 0)
 
 
 def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:

@@ -12,7 +12,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from demo.stack import Meltano
-from tap_cc_clicks.api import client
+from tap_cc_clicks.api import auth, client
 from tap_cc_clicks.sandbox import Sandbox, generate
 
 if TYPE_CHECKING:
@@ -64,3 +64,4 @@ def sandbox() -> Iterator[Sandbox]:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let retries follow at once."""
     monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))
+    monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 0)

@@ -8,64 +8,34 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import Any
 
 import requests
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.errors import TokenError
 from tap_cc_clicks.api.network import unanswered
-from tap_cc_clicks.api.text import is_token
+from tap_cc_clicks.api.token_endpoint import (
+    BusyError,
+    Client,
+    LostAnswerError,
+    SpentTokenError,
+    seconds,
+    token_answer,
+)
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
-from tap_cc_clicks.api.transport import Answer, Transport
+from tap_cc_clicks.api.transport import Answer
 from tap_cc_clicks.api.urls import origin
 
-TIMEOUT_SECONDS = 60
 # Renewed this long before it ends, so that no request leaves with a dying token.
 RENEWAL_MARGIN_SECONDS = 120
-PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-SIGN_IN_AGAIN = (
-    "The refresh token is unknown, spent or expired: sign in again for a new one "
-    "(cc-clicks login) and set refresh_token"
-)
+SECONDS_BETWEEN_CALLS = 1.0
+# So many refusals in a row are the token's fault; fewer may be the service's.
+SEVERAL = 5
 CUT_OFF = (
     "An earlier run was ended while it waited for the answer to a refresh, and may "
     "have used the token up"
 )
-
-
-class SpentTokenError(TokenError):
-    """The refresh token is good for nothing any more: a person has to sign in."""
-
-
-class Client:
-    """The application, as the authorization server knows it."""
-
-    def __init__(self, client_id: str, client_secret: str | None = None) -> None:
-        self.client_id = client_id
-        self._client_secret = client_secret
-        self._transport = Transport(connections=1, timeout=TIMEOUT_SECONDS)
-
-    def post(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Send a form to the authorization server, once.
-
-        Raises:
-            RequestException: No answer came.
-            FatalAPIError: It was larger than any.
-        """
-        secret = self._client_secret
-        # A public client has no secret to prove itself with: it only names itself.
-        named = form if secret else {**form, "client_id": self.client_id}
-        request = requests.Request(
-            "POST",
-            url,
-            data=named,
-            auth=(self.client_id, secret) if secret else None,
-            headers={"Accept": "application/json"},
-        )
-        return self._transport.send(request.prepare())
 
 
 class ConstantContactAuthenticator:
@@ -85,6 +55,7 @@ class ConstantContactAuthenticator:
         self.access_token = config.get("access_token")
         self.refresh_token = config.get("refresh_token")
         self.requests = 0
+        self._seed = self.refresh_token
         self._origin = origin(str(config["api_url"]))
         self._token_url = str(config["token_url"])
         self._client = Client(str(config.get("client_id")), config.get("client_secret"))
@@ -92,8 +63,14 @@ class ConstantContactAuthenticator:
         self._store = TokenStore.from_config(config)
         # On a clock that nobody sets.
         self._renew_at = 0.0
-        self._refused: str | None = None
-        self._renewed_after_rejection = False
+        self._next_call = 0.0
+        # How often in a row the access token was refused; from how often on it is
+        # doubted; and whether another one would be none the better.
+        self._refusals = 0
+        self._patience = 1 if self.refresh_token else SEVERAL
+        self._final = False
+        self._long_lived = False
+        self._failed: TokenError | None = None
         self._lock = threading.Lock()
 
     def authorize(self, request: requests.PreparedRequest) -> str:
@@ -106,11 +83,21 @@ class ConstantContactAuthenticator:
         """
         self._check(str(request.url))
         with self._lock:
-            if self.refresh_token and time.monotonic() >= self._renew_at:
+            if self._renewable and (
+                self._doubted or time.monotonic() >= self._renew_at
+            ):
                 self._renew_once()
             token = str(self.access_token)
         request.headers["Authorization"] = f"Bearer {token}"
         return token
+
+    @property
+    def _renewable(self) -> bool:
+        return bool(self.refresh_token) and not self._final
+
+    @property
+    def _doubted(self) -> bool:
+        return self._refusals >= self._patience
 
     def _check(self, url: str) -> None:
         """Refuse a URL that does not lead to the API."""
@@ -126,10 +113,16 @@ class ConstantContactAuthenticator:
 
     def _renew_once(self) -> None:
         """Take another run's token, or renew it with one request at most."""
+        if self._failed:
+            # What failed for one thread is not repeated by the others.
+            raise type(self._failed)(*self._failed.args)
+        refused = self._refusals > 0
+        # Before the store is locked: neither other runs nor a process that ends wait.
+        time.sleep(max(0.0, self._next_call - time.monotonic()))
         with self._store.locked():
             stored = self._store.load()
             if stored and self._is_usable(stored):
-                self._adopt(stored)
+                self._adopt(stored, after_refusal=refused)
                 return
             if stored:
                 self.refresh_token = stored.refresh_token
@@ -138,12 +131,13 @@ class ConstantContactAuthenticator:
             # that nobody stores is a token lost.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 renewal = executor.submit(self._renew, known=stored is not None)
-                self._adopt(renewal.result())
+                self._adopt(renewal.result(), after_refusal=refused)
+                self._final = refused
 
     def _is_usable(self, tokens: Tokens) -> bool:
         """Tell whether another run's access token will do."""
         return (
-            tokens.access_token != self._refused
+            tokens.access_token != self.access_token
             and tokens.expires_at > time.time() + RENEWAL_MARGIN_SECONDS
         )
 
@@ -155,6 +149,8 @@ class ConstantContactAuthenticator:
             access_token=answer["access_token"],
             expires_at=time.time() + seconds(answer.get("expires_in")),
         )
+        # One that rotates is never again what a person has set.
+        self._long_lived = tokens.refresh_token == self._seed
         if known or tokens.refresh_token != self.refresh_token:
             self._store.save(tokens)
         return tokens
@@ -162,18 +158,27 @@ class ConstantContactAuthenticator:
     def _answer(self) -> dict[str, Any]:
         try:
             answer = token_answer(self._request_token())
-        except SpentTokenError as error:
-            if not self._store.cut_off:
-                raise
-            self._store.cut_off = False
-            message = f"{error}. {CUT_OFF}"
-            raise SpentTokenError(message) from None
+        except TokenError as error:
+            raise self._judged(error) from None
         self._store.cut_off = False
         return answer
 
-    def _adopt(self, tokens: Tokens) -> None:
+    def _judged(self, error: TokenError) -> TokenError:
+        """Return what a failure means for this refresh token, and remember the last."""
+        if isinstance(error, BusyError):
+            return error
+        if isinstance(error, LostAnswerError) and self._long_lived:
+            return BusyError(str(error))
+        if isinstance(error, SpentTokenError) and self._store.cut_off:
+            self._store.cut_off = False
+            error = SpentTokenError(f"{error}. {CUT_OFF}")
+        self._failed = error
+        return error
+
+    def _adopt(self, tokens: Tokens, *, after_refusal: bool) -> None:
         self.access_token = tokens.access_token
         self.refresh_token = tokens.refresh_token
+        self._patience, self._refusals = SEVERAL if after_refusal else 1, 0
         lifetime = tokens.expires_at - time.time()
         left = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime / 2)
         # Where the answer gives no lifetime, the token is good until it is refused.
@@ -181,6 +186,7 @@ class ConstantContactAuthenticator:
 
     def _request_token(self) -> Answer:
         self.requests += 1
+        self._next_call = time.monotonic() + SECONDS_BETWEEN_CALLS
         form = {
             "grant_type": "refresh_token",
             "refresh_token": str(self.refresh_token),
@@ -193,83 +199,26 @@ class ConstantContactAuthenticator:
                 "may or may not have been used up: run again, and if it is refused, "
                 "sign in again"
             )
-            raise TokenError(message) from None
+            raise LostAnswerError(message) from None
 
-    def rejected(self, token: str | None) -> bool:
+    def rejected(self, token: str) -> bool:
         """Note that the API answered 401, and say whether to try again.
+
+        At a first refusal the token is renewed. The one issued then is doubted only
+        when it is refused several times in a row: not every refusal is a token's fault.
 
         Args:
             token: The access token that the refused request carried.
 
         Returns:
-            True if a newer token is there or can be had: one renewal is tried, and a
-            second refusal in a row is final.
+            False if another token would not help, or cannot be had.
         """
         with self._lock:
-            if token != self.access_token:
-                return True
-            if not self.refresh_token:
-                return False
-            if not self._renew_at:
-                # Another thread's request was refused before, and the renewal is due.
-                return True
-            if self._renewed_after_rejection:
-                return False
-            self._renewed_after_rejection = True
-            self._refused = token
-            self._renew_at = 0.0
-            return True
+            if token == self.access_token:
+                self._refusals += 1
+            return self._renewable or not self._doubted
 
-    def accepted(self) -> None:
-        """Note that the API took the token."""
-        self._renewed_after_rejection = False
-
-
-def object_of(answer: Answer) -> dict[str, Any]:
-    """Return the JSON object that an answer holds; an empty one if it holds none."""
-    try:
-        body = decode(answer.body)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def token_answer(answer: Answer) -> dict[str, Any]:
-    """Return the token endpoint's answer.
-
-    Raises:
-        SpentTokenError: The refresh token was refused.
-        FatalAPIError: The request was, or the answer holds no access token.
-    """
-    body = object_of(answer)
-    if answer.ok and is_token(body.get("access_token")):
-        return body
-    error = body.get("error")
-    kind = SpentTokenError if error == "invalid_grant" else TokenError
-    raise kind(refusal(answer.status, error))
-
-
-def seconds(value: object) -> float:
-    """Return a lifetime; 0 where the answer gives none that can be read."""
-    try:
-        lifetime = float(str(value))
-    except ValueError:
-        return 0.0
-    return max(0.0, lifetime) if math.isfinite(lifetime) else 0.0
-
-
-def refusal(status: int, error: object) -> str:
-    """Say what an answer without a token means, and what to do."""
-    if error == "invalid_grant":
-        return SIGN_IN_AGAIN
-    if error in ("invalid_client", "unauthorized_client"):
-        return (
-            "The token endpoint does not know this application: check client_id and "
-            "client_secret (leave client_secret out for a public client)"
-        )
-    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return (
-            f"The token endpoint is out of order for now ({status}): run again, and if "
-            "the refresh token is refused then, sign in again"
-        )
-    return f"The token endpoint answered {status} without a token: check token_url"
+    def accepted(self, token: str) -> None:
+        """Note that the API took a token."""
+        if token == self.access_token:
+            self._refusals, self._final = 0, False

@@ -26,6 +26,7 @@ from tap_cc_clicks.api.errors import (
     QuotaExceededError,
     RunEndedError,
     SlowError,
+    TokenError,
     TooLargeError,
     TooManyPagesError,
     error_of,
@@ -255,6 +256,8 @@ class Client:
             except GarbledError as error:
                 self._logger.warning("%s: what cannot be read is replaced", error)
                 return ask(url, params, replace(form, lenient=True))
+        except TokenError:
+            raise
         except (RetriableAPIError, OSError) as error:
             kind = SlowError if isinstance(error, SLOW) else FatalAPIError
             raise kind(self._gave_up(url, error)) from error
@@ -284,7 +287,7 @@ class Client:
         if not answer.ok:
             raise self._refusal(answer, token)
         body = form.body_of(answer)
-        self._authenticator.accepted()
+        self._authenticator.accepted(token)
         return body
 
     def _refusal(self, answer: Answer, token: str) -> Exception:

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from tap_cc_clicks.api.auth import Client
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.token_endpoint import Client
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tap_cc_clicks.cli.envfile import check_writable, env_lines, write_env
 from tap_cc_clicks.cli.loopback import loopback

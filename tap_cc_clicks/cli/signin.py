@@ -19,9 +19,16 @@ from urllib.parse import urlencode
 import requests
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_cc_clicks.api.auth import Client, object_of, refusal, seconds, token_answer
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.text import is_token, printable
+from tap_cc_clicks.api.token_endpoint import (
+    Client,
+    error_name,
+    object_of,
+    refusal,
+    seconds,
+    token_answer,
+)
 from tap_cc_clicks.api.tokens import Tokens
 from tap_cc_clicks.api.transport import Answer
 from tap_cc_clicks.api.urls import is_safe
@@ -171,7 +178,7 @@ class SignIn:
             if response is None:
                 lost, interval = True, min(2 * interval, LONGEST_INTERVAL)
                 continue
-            error = object_of(response).get("error")
+            error = error_name(response)
             if error == "slow_down":
                 interval += SLOW_DOWN_SECONDS
             elif error != "authorization_pending":
@@ -338,5 +345,4 @@ def _answer(response: Answer) -> dict[str, Any]:
 
 
 def _refused(response: Answer) -> SignInError:
-    error = str(object_of(response).get("error"))
-    return SignInError(REFUSALS.get(error) or refusal(response.status, error))
+    return SignInError(REFUSALS.get(error_name(response)) or str(refusal(response)))

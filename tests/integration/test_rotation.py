@@ -165,6 +165,22 @@ def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
     assert_complete(rotating, output)
 
 
+def test_a_run_that_waits_to_ask_for_a_token_again_may_be_ended(
+    rotating: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """At once, and nothing tells of a refresh that was cut off."""
+    busy = Fault("status", match="/token", status=503, times=1)
+    rotating.faults.rules.append(busy)
+    patches = {"tap_cc_clicks.api.auth:SECONDS_BETWEEN_CALLS": NEVER}
+    process = start(config, tmp_path, fate=Fate(patches=patches))
+    mark = tmp_path / "store" / "tokens.json.new"
+    wait_for(lambda: not busy.times and not mark.exists())
+    process.send_signal(signal.SIGTERM)
+    code, said, _ = finish(process)
+    assert code == 128 + signal.SIGTERM, said
+    assert [path.suffix for path in (tmp_path / "store").iterdir()] == [".lock"]
+
+
 def test_two_runs_side_by_side_refresh_once(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -269,7 +285,9 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
     rotating.tokens.expires_in = 3
     # Time passes by requests only.
     passed = itertools.count(time.time(), 0.05)
-    now = SimpleNamespace(time=lambda: next(passed), monotonic=lambda: next(passed))
+    now = SimpleNamespace(
+        time=lambda: next(passed), monotonic=lambda: next(passed), sleep=lambda _: None
+    )
     for module in ("api.auth", "sandbox.oauth"):
         monkeypatch.setattr(f"tap_cc_clicks.{module}.time", now)
     seen: set[str] = set()

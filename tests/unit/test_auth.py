@@ -5,25 +5,24 @@ from __future__ import annotations
 import io
 import json
 import logging
-import threading
 from base64 import b64encode
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
 import requests
-from singer_sdk.exceptions import FatalAPIError
-from typing_extensions import override
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.api.auth import Client, ConstantContactAuthenticator, seconds
+from tap_cc_clicks.api import auth
+from tap_cc_clicks.api.auth import SEVERAL, ConstantContactAuthenticator
+from tap_cc_clicks.api.errors import TokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from email.message import Message
-    from pathlib import Path
+    pass
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
 LOGGER = logging.getLogger("tests")
 CONFIG = {
     "api_url": "https://api.example.com/v3",
@@ -104,60 +103,6 @@ def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
     assert proofs == [basic, None]
 
 
-class TokenServer(BaseHTTPRequestHandler):
-    """Answers with a token and a cookie, and notes the headers it was sent."""
-
-    seen: ClassVar[list[Message]] = []
-
-    def do_POST(self) -> None:
-        """Answer."""
-        self.seen.append(self.headers)
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"access_token": "one"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Set-Cookie", "session=tracked; Path=/")
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def token_url() -> Iterator[str]:
-    """Serve the token endpoint of a test."""
-    TokenServer.seen.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/token"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.mark.parametrize("secret", [None, "secret"])
-def test_no_credentials_but_our_own_are_sent_for_a_token(
-    token_url: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither a password of the user's netrc, nor a cookie of an earlier answer."""
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password of-another-service\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    client = Client("id", secret)
-    for _ in range(2):
-        assert client.post(token_url, {"grant_type": "refresh_token"}).ok
-    ours = secret and "Basic " + b64encode(b"id:secret").decode()
-    assert [one["Authorization"] for one in TokenServer.seen] == [ours, ours]
-    assert [one["Cookie"] for one in TokenServer.seen] == [None, None]
-
-
 def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> None:
     """Two requests with the old token may both be refused before the renewal."""
     authenticator = authenticator_of(CONFIG)
@@ -168,26 +113,48 @@ def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> 
     assert authorized(authenticator) == "Bearer two"
     assert authenticator.rejected("one")
     assert len(endpoint.sent) == 2
-    assert not authenticator.rejected("two")
 
 
-def test_an_accepted_token_may_be_renewed_again(endpoint: Endpoint) -> None:
-    """A run can outlive many tokens."""
+def refused(authenticator: ConstantContactAuthenticator) -> list[bool]:
+    """Return whether to try again after each of several refusals in a row."""
+    token = str(authenticator.access_token)
+    return [authenticator.rejected(token) for _ in range(SEVERAL)]
+
+
+def test_only_several_refusals_in_a_row_are_the_fault_of_a_new_token(
+    endpoint: Endpoint,
+) -> None:
+    """One was enough, although the service refuses good tokens now and then."""
     authenticator = authenticator_of(CONFIG)
-    for number in range(3):
-        endpoint.answer["access_token"] = str(number)
-        assert authorized(authenticator) == f"Bearer {number}"
-        authenticator.accepted()
-        assert authenticator.rejected(str(number))
+    authorized(authenticator)
+    authenticator.rejected("one")
+    endpoint.answer["access_token"] = "two"
+    authorized(authenticator)
+    for _ in range(3):
+        assert all(authenticator.rejected("two") for _ in range(SEVERAL - 1))
+        assert authorized(authenticator) == "Bearer two"
+        authenticator.accepted("two")
+    # An answer that comes late says nothing of the token.
+    authenticator.accepted("one")
+    assert len(endpoint.sent) == 2
+    # It ended, and so did the next: another one would not help.
+    endpoint.answer["access_token"] = "three"
+    assert refused(authenticator) == [True] * SEVERAL
+    assert authorized(authenticator) == "Bearer three"
+    assert refused(authenticator) == [True] * (SEVERAL - 1) + [False]
+    assert len(endpoint.sent) == 3
 
 
 def test_an_access_token_alone_cannot_be_renewed() -> None:
-    """It is used as it is."""
+    """It is used as it is, until it is refused several times in a row."""
     urls = {name: CONFIG[name] for name in ("api_url", "token_url")}
     config = {**urls, "access_token": "given"}
     authenticator = authenticator_of(config)
     assert authorized(authenticator) == "Bearer given"
-    assert not authenticator.rejected("given")
+    for _ in range(2):
+        assert refused(authenticator) == [True] * (SEVERAL - 1) + [False]
+        assert authorized(authenticator) == "Bearer given"
+        authenticator.accepted("given")
 
 
 def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
@@ -198,8 +165,8 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
     del endpoint.answer["refresh_token"]
     for number in range(2):
         endpoint.answer["access_token"] = str(number)
-        authenticator.accepted()
-        authenticator.rejected(authenticator.access_token)
+        authenticator.accepted(str(authenticator.access_token))
+        refused(authenticator)
         authorized(authenticator)
     used = [form["refresh_token"] for form in endpoint.forms]
     assert used == ["seed", "next", "next"]
@@ -210,6 +177,10 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
     [
         (400, {"error": "invalid_grant"}, "sign in again"),
         (401, {"error": "invalid_client"}, "check client_id and client_secret"),
+        (400, {"errorCode": "invalid_grant"}, "sign in again"),
+        (400, {"errorCode": "invalid_client"}, "check client_id and client_secret"),
+        (401, {"errorCode": "E0000022"}, "check client_id and client_secret"),
+        (502, None, "out of order for now (502): run again, and if the refresh token"),
         (503, None, "out of order for now (503): run again"),
         (429, {"error": "hush"}, "out of order for now (429): run again"),
         (404, None, "answered 404 without a token: check token_url"),
@@ -230,6 +201,67 @@ def test_a_refusal_says_what_to_do_and_is_not_repeated(
     assert sentence in str(error.value)
     assert "hush" not in str(error.value)
     assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (503, {"error": "invalid_grant"}),
+        (429, {"errorCode": "E0000047", "errorSummary": "Too many requests."}),
+        (429, None),
+    ],
+)
+def test_a_refresh_that_was_turned_away_may_be_repeated(
+    endpoint: Endpoint, status: int, answer: Any
+) -> None:
+    """Whatever its body: the token was not looked at, so it was not used up."""
+    authenticator, good = authenticator_of(CONFIG), endpoint.answer
+    endpoint.status, endpoint.answer = status, answer
+    for _ in range(2):
+        with pytest.raises(RetriableAPIError, match="out of order for now"):
+            authorized(authenticator)
+    endpoint.status, endpoint.answer = 200, good
+    assert authorized(authenticator) == "Bearer one"
+
+
+@pytest.mark.parametrize("status", [500, 502, 504, None])
+@pytest.mark.parametrize("rotates", [True, False])
+def test_a_refresh_without_an_answer_is_repeated_with_a_long_lived_token(
+    endpoint: Endpoint, status: int, *, rotates: bool
+) -> None:
+    """With one that rotates no thread repeats it: that might end all its tokens."""
+    authenticator = authenticator_of(CONFIG)
+    if rotates:
+        endpoint.answer["refresh_token"] = "next"
+    authorized(authenticator)
+    authenticator.rejected("one")
+    endpoint.status = status
+    endpoint.answer = {} if status else requests.ReadTimeout()
+    for _ in range(2):
+        with pytest.raises(TokenError) as error:
+            authorized(authenticator)
+        assert isinstance(error.value, RetriableAPIError) is not rotates
+    assert len(endpoint.sent) == (2 if rotates else 3)
+
+
+def test_never_more_than_one_token_is_asked_for_in_a_second(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There were 13 in 8 seconds."""
+    monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 1)
+    slept: list[float] = []
+    now = SimpleNamespace(
+        monotonic=lambda: 1000.25 + sum(slept), time=lambda: 0.0, sleep=slept.append
+    )
+    monkeypatch.setattr(auth, "time", now)
+    authenticator = authenticator_of(CONFIG)
+    authorized(authenticator)
+    authenticator.rejected("one")
+    endpoint.status = 503
+    for _ in range(2):
+        with pytest.raises(RetriableAPIError):
+            authorized(authenticator)
+    assert slept == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -271,12 +303,3 @@ def test_the_same_server_may_be_spelled_otherwise(endpoint: Endpoint, url: str) 
     request = requests.Request("GET", url).prepare()
     assert authenticator_of(CONFIG).authorize(request) == "one"
     assert endpoint.sent
-
-
-@pytest.mark.parametrize(
-    ("told", "lifetime"),
-    [(3600, 3600), ("60", 60), (None, 0), ("soon", 0), ("inf", 0), ("nan", 0), (-1, 0)],
-)
-def test_a_lifetime_is_a_number_of_seconds(told: object, lifetime: float) -> None:
-    """Whatever the endpoint tells: what cannot be read is renewed for each run."""
-    assert seconds(told) == lifetime

@@ -15,9 +15,9 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.api.auth import Client
 from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
 from tap_cc_clicks.api.errors import TooLargeError
+from tap_cc_clicks.api.token_endpoint import Client
 from tap_cc_clicks.api.transport import Answer, Transport
 
 

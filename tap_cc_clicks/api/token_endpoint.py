@@ -1,0 +1,123 @@
+"""The token endpoint: asking it, and what its answers mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.errors import PASSING, TokenError
+from tap_cc_clicks.api.text import is_token
+from tap_cc_clicks.api.transport import Answer, Transport
+
+TIMEOUT_SECONDS = 60
+# A request answered so was not even looked at: its refresh token is as good as before.
+TURNED_AWAY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+SIGN_IN_AGAIN = (
+    "The refresh token is unknown, spent or expired: sign in again for a new one "
+    "(cc-clicks login) and set refresh_token"
+)
+UNKNOWN_CLIENT = ("invalid_client", "unauthorized_client")
+CHECK_CLIENT = (
+    "The token endpoint does not know this application: check client_id and "
+    "client_secret (leave client_secret out for a public client)"
+)
+
+
+class SpentTokenError(TokenError):
+    """The refresh token is good for nothing any more: a person has to sign in."""
+
+
+class LostAnswerError(TokenError):
+    """Nobody knows whether the refresh token was used up."""
+
+
+class BusyError(TokenError, RetriableAPIError):
+    """No token was given out this time; another try may bring one."""
+
+
+class Client:
+    """The application, as the authorization server knows it."""
+
+    def __init__(self, client_id: str, client_secret: str | None = None) -> None:
+        self.client_id = client_id
+        self._client_secret = client_secret
+        self._transport = Transport(connections=1, timeout=TIMEOUT_SECONDS)
+
+    def post(self, url: str, form: Mapping[str, str]) -> Answer:
+        """Send a form to the authorization server, once.
+
+        Raises:
+            RequestException: No answer came.
+            FatalAPIError: It was larger than any.
+        """
+        secret = self._client_secret
+        # A public client has no secret to prove itself with: it only names itself.
+        named = form if secret else {**form, "client_id": self.client_id}
+        request = requests.Request(
+            "POST",
+            url,
+            data=named,
+            auth=(self.client_id, secret) if secret else None,
+            headers={"Accept": "application/json"},
+        )
+        return self._transport.send(request.prepare())
+
+
+def object_of(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object that an answer holds; an empty one if it holds none."""
+    try:
+        body = decode(answer.body)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def error_name(answer: Answer) -> str:
+    """Return which error an answer names, by OAuth's key or by Okta's."""
+    body = object_of(answer)
+    return str(body.get("error") or body.get("errorCode"))
+
+
+def token_answer(answer: Answer) -> dict[str, Any]:
+    """Return the token endpoint's answer.
+
+    Raises:
+        TokenError: As :func:`refusal` returns it.
+    """
+    body = object_of(answer)
+    if answer.ok and is_token(body.get("access_token")):
+        return body
+    raise refusal(answer)
+
+
+def seconds(value: object) -> float:
+    """Return a lifetime; 0 where the answer gives none that can be read."""
+    try:
+        lifetime = float(str(value))
+    except ValueError:
+        return 0.0
+    return max(0.0, lifetime) if math.isfinite(lifetime) else 0.0
+
+
+def refusal(answer: Answer) -> TokenError:
+    """Return what an answer without a token means, and what to do."""
+    status, error = answer.status, error_name(answer)
+    out_of_order = f"The token endpoint is out of order for now ({status}): run again"
+    if status in TURNED_AWAY:
+        return BusyError(out_of_order)
+    if error == "invalid_grant":
+        return SpentTokenError(SIGN_IN_AGAIN)
+    if error in UNKNOWN_CLIENT or status == HTTPStatus.UNAUTHORIZED:
+        return TokenError(CHECK_CLIENT)
+    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return LostAnswerError(
+            f"{out_of_order}, and if the refresh token is refused then, sign in again"
+        )
+    message = f"The token endpoint answered {status} without a token: check token_url"
+    return TokenError(message)
