@@ -11,7 +11,7 @@ import requests
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_cc_clicks.api.decoding import decode
-from tap_cc_clicks.api.errors import PASSING, TokenError
+from tap_cc_clicks.api.errors import TokenError, meaning_of
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.transport import Answer, Transport
 
@@ -115,7 +115,7 @@ def refusal(answer: Answer) -> TokenError:
         return SpentTokenError(SIGN_IN_AGAIN)
     if error in UNKNOWN_CLIENT or status == HTTPStatus.UNAUTHORIZED:
         return TokenError(CHECK_CLIENT)
-    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if issubclass(meaning_of(status).error, RetriableAPIError):
         return LostAnswerError(
             f"{out_of_order}, and if the refresh token is refused then, sign in again"
         )

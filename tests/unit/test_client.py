@@ -39,7 +39,7 @@ class Authenticator:
         """Have a token."""
         return "token"
 
-    def accepted(self) -> None:
+    def accepted(self, _token: str) -> None:
         """Have nothing to learn."""
 
     def rejected(self, _token: str) -> bool:
