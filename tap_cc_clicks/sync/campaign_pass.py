@@ -101,7 +101,8 @@ class CampaignPass:
             if not self._run.gate.ended:
                 if not self._run.listing.incomplete:
                     self._failures.forget_missing()
-                yield from self._staged(self._again())
+                while retried := self._failures.retry():
+                    yield from self._staged(self._again(retried))
         finally:
             self._ahead.close()
 
@@ -155,9 +156,8 @@ class CampaignPass:
             advice,
         )
 
-    def _again(self) -> Iterator[Looked]:
+    def _again(self, retried: frozenset[str]) -> Iterator[Looked]:
         """Yield the campaigns of which something failed before and has its turn now."""
-        retried = self._failures.retry()
         for campaign, found in self._failed_before:
             if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
                 continue

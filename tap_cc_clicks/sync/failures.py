@@ -26,7 +26,7 @@ from tap_cc_clicks.api.errors import RunEndedError
 # So many different items in a row are no coincidence.
 IN_A_ROW = 5
 ENDPOINTS_DOWN = 2
-# Of what failed before, so much is tried again in a run.
+# Of what failed before, so much may fail again in a run.
 MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
@@ -64,6 +64,7 @@ class Failures:
         self._reasons: dict[tuple[str, str], str] = {}
         self._before: frozenset[tuple[str, str]] = frozenset()
         self._retried: frozenset[tuple[str, str]] = frozenset()
+        self._tried: set[tuple[str, str]] = set()
         self._met: set[str] = set()
         self._in_a_row: defaultdict[str, list[str]] = defaultdict(list)
         self._down: set[str] = set()
@@ -110,10 +111,19 @@ class Failures:
         return any(item in items for _, item in self._before)
 
     def retry(self) -> frozenset[str]:
-        """Let those that failed longest ago have their turn, and return their ids."""
-        there = [key for key in self._before if key[1] in self._met]
+        """Let those that failed longest ago have their turn, and return their ids.
+
+        As long as they can be read now, others follow; ten that fail again are enough.
+        """
+        self._tried |= self._retried
+        there = [
+            key
+            for key in self._before
+            if key in self._open and key not in self._tried and key[1] in self._met
+        ]
         there.sort(key=lambda key: self._open[key])
-        self._retried = frozenset(there[:MOST_RETRIES])
+        room = MOST_RETRIES - len(self._tried & self._open.keys())
+        self._retried = frozenset(there[:room])
         return frozenset(item for _, item in self._retried)
 
     def forget_missing(self) -> None:

@@ -67,6 +67,23 @@ def test_all_faults_at_once(detection: str, concurrency: int, round_: int) -> No
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize(("detection", "concurrency"), MODES)
+def test_bad_items_cost_themselves(
+    detection: str, concurrency: int, round_: int
+) -> None:
+    """In each run, whatever else passes; and all is there once they are well."""
+    with World(round_, detection, concurrency) as world:
+        world.expect_all()
+        world.strike(*list(FAULTS.values())[: list(FAULTS).index("400")])
+        broken = world.break_items()
+        for _ in range(3):
+            world.take(world.run())
+            world.assert_healthy(broken)
+            world.live()
+        world.assert_truth()
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(("detection", "concurrency"), MODES)
 def test_every_state_can_be_gone_on_from(
     detection: str, concurrency: int, round_: int
 ) -> None:

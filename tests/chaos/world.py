@@ -58,6 +58,8 @@ FAULTS = {
     "circle": Fault("endless_next", match="^/(emails$|reports)"),
     "bad-row": Fault("bad_row", match="tracking/clicks", field="created_time"),
 }
+# What an item may answer for good.
+LASTING = [FAULTS[name] for name in ("500", "504", "400", "403", "404", "not-json")]
 COUNTS: Counter[str] = Counter()
 
 
@@ -186,6 +188,44 @@ class World:
         self.sandbox.faults.rules[:] = [
             replace(fault, probability=each) for fault in faults
         ]
+
+    def expect_all(self) -> None:
+        """Let each run see all that is there: nothing comes later, or uncounted."""
+        self._arriving = False
+        self.account.stats_lag = timedelta()
+        self.settings["lookback"] = 2000
+
+    def break_items(self) -> set[str]:
+        """Let one item of each kind fail for good, beside what strikes already.
+
+        Returns:
+            The activities whose clicks cannot be read.
+        """
+        items = [self.random.choice(self.account.clickable()) for _ in range(5)]
+        counted, linked, detailed, looked_up, read = items
+        self.sandbox.faults.rules[:0] = [
+            replace(self.random.choice(LASTING), match=match)
+            for match in (
+                f"/reports/stats.*{counted.campaign_activity_id}",
+                f"{linked.campaign_activity_id}/links",
+                f"/emails/activities/{detailed.campaign_activity_id}",
+                f"/emails/{looked_up.campaign_id}",
+                f"{read.campaign_activity_id}/tracking",
+            )
+        ]
+        campaign = self.account.campaigns[looked_up.campaign_id]
+        ids = {one.campaign_activity_id for one in campaign.activities}
+        return {read.campaign_activity_id, *ids}
+
+    def assert_healthy(self, broken: set[str]) -> None:
+        """See that all is there but for the clicks of broken activities."""
+        there = [
+            row
+            for row in self.account.rows()
+            if row["campaign_activity_id"] not in broken
+        ]
+        loaded = Counter(rows(self.warehouse.values()))
+        assert not Counter(rows(there)) - loaded
 
     def calm(self) -> None:
         """Let nothing go wrong any more, nor anything happen; and the counters see."""

@@ -151,22 +151,22 @@ def test_what_a_person_accepts_is_a_warning(
 
 
 def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
-    """Ten a run, the one tried longest ago first."""
+    """Ten may fail in a run, the one tried longest ago first; all others are read."""
     state: dict[str, Any] = run_tap(sandbox).state
     failed = {
         one.campaign_activity_id: number
         for number, one in enumerate(sandbox.account.clickable()[: MOST_RETRIES + 3])
     }
     state["bookmarks"]["campaign_activities"]["failed"] = {"email_clicks": failed}
+    sandbox.faults.rules[:] = [Fault("status", match="/tracking", status=500)]
     sandbox.log.clear()
     output = failing(sandbox, state)
-    assert sandbox.log.counts()["clicks"] <= MOST_RETRIES
+    assert sandbox.log.counts()["clicks"] == MOST_RETRIES
     left = output.state["bookmarks"]["campaign_activities"]["failed"]["email_clicks"]
-    assert sorted(left.values()) == [10, 11, 12]
-    assert (
-        "failed"
-        not in run_tap(sandbox, output.state).state["bookmarks"]["campaign_activities"]
-    )
+    assert sorted(left.values())[:3] == [10, 11, 12]
+    sandbox.faults.rules.clear()
+    third = run_tap(sandbox, output.state)
+    assert "failed" not in third.state["bookmarks"]["campaign_activities"]
 
 
 def test_a_service_that_was_down_leaves_no_mark(sandbox: Sandbox) -> None:
