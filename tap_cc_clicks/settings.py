@@ -169,6 +169,13 @@ class Settings:
         "End the run cleanly after this many requests; the next run goes on "
         "where it stopped. The API allows 10,000 a day.",
     )
+    key_requests_per_day: int = _setting(
+        th.IntegerType(minimum=1),
+        "Requests a day of the key",
+        "What the API key allows in a day, for messages and cc-clicks plan only: "
+        "max_requests is what limits a run. Partner keys may have 250,000.",
+        10_000,
+    )
     api_url: str = _setting(
         th.URIType,
         "API URL",

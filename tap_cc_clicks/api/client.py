@@ -18,6 +18,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
+    LIKELY_QUOTA_EXCEEDED,
     CursorRefusedError,
     GarbledError,
     GatewayTimeoutError,
@@ -29,6 +30,7 @@ from tap_cc_clicks.api.errors import (
     TokenError,
     TooLargeError,
     TooManyPagesError,
+    UnexplainedLimitError,
     error_of,
 )
 from tap_cc_clicks.api.network import unanswered
@@ -259,6 +261,9 @@ class Client:
         except TokenError:
             raise
         except (RetriableAPIError, OSError) as error:
+            if isinstance(error, UnexplainedLimitError) and self._tries > 1:
+                self._gate.shut(QuotaExceededError(LIKELY_QUOTA_EXCEEDED))
+                raise QuotaExceededError(LIKELY_QUOTA_EXCEEDED) from None
             kind = SlowError if isinstance(error, SLOW) else FatalAPIError
             raise kind(self._gave_up(url, error)) from error
 

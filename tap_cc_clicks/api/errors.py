@@ -30,8 +30,13 @@ REDIRECTED = (
     "redirects are not followed, since the access token would go along: check api_url"
 )
 QUOTA_EXCEEDED = (
-    "The API key has used up its requests of the day (10,000), which ends at "
-    "00:00 UTC; the next run after that goes on from here"
+    "The API key has no requests left today; the day ends at 00:00 UTC, and the next "
+    "run after that goes on from here"
+)
+LIKELY_QUOTA_EXCEEDED = (
+    "The API answers 429 and does not say why, again and again: in all likelihood the "
+    "API key has no requests left today. The day ends at 00:00 UTC, and the next run "
+    "after that goes on from here"
 )
 
 
@@ -69,6 +74,10 @@ class MisunderstoodError(FatalAPIError):
 
 class CursorRefusedError(FatalAPIError):
     """The link of a later page is not good any more."""
+
+
+class UnexplainedLimitError(RetriableAPIError):
+    """A limit was met, and the API does not say which (429)."""
 
 
 class GatewayTimeoutError(RetriableAPIError):
@@ -148,6 +157,8 @@ def error_of(answer: Answer) -> Exception:
     kind = meaning.error
     if status == HTTPStatus.TOO_MANY_REQUESTS and "quota_exceeded" in (keys or ()):
         return QuotaExceededError(QUOTA_EXCEEDED)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and not keys:
+        kind = UnexplainedLimitError
     if keys is None and status in AT_THE_DOOR:
         kind = RetriableAPIError
     if kind is GoneError and any(key.startswith(NO_STATS) for key in keys or ()):

@@ -10,7 +10,6 @@ from tap_cc_clicks.cli.planning import SAMPLE, Plan, Planner
 from tap_cc_clicks.cli.state_files import read_state
 from tap_cc_clicks.cli.tables import print_json, print_table, say
 from tap_cc_clicks.inputs import read_json_file
-from tap_cc_clicks.sync.progress import DAILY_QUOTA
 from tap_cc_clicks.tap import TapCCClicks
 
 MINUTES_PER_HOUR = 60
@@ -109,7 +108,7 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
         out,
         f"{about}{_duration(made.minutes)} at {settings.requests_per_second:g} "
         f"requests a second, {about}{100 * made.share_of_quota:.1f} % of a day's "
-        f"{DAILY_QUOTA:,}",
+        f"{settings.key_requests_per_day:,}",
     )
     say(out, _runs(made, budget))
     say(out, _said(made))

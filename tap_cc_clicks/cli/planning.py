@@ -25,7 +25,7 @@ from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.campaign_pass import is_due
 from tap_cc_clicks.sync.lookups import Activity, Campaign
-from tap_cc_clicks.sync.progress import DAILY_QUOTA, SECONDS_PER_MINUTE
+from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
 from tap_cc_clicks.sync.reports import Report
 
@@ -168,7 +168,8 @@ class Planner:
         elif self._campaigns.selected:
             self._plan.listed = len(list(self._run.listing.campaigns()))
             self._plan.requests = {"campaigns": Figure(self._run.gate.requests)}
-        self._sum_up(min(budget or DAILY_QUOTA, DAILY_QUOTA))
+        quota = self._run.settings.key_requests_per_day
+        self._sum_up(min(budget or quota, quota))
         return self._plan
 
     def _go_through(self) -> None:
@@ -379,7 +380,7 @@ class Planner:
         )
         pace = PACE_MARGIN / settings.requests_per_second / SECONDS_PER_MINUTE
         plan.minutes = round(plan.total.value * pace, 1)
-        plan.share_of_quota = plan.total.value / DAILY_QUOTA
+        plan.share_of_quota = plan.total.value / settings.key_requests_per_day
         plan.spent = self._run.gate.requests
         self._count_runs(budget)
 
@@ -397,7 +398,7 @@ class Planner:
         if budget > each + plan.largest_report:
             plan.runs = ceil((plan.total.value - each) / (budget - each))
             requests = plan.total.value + (plan.runs - 1) * each
-            plan.days = ceil(requests / DAILY_QUOTA)
+            plan.days = ceil(requests / self._run.settings.key_requests_per_day)
 
 
 def _people(summary: dict[str, Any]) -> int:

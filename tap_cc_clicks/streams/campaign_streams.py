@@ -39,6 +39,7 @@ class Campaigns(ConstantContactStream):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
                 if updated_at >= since or not updated_at:
+                    self.run.progress.records += 1
                     yield dict(record)
             # Read for some campaigns only, the bookmark would hide the others later.
             partial = listing.incomplete or self.run.settings.campaign_ids
@@ -77,6 +78,7 @@ class CampaignActivities(ConstantContactStream):
                     cut = False
                     continue
                 if item.activity.record is not None and self.selected:
+                    self.run.progress.records += 1
                     yield item.activity.record
                 cut = not self._written(item) or cut
 
@@ -98,6 +100,7 @@ class CampaignActivities(ConstantContactStream):
     def _settle(self, outcome: CampaignOutcome) -> None:
         """Remember a campaign, once its activities' records are surely written."""
         self.run.progress.campaigns += 1
+        self.run.progress.new += not outcome.campaign.read_before
         checks = self.run.settings.change_detection == "fast"
         settle = partial(remember, self.memory, outcome, checks=checks)
         if self.batching:

@@ -144,6 +144,7 @@ class Lookups:
             campaign = self._campaign(record)
             if campaign is not None:
                 self.run.progress.campaigns_known += 1
+                self.run.progress.new_known += not campaign.read_before
                 yield campaign
 
     def summaries(self) -> Iterator[dict[str, dict[str, Any]]]:
@@ -301,7 +302,9 @@ class Lookups:
             # Its details cannot be had any more: keep those loaded before.
             return None
         record = activity_record(campaign.record, activity_id, role)
-        if not self.wants_details or campaign.removed:
+        # A web page, a permalink, has no details.
+        detailed = self.wants_details and role in ROLES_WITH_REPORTS
+        if not detailed or campaign.removed:
             return record
         details = self._details(campaign, activity_id)
         return None if details is None else {**record, **details}

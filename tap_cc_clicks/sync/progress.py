@@ -5,39 +5,65 @@ from __future__ import annotations
 import logging
 import time
 
+from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
 from tap_cc_clicks.api.pacing import RequestGate
 
 LINE_SECONDS = 10
-DAILY_QUOTA = 10_000
 SECONDS_PER_MINUTE = 60
 
 
 class Progress:
-    """Counts what a run does, and says so now and then.
+    """Counts what a run does, and logs it now and then.
 
     Args:
         logger: Where the lines go.
         gate: Knows how many requests were made.
+        per_day: Requests that the API key allows in a day.
+
+    Attributes:
+        campaigns_known: Campaigns that may have been sent, listed so far.
+        campaigns: Those of them that the run is through with.
+        new_known: Those of ``campaigns_known`` that were never read before, which take
+            nearly all the time.
+        new: Those of them that the run is through with.
+        reports: Reports read.
+        records: Records of all streams.
     """
 
-    def __init__(self, logger: logging.Logger, gate: RequestGate) -> None:
+    def __init__(self, logger: logging.Logger, gate: RequestGate, per_day: int) -> None:
         self.campaigns = self.campaigns_known = 0
+        self.new = self.new_known = 0
         self.reports = 0
         self.records = 0
         self._logger = logger
         self._gate = gate
-        self._started = self._said = time.monotonic()
+        self._per_day = per_day
+        self._started = self._logged = time.monotonic()
 
     def beat(self) -> None:
-        """Say how far the run is, if ten seconds have passed."""
+        """Log how far the run is, if ten seconds have passed."""
         now = time.monotonic()
-        if now - self._said >= LINE_SECONDS:
-            self._said = now
+        if now - self._logged >= LINE_SECONDS:
+            self._logged = now
             self._logger.info("%s%s", self._counts(now), self._time_left(now))
 
     def finish(self) -> None:
-        """Say what the run did."""
-        self._logger.info("Done: %s", self._counts(time.monotonic()))
+        """Log what the run did."""
+        counts = self._counts(time.monotonic())
+        ended = self._gate.ended
+        if ended is None:
+            self._logger.info("Done: %s", counts)
+            return
+        reasons = {
+            BudgetSpentError: "max_requests",
+            QuotaExceededError: "the day's quota",
+        }
+        self._logger.info(
+            "Stopped at %s requests (%s): %s; the next run continues",
+            f"{self._gate.requests:,}",
+            reasons.get(type(ended), "see above"),
+            counts,
+        )
 
     def _counts(self, now: float) -> str:
         requests = self._gate.requests
@@ -46,12 +72,12 @@ class Progress:
             f"{self.campaigns:,} of {self.campaigns_known:,} campaigns, "
             f"{self.reports:,} reports read, {self.records:,} records, "
             f"{requests:,} requests ({rate:.1f}/s, "
-            f"{100 * requests / DAILY_QUOTA:.1f} % of a day's quota)"
+            f"{100 * requests / self._per_day:.1f} % of a day's quota)"
         )
 
     def _time_left(self, now: float) -> str:
-        if not 0 < self.campaigns < self.campaigns_known:
+        left = self.new_known - self.new
+        if not self.new or not left:
             return ""
-        share = self.campaigns / self.campaigns_known
-        seconds = (now - self._started) * (1 - share) / share
+        seconds = (now - self._started) / self.new * left
         return f", about {max(1, round(seconds / SECONDS_PER_MINUTE))} min left"

@@ -69,7 +69,7 @@ class Run:
         self.listing = Listing(
             self.service, settings.campaign_ids, logger, self.failures
         )
-        self.progress = Progress(logger, self.gate)
+        self.progress = Progress(logger, self.gate, settings.key_requests_per_day)
         self.signum: int | None = None
         self._end_told = False
         self._telling = threading.Lock()

@@ -199,7 +199,7 @@ def test_a_spent_quota_ends_it_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -
     result = reconcile("--config", config_of(sandbox, tmp_path), "--jsonl", folder)
     assert result.exit_code == 1
     assert "Error: " in result.stderr
-    assert "used up its requests of the day" in result.stderr
+    assert "no requests left today" in result.stderr
 
 
 @pytest.mark.slow

@@ -170,6 +170,19 @@ def test_a_link_that_is_not_good_any_more_is_told_apart(
         next(pages)
 
 
+def test_a_limit_that_lasts_and_is_not_explained_is_the_days_quota(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In all likelihood; the run ends cleanly."""
+    api, transport = asking(monkeypatch, lambda _: (429, b""))
+    with pytest.raises(QuotaExceededError, match="in all likelihood"):
+        api.get("/thing")
+    assert len(transport.asked) == MAX_TRIES
+    with pytest.raises(QuotaExceededError):
+        api.get("/other")
+    assert len(transport.asked) == MAX_TRIES
+
+
 def test_bytes_that_are_not_utf8_are_replaced(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
