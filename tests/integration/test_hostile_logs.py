@@ -23,25 +23,26 @@ ADDRESS = "somebody@example.com"
 FORGED = f"gone {ADDRESS}\n2026-01-31 12:00:00 | INFO | tap | all is well\x1b]0;x\x07"
 
 
-@pytest.mark.parametrize("status", [400, 404, 429, 503])
-@pytest.mark.parametrize(
-    "error",
-    [
-        {"error_key": 3_000_000 * "k"},
-        {"error_key": FORGED},
-        {"error_key": "fine", "error_message": FORGED},
-        [{"error_key": FORGED}] * 1_000,
-        f"<html>{FORGED}",
-    ],
-    ids=["megabytes", "forged", "message", "many", "html"],
+ERRORS: tuple[Any, ...] = (
+    {"error_key": 3_000_000 * "k"},
+    {"error_key": FORGED},
+    {"error_key": "fine", "error_message": FORGED},
+    [{"error_key": FORGED}] * 1_000,
+    f"<html>{FORGED}",
 )
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 503])
 def test_what_is_logged_is_short_and_printable(
-    sandbox: Sandbox, tmp_path: Path, status: int, error: Any
+    sandbox: Sandbox, tmp_path: Path, status: int
 ) -> None:
     """Whatever an error holds that the service sends."""
-    fault = Fault("status", match="/emails/", status=status, body=error)
-    sandbox.faults.rules.append(fault)
+    sandbox.faults.rules += [
+        Fault("status", match="/emails/", times=5, status=status, body=error)
+        for error in ERRORS
+    ]
     assert_decent(run_process(sandbox, tmp_path))
+    assert sandbox.faults.rules[-1].times == 0
 
 
 def assert_decent(ended: Ended) -> None:
@@ -63,9 +64,11 @@ def test_reasons_and_headers_are_not_logged(tmp_path: Path) -> None:
         config = {"api_url": f"http://{evil.host}/v3", "access_token": "t"}
         process = start(config, tmp_path, environment={"LOGLEVEL": "DEBUG"})
         _, said = process.communicate(timeout=HANGS)
-    ended = Ended(process.returncode, said.decode())
-    assert ended.code == 1
-    assert_decent(ended)
+    # What the SDK tells of the settings before is long, and nobody else's.
+    _, connected, told = said.decode().partition("Starting new HTTP connection")
+    assert connected
+    assert process.returncode == 1
+    assert_decent(Ended(process.returncode, told))
 
 
 @contextmanager
