@@ -206,6 +206,18 @@ def test_a_moment_that_there_is_not_costs_its_row(
     assert "1 rows of email_clicks have no readable created_time" in caplog.text
 
 
+def test_no_more_rows_are_taken_than_a_page_can_have(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may be small, and many of them."""
+    row = json.dumps({"created_time": AT, "contact_id": "foreign"})
+    content = answer("tracking_activities", *[row] * 501)
+    sandbox.faults.rules.append(Fault("body", match=CLICKS, content=content))
+    output, _ = failing_run(sandbox)
+    assert "has more rows than any of the API's" in caplog.text
+    assert not output.records("email_clicks")
+
+
 DEEP = "[" * 5_000 + "]" * 5_000
 MOMENTS = ("updated_at", "last_sent_date", "deleted_at", "last_refresh_time")
 
