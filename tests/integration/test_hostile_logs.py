@@ -16,7 +16,7 @@ from tests.hostile import Ended, evil_server, run_process
 from tests.support import HANGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 ADDRESS = "somebody@example.com"
@@ -72,7 +72,7 @@ def test_reasons_and_headers_are_not_logged(tmp_path: Path) -> None:
 
 
 @contextmanager
-def answering(listener: socket.socket, reply: bytes) -> Iterator[None]:
+def answering(listener: socket.socket, reply: bytes) -> Generator[None]:
     """Answer all who come with the same bytes."""
 
     def answer_all() -> None:
