@@ -11,8 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,17 +23,23 @@ from msgspec.structs import asdict
 from singer_sdk import Stream, Tap, metrics
 from singer_sdk.batch import Batcher
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    MapperNotInitialized,
+    SingerSDKError,
+)
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.helpers.types import Context, Record, TapState
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, SameRecordTransform, _MapperEval
 from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
+from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.settings import from_environment, problems
 
 # STATE is written at the earliest after this many seconds and tenth of the run, or
@@ -267,6 +275,31 @@ def _as_dict(record: Any) -> Record:
     return asdict(record) if isinstance(record, Struct) else record
 
 
+class _Evaluator(_MapperEval):
+    """Evaluates a map's expressions; its errors name no value of a record."""
+
+    def __init__(self, stream_map: CustomStreamMap) -> None:
+        super().__init__(functions=stream_map.functions)
+        self._stream = stream_map.stream_name or stream_map.stream_alias
+
+    @override
+    def eval(self, expr: str, previously_parsed: Any = None) -> Any:
+        """Evaluate an expression for the record that was set as names.
+
+        Raises:
+            MapExpressionError: The expression failed.
+        """
+        try:
+            return super().eval(expr, previously_parsed)
+        except Exception as error:  # noqa: BLE001 - whatever an expression may raise
+            message = (
+                f"The stream map of {self._stream} failed at the expression "
+                f"{printable(expr)} ({type(error).__name__}): correct it in stream_maps"
+            )
+        # Outside of the handler, so that a traceback does not lead to the value.
+        raise MapExpressionError(message)
+
+
 class OwnTap(Tap, abc.ABC):
     """A tap whose STATE is written at a pace, and whose settings are explained."""
 
@@ -282,6 +315,11 @@ class OwnTap(Tap, abc.ABC):
         super().__init__(*args, **kwargs)
         # Whatever the SDK offers to write goes through it.
         self._state_writer = self.paced
+        # There are none where a catalog is only discovered.
+        with suppress(MapperNotInitialized):
+            for one in chain.from_iterable(self.mapper.stream_maps.values()):
+                if isinstance(one, CustomStreamMap):
+                    one.expr_evaluator = _Evaluator(one)
 
     @cached_property
     def paced(self) -> PacedStateWriter:

@@ -6,6 +6,7 @@ the environment variable ``FATE``, as JSON: see :class:`Fate`.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import json
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backoff
@@ -26,7 +28,6 @@ from tests.support import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Fate:
         largest_file: Bytes that a file may have: a disk that is full.
         clock: Seconds by which the clock is wrong.
         state_records: After how many records STATE is written.
+        peak: File that gets the megabytes of memory that it took at most.
         patches: Values of module constants, by ``module:NAME``.
     """
 
@@ -45,6 +47,7 @@ class Fate:
     largest_file: int | None = None
     clock: float = 0
     state_records: int | None = None
+    peak: str | None = None
     patches: dict[str, Any] = field(default_factory=dict)
 
     def befall(self) -> None:
@@ -57,6 +60,8 @@ class Fate:
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         if self.state_records:
             often(setattr, self.state_records)
+        if self.peak:
+            atexit.register(_write_peak, Path(self.peak))
         for place, value in self.patches.items():
             module, _, name = place.partition(":")
             setattr(importlib.import_module(module), name, value)
@@ -72,6 +77,12 @@ def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:
     """Write STATE after so many records."""
     set_attribute(singer, "STATE_RECORDS", records)
     set_attribute(singer, "STATE_RECORDS_PER_PARTITION", 0)
+
+
+def _write_peak(file: Path) -> None:
+    # Not getrusage: it begins with what the process had from which this one came.
+    status = Path("/proc/self/status").read_text("ascii")
+    file.write_text(str(int(status.split("VmHWM:")[1].split()[0]) // 1000))
 
 
 def _die_after(place: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import requests
@@ -19,6 +20,15 @@ CHUNK_BYTES = 1 << 16
 LARGEST_BODY_BYTES = 5_000_000
 # The time-out of a request bounds the pause between two bytes, not their number.
 LONGEST_BODY_SECONDS = 300
+
+
+class _Received(threading.local):
+    """How many bytes of bodies each thread has read: what its objects are made of."""
+
+    size = 0
+
+
+received = _Received()
 
 
 def read_body(response: requests.Response) -> bytes:
@@ -53,4 +63,5 @@ def _read(raw: HTTPResponse, path: str) -> bytes:
             raise TooLargeError(message)
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout
+    received.size += len(body)
     return bytes(body)

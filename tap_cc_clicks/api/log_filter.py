@@ -1,4 +1,4 @@
-"""What is logged: short lines of printable text, without the queries of URLs.
+"""What is logged: short lines of printable text, without queries and addresses.
 
 Messages hold ids, keys and paths that the service sent, and the HTTP libraries log
 whole URLs and headers.
@@ -16,6 +16,8 @@ from tap_cc_clicks.api.text import printable
 LIBRARIES = ("requests", "urllib3")
 # To the next space or quotation mark: a query may hold brackets and apostrophes.
 QUERY = re.compile(r"\?[^\s\"]+")
+# An id or a path that the service made up may be one.
+ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 LONGEST_LINE = 2_000
 LONGEST_LIBRARY_LINE = 300
 
@@ -35,7 +37,8 @@ class _Guard(logging.Filter):
             # urllib3 adds the headers that it could not parse, and a traceback.
             message = QUERY.sub("?…", message.partition("unparsed data")[0])
             record.exc_info = None
-        record.msg, record.args = printable(message, self._longest), None
+        line = printable(message, self._longest)
+        record.msg, record.args = ADDRESS.sub("…@…", line), None
         return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import responses
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any
@@ -25,7 +26,7 @@ class Answer:
 
     Attributes:
         url: What was asked.
-        reason: The words beside the status; the server's own.
+        reason: The usual words for the status: the server's own could be anything.
         date: The server's clock, as the header has it.
         body: All of it, unpacked.
     """
@@ -80,7 +81,7 @@ class Transport:
         return Answer(
             url=url,
             status=response.status_code,
-            reason=response.reason or "",
+            reason=responses.get(response.status_code, "unknown status"),
             date=response.headers.get("Date", ""),
             body=read_body(response),
         )

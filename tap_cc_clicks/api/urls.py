@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urljoin
 
@@ -31,6 +32,8 @@ class Origin(NamedTuple):
     port: int
 
 
+# Each is parsed several times: before it is sent, and for messages.
+@lru_cache(maxsize=64)
 def parsed(url: str) -> Url:
     """Return the parts of an absolute http or https URL.
 

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
 # What keeps a request from being served at all.
 REFUSING = frozenset({"status", "reset", "half_close", "redirect"})
 # What befalls the answer on its way, or what is in it.
@@ -25,6 +26,8 @@ DISTORTING = frozenset(
         "new_next",
         "bomb",
         "many_headers",
+        "next_link",
+        "body",
     }
 )
 KINDS = REFUSING | DISTORTING
@@ -44,6 +47,8 @@ class Fault:
         body: For kind ``status``: the body, JSON if not a string.
         seconds: For kinds ``slow`` and ``drip``: for how long.
         field: For kind ``bad_row``: what the last row of the page lacks.
+        href: For kind ``next_link``: where the next link leads.
+        content: For kind ``body``: all that is answered, packed with gzip or not.
     """
 
     kind: str
@@ -55,6 +60,8 @@ class Fault:
     body: Any = ""
     seconds: float = 0.2
     field: str = "contact_id"
+    href: str = FOREIGN
+    content: bytes = b""
 
     def __post_init__(self) -> None:
         """Refuse a kind there is not."""

@@ -23,7 +23,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
-from tap_cc_clicks.sandbox.faults import REFUSING, Fault, Faults
+from tap_cc_clicks.sandbox.faults import FOREIGN, REFUSING, Fault, Faults
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.oauth import ACTIVATE_PAGE, Tokens
 
@@ -39,7 +39,7 @@ UNAUTHORIZED = answer(
     {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
 )
 OAUTH = "/oauth2/default/v1"
-FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
+GZIP = b"\x1f\x8b"
 DRIPS = 20
 MEGABYTE = 1 << 20
 BOMB_MEGABYTES = 128
@@ -180,8 +180,8 @@ class Server:
             return Response("<html>Bad gateway</html>", media_type="text/html")
         if fault.kind == "status":
             return _status(fault)
-        if fault.kind == "bomb":
-            return Response(_bomb(), headers={"content-encoding": "gzip"})
+        if fault.kind in {"bomb", "body"}:
+            return _given(_bomb() if fault.kind == "bomb" else fault.content)
         if fault.kind == "many_headers":
             names = [f"x-{n}" for n in range(MORE_HEADERS_THAN_CLIENTS_READ)]
             return Response(reply.body, headers=dict.fromkeys(names, "more"))
@@ -191,8 +191,8 @@ class Server:
         body: Any = msgspec.json.decode(content)
         if fault.kind == "wrong_shape":
             return msgspec.json.encode([body])
-        if fault.kind == "foreign_next":
-            body["_links"] = {"next": {"href": FOREIGN}}
+        if fault.kind in {"foreign_next", "next_link"}:
+            body["_links"] = {"next": {"href": fault.href}}
         if fault.kind == "endless_next":
             body["_links"] = {"next": {"href": f"{path}?limit=500&cursor=MA=="}}
         if fault.kind == "new_next":
@@ -212,6 +212,12 @@ def _bomb() -> bytes:
             for _ in range(BOMB_MEGABYTES):
                 packer.write(b" " * MEGABYTE)
         return packed.getvalue()
+
+
+def _given(content: bytes) -> Response:
+    """Answer with a body as it is, packed or not."""
+    packed = content.startswith(GZIP)
+    return Response(content, headers={"content-encoding": "gzip"} if packed else {})
 
 
 def _hang_up(request: Request) -> Response:

@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from tap_cc_clicks.api.bodies import received
+
 T = TypeVar("T")
 
 # All jobs together put so many records aside before they wait for their reader: what
 # keeps the threads busy while the reader follows one long report.
 RECORDS_AHEAD = 20_000
+# A larger record takes the room of several.
+BYTES_OF_A_RECORD = 1_000
 POLL_SECONDS = 0.2
 
 
@@ -72,26 +76,28 @@ class Ahead(Generic[T]):
         self.wanted = False
         self._owner = owner
         self._items = items
-        self._queue: queue.Queue[T | _End] = queue.Queue(size)
+        self._queue: queue.Queue[tuple[T | _End, int]] = queue.Queue(size)
 
     def fill(self) -> None:
         """Put the items aside until they are over, in the calling thread."""
         end = _End()
         try:
             try:
+                before = received.size
                 for item in self._items:
-                    self._put(item)
+                    self._put(item, _weight(item, received.size - before))
+                    before = received.size
             except Exception as error:  # noqa: BLE001 - raised again at the reader
                 end = _End(error)
             self._put(end)
         except ClosedError:
             return
 
-    def _put(self, item: T | _End) -> None:
-        self._owner.room.enter(_records_in(item), self)
+    def _put(self, item: T | _End, weight: int = 0) -> None:
+        self._owner.room.enter(weight, self)
         while not self._owner.room.closed:
             try:
-                return self._queue.put(item, timeout=POLL_SECONDS)
+                return self._queue.put((item, weight), timeout=POLL_SECONDS)
             except queue.Full:
                 continue
         raise ClosedError
@@ -115,18 +121,21 @@ class Ahead(Generic[T]):
         while True:
             self._owner.beat()
             try:
-                item = self._queue.get(timeout=POLL_SECONDS)
+                item, weight = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if self._owner.room.closed:
                     raise ClosedError from None
                 continue
             self.wanted = False
-            self._owner.room.leave(_records_in(item))
+            self._owner.room.leave(weight)
             return item
 
 
-def _records_in(item: object) -> int:
-    return len(item) if isinstance(item, list) else 0
+def _weight(item: object, size: int) -> int:
+    """Return how much room an item takes that was made of so many bytes."""
+    if not isinstance(item, list):
+        return 0
+    return max(len(item), size // BYTES_OF_A_RECORD)
 
 
 class ReadAhead:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cc_clicks.api.decoding import MOST_VALUES, decode
+from tap_cc_clicks.api.decoding import ANYTHING, MOST_VALUES, decode
 from tap_cc_clicks.events.declaration import CLICKS
 
 
@@ -33,19 +35,42 @@ def test_what_is_not_json_is_a_value_error(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [
-        b"[" * MOST_VALUES,
-        b'{"a":' * MOST_VALUES,
-        # With a lone surrogate, another decoder reads it.
-        b'["\\ud83d",' + b"[" * 90_000,
-        b'["\\ud83d",' + b"[" * 90_000 + b"]" * 90_001,
-    ],
-    ids=["lists", "objects", "the other decoder", "closed"],
+    [b"[" * MOST_VALUES, b'{"a":' * MOST_VALUES, b'["\\ud83d",' + b"[" * 90_000],
+    ids=["lists", "objects", "the other decoder"],
 )
-def test_deep_nesting_is_a_value_error(content: bytes) -> None:
+def test_nesting_that_never_closes_is_a_value_error(content: bytes) -> None:
     """Not a RecursionError, which nobody expects."""
-    with pytest.raises(ValueError, match="nested too deeply"):
+    with pytest.raises(ValueError, match=r".+"):
         decode(content)
+
+
+@pytest.mark.parametrize("text", ["b", "\\ud83d", "]}[{", '\\"]'])
+@pytest.mark.parametrize("depth", [30, 40_000])
+@pytest.mark.parametrize("decoder", [ANYTHING, CLICKS.form.decoder])
+def test_a_value_that_is_nested_too_deeply_is_null(
+    text: str, depth: int, decoder: msgspec.json.Decoder[Any]
+) -> None:
+    """At most twenty levels of it are left; what stands beside it is read."""
+    deep = "[" * depth + "]" * depth
+    row = f'{{"created_time":{deep},"device_type":"{text}"}}'
+    page = decode(f'{{"tracking_activities":[{row},{row}]}}'.encode(), decoder)
+    for found in page["tracking_activities"]:
+        assert len(json.dumps(found)) < 100
+        assert found["device_type"] == decode(f'"{text}"'.encode())
+
+
+def test_a_value_nested_too_deeply_that_nobody_asked_for_costs_nothing() -> None:
+    """Its row is read as the others are."""
+    deep = "[" * 40_000 + "]" * 40_000
+    content = f'{{"tracking_activities":[{{"new":{deep}}}]}}'.encode()
+    (row,) = decode(content, CLICKS.form.decoder)["tracking_activities"]
+    assert len(json.dumps(row)) < 100
+
+
+def test_a_text_without_end_is_looked_through_once() -> None:
+    """For each of its quotation marks, it would take hours."""
+    with pytest.raises(ValueError, match=r".+"):
+        decode(b"[" * 21 + b'"' + b'\\"' * 2_000_000)
 
 
 @pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'"",""', b'{"a":0}'])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_cc_clicks.api.bodies import received
 from tap_cc_clicks.sync.readahead import RECORDS_AHEAD, ReadAhead
 from tests.support import HANGS
 
@@ -58,11 +59,12 @@ def test_an_error_surfaces_where_its_item_would_have_come(ahead: ReadAhead) -> N
         next(items)
 
 
+@pytest.mark.parametrize(("records", "size"), [(1000, 0), (1, 1_000_000)])
 def test_memory_is_bounded_whatever_the_reader_does(
-    ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch
+    ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch, records: int, size: int
 ) -> None:
-    """All jobs together put aside what there is room for, and one page each."""
-    page = [None] * 1000
+    """All jobs put aside what there is room for, and one page each, large or long."""
+    page = [None] * records
     made: list[int] = []
     settled, waiting = threading.Event(), set()
     wait = ahead.room._changed.wait
@@ -75,14 +77,15 @@ def test_memory_is_bounded_whatever_the_reader_does(
 
     def report() -> Iterator[list[None]]:
         for _ in range(40):
-            made.append(len(page))
+            made.append(1000)
+            received.size += size
             yield page
         settled.set()
 
     monkeypatch.setattr(ahead.room._changed, "wait", note)
     jobs = [ahead.submit(report()) for _ in range(3)]
     assert settled.wait(HANGS)
-    assert sum(made) <= RECORDS_AHEAD + 3 * len(page)
+    assert sum(made) <= RECORDS_AHEAD + 3 * 1000
     # The first one goes on however much the others have put aside.
     for job in jobs:
         assert len(list(job)) == 40

@@ -23,6 +23,7 @@ from singer_sdk.batch import Batcher
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.mapper import _MapperEval
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.streams._state import StreamStateManager
@@ -226,6 +227,7 @@ def test_one_more_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         (Stream, "get_records", ["self", "context"]),
         (Stream, "generate_child_contexts", ["self", "record", "context"]),
         (Batcher, "get_batches", ["self", "records"]),
+        (_MapperEval, "eval", ["self", "expr", "previously_parsed"]),
         (Tap, "load_state", ["self", "state"]),
         (Tap, "_handle_termination", ["self", "signum", "frame"]),
         (Tap, "_setup_signal_handlers", ["self"]),

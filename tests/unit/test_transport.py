@@ -43,7 +43,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         def do_GET(self) -> None:
             told.received.append({k.lower(): v for k, v in self.headers.items()})
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(told.status)
+            self.send_response(told.status, "whatever a server says")
             for name, value in told.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(told.body)))

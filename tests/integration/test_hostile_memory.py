@@ -1,0 +1,110 @@
+"""Whatever a hostile service sends: a run takes less than 600 MB."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
+from tap_cc_clicks.sandbox import Fault, Sandbox
+from tests.child import Fate
+from tests.hostile import (
+    AT,
+    CLICKS,
+    ENDPOINTS,
+    EVERYTHING,
+    STREAMS,
+    answer,
+    run_process,
+)
+from tests.support import rows, run_tap, select
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEGABYTE = 1 << 20
+MOST_MEGABYTES = 600
+
+
+def filled(key: str, kind: str) -> bytes:
+    """Return an answer that would become large in memory, packed."""
+    wide = {"campaign_id": "c", "name": "\N{GRINNING FACE}" + 2_200_000 * "a"}
+    event = {"created_time": AT, "link_url": wide["name"]}
+    row = json.dumps({**wide, **event, "campaign_activity_id": "a", "url_id": "u"})
+    # But for the first one, just as large as a body may be.
+    content = {
+        "gigabytes of objects": answer(key, *["{}"] * (32 * MEGABYTE // 3)),
+        "objects": answer(key, *["{}"] * (LARGEST_BODY_BYTES // 3 - 20)),
+        "nesting": answer(key, 2_400_000 * "[" + 2_400_000 * "]"),
+        "a large value": answer(key, row, *[row.replace("a" * 2_200_000, "")] * 499),
+    }
+    return gzip.compress(content[kind], 1)
+
+
+def peak(sandbox: Sandbox, folder: Path, **config: Any) -> int:
+    """Run the tap as a process; return the megabytes that it took at most."""
+    file, catalog = folder / "peak", folder / "catalog.json"
+    catalog.write_text(json.dumps(select(*STREAMS)))
+    ended = run_process(
+        sandbox,
+        folder,
+        "--catalog",
+        str(catalog),
+        fate=Fate(peak=str(file)),
+        **EVERYTHING,
+        **config,
+    )
+    assert "Traceback" not in ended.said
+    return int(file.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("match", "kind"),
+    [
+        (CLICKS, "gigabytes of objects"),
+        (CLICKS, "objects"),
+        (CLICKS, "nesting"),
+        *((match, "a large value") for match in ENDPOINTS),
+    ],
+)
+def test_no_answer_fills_the_memory(
+    sandbox: Sandbox, tmp_path: Path, match: str, kind: str
+) -> None:
+    """To eight threads at once: some packed kilobytes became gigabytes of objects."""
+    content = filled(ENDPOINTS[match], kind)
+    sandbox.faults.rules.append(Fault("body", match=match, content=content))
+    assert peak(sandbox, tmp_path) < MOST_MEGABYTES
+
+
+@pytest.mark.slow
+def test_many_pages_of_large_rows_do_not_fill_the_memory(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """What is put aside for the reader is counted by bytes too."""
+    for activity in sandbox.account.clickable():
+        del activity.clicks[4:]
+        for click in activity.clicks:
+            click.row["link_url"] = "\N{GRINNING FACE}" + 4_000_000 * "a"
+            click.encode()
+    assert peak(sandbox, tmp_path, page_size=1) < MOST_MEGABYTES
+
+
+@pytest.mark.parametrize("size", [8_000, 40_000])
+def test_long_links_arrive_complete(sandbox: Sandbox, size: int) -> None:
+    """500 rows with links of 8 KB fit a page; of longer ones, fewer are asked for."""
+    activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    activity.clicks[:] = [
+        type(click)({**click.row, "contact_id": str(n), "link_url": size * "a"})
+        for n, click in enumerate([activity.clicks[0]] * 500)
+    ]
+    output = run_tap(sandbox, campaign_ids=[activity.campaign_id])
+    found = [
+        one
+        for one in output.records("email_clicks")
+        if one["campaign_activity_id"] == activity.campaign_activity_id
+    ]
+    assert rows(found) == rows(click.row for click in activity.clicks)
