@@ -8,10 +8,17 @@ from typing import Any, TypeAlias
 
 from singer_sdk.helpers.types import Record
 
+from tap_cc_clicks.api.bodies import received
 from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 
+# Kept in memory, at some five times the size. A campaign takes 300 bytes in a listing.
+LARGEST_LIST_BYTES = 50_000_000
+TOO_LARGE = (
+    "its pages hold more than 50 MB, which is more than any account has; what was read "
+    "is loaded"
+)
 # Opens a list at its beginning.
 Pages: TypeAlias = Callable[[], Iterator[list[Record]]]
 
@@ -69,8 +76,12 @@ class Listing:
 
     def _pages(self, name: str, pages: Pages) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""
+        began = received.size
         try:
-            yield from self._twice(pages)
+            for page in self._twice(pages):
+                if received.size - began > LARGEST_LIST_BYTES:
+                    raise EndlessPagesError(TOO_LARGE)
+                yield page
         except EndlessPagesError as error:
             self._failures.missing(name, "listing", error)
             self.incomplete = True
