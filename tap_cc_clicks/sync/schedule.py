@@ -133,11 +133,11 @@ def _longest_ago(
     The last may cost more than that: what is saved up for it could overflow.
     """
 
-    def looked(one: Candidate) -> float:
-        return one.looked if one.looked <= now else 0
+    def turn(one: Candidate) -> tuple[float, int]:
+        return one.looked if one.looked <= now else 0, one.cost
 
     # No more than these can be paid for.
-    for one in nsmallest(ceil(level / COUNTERS), candidates, key=looked):
+    for one in nsmallest(ceil(level / COUNTERS), candidates, key=turn):
         if level <= 0:
             return
         level -= one.cost
