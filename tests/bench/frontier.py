@@ -36,6 +36,7 @@ CAMPAIGNS = (300, 3_000, 20_000)
 RUNS = {"hourly": 1, "six-hourly": 6, "daily": 24}
 LOOKS_PER_DAY = (60, 200, 500)
 PLAIN, EXACT, FAST = "everything each run", "exact (0.1.0)", "fast (0.1.0)"
+REPLACED = (PLAIN, EXACT, FAST)
 HEAD = ["campaigns", "policy", *RUNS]
 PAGE = 500
 # So many campaigns were sent over five years, evenly, and sending goes on.
