@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -139,10 +140,9 @@ def test_without_a_limit_all_is_looked_at(
     assert promised_days(cost(choose(candidates, None, NOW)), 0) == 0
 
 
-def old(number: int, **values: float) -> Candidate:
+def old(number: int, **values: Any) -> Candidate:
     """Return an email of a year ago, looked at the day before."""
-    known = {"cost": COUNTERS, "looked": NOW - 24, "moved": NOW - 9_000, **values}
-    return Candidate(str(number), **known)  # type: ignore[arg-type]
+    return replace(Candidate(str(number), COUNTERS, NOW - 24, NOW - 9_000), **values)
 
 
 def test_a_daily_run_looks_at_five_thousand_activities_as_a_whole() -> None:
@@ -176,7 +176,7 @@ def test_runs_one_right_after_another_share_a_day() -> None:
     ids=["waited longer", "moved later", "costs less", "was hinted", "is fresh"],
 )
 def test_what_is_likelier_to_have_changed_comes_first(
-    likelier: dict[str, float], other: dict[str, float]
+    likelier: dict[str, Any], other: dict[str, Any]
 ) -> None:
     """Of two, where the level reaches for one."""
     candidates = [old(1, **other), old(2, **likelier)]
