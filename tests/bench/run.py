@@ -229,12 +229,13 @@ def frontier_chart(played: dict[int, dict[str, dict[str, frontier.Played]]]) -> 
             axes = grid[row][column]
             _draw_policies(axes, by_runs, part)
             axes.set(xscale="log", yscale="log")
+            axes.minorticks_off()
             axes.axvline(DAILY_QUOTA, color="grey", linewidth=0.8)
             if row == 0:
                 axes.set_title(f"{campaigns:,} campaigns")
             if column == 0:
                 axes.set_ylabel(f"{name}: hours late")
-    figure.supxlabel("requests a day (grey: all that a key has)")
+    grid[1][1].set_xlabel("requests a day (grey: all that a key has)")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside lower center", ncols=3, fontsize="small"
