@@ -111,10 +111,7 @@ def choose(
 ) -> list[Look]:
     """Return what a run looks at, fresh emails first.
 
-    Args:
-        candidates: All that may be looked at.
-        bucket: What may be spent, filled up to now; None for no limit.
-        now: The moment.
+    The bucket is filled up to now; None for no limit.
     """
     if bucket is None:
         return [Look(one) for one in candidates]
