@@ -18,6 +18,7 @@ import msgspec
 from tap_cc_clicks.events.declaration import Click
 from tests.bench import frontier
 from tests.bench.measure import Run, Tap, run
+from tests.bench.model import DAYS
 from tests.bench.service import Service, make
 from tests.bench.stages import microseconds
 
@@ -280,7 +281,7 @@ def sections() -> Iterable[str]:
     """Measure everything, and yield each part as it is done."""
     table, played = looking()
     frontier_chart(played)
-    yield markdown(f"Looking for change, {frontier.DAYS} simulated days", table)
+    yield markdown(f"Looking for change, {DAYS} simulated days", table)
     yield "![Lateness of clicks by requests a day](frontier.svg)\n"
     yield markdown("Requests", requests_of_runs())
     table, rates = useful_rates()

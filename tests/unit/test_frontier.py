@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tap_cc_clicks.sync.schedule import FRESH_HOURS
-from tests.bench.frontier import Account, Played, Scheduled
+from tests.bench.frontier import Played, Scheduled
+from tests.bench.model import Account
 
 SIX_HOURLY, HOURLY = 6, 1
 
