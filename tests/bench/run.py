@@ -16,7 +16,9 @@ import matplotlib as mpl
 import msgspec
 
 from tap_cc_clicks.events.declaration import Click
+from tests.bench import frontier
 from tests.bench.measure import Run, Tap, run
+from tests.bench.model import DAYS
 from tests.bench.service import Service, make
 from tests.bench.stages import microseconds
 
@@ -42,6 +44,7 @@ CLICKS_EACH = 22_000
 ACTIVITIES_WITH_MANY = 30
 GROWTH = {"tap-cc-clicks": (100, 1_000, 4_000, 20_000), "template": (500, 1_000, 2_000)}
 PAGE = 500
+DAILY_QUOTA = 10_000
 
 Table = list[list[str]]
 
@@ -213,6 +216,59 @@ def chart(name: str, labels: tuple[str, str], series: dict[str, Any]) -> None:
     plt.close(figure)
 
 
+def frontier_chart(played: dict[int, dict[str, dict[str, frontier.Played]]]) -> None:
+    """Draw lateness over requests into docs/: a panel for each account."""
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "frontier"
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of backend
+
+    figure, grid = plt.subplots(
+        2, len(played), figsize=(9, 5.4), layout="constrained", sharex=True, sharey=True
+    )
+    for column, (campaigns, by_runs) in enumerate(played.items()):
+        for row, (part, name) in enumerate(((0.95, "95 %"), (1, "worst"))):
+            axes = grid[row][column]
+            _draw_policies(axes, by_runs, part)
+            axes.set(xscale="log", yscale="log")
+            axes.minorticks_off()
+            axes.axvline(DAILY_QUOTA, color="grey", linewidth=0.8)
+            if row == 0:
+                axes.set_title(f"{campaigns:,} campaigns")
+            if column == 0:
+                axes.set_ylabel(f"{name}: hours late")
+    grid[1][1].set_xlabel("requests a day (grey: all that a key has)")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, fontsize="small"
+    )
+    figure.savefig(DOCS / "frontier.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _draw_policies(
+    axes: Any, by_runs: dict[str, dict[str, frontier.Played]], part: float
+) -> None:
+    """Draw a line through the schedule's budgets, and a point for each other policy."""
+    for place, (runs, by_name) in enumerate(by_runs.items()):
+        points = {name: (one.a_day, one.share(part)) for name, one in by_name.items()}
+        others = {name: points.pop(name) for name in frontier.REPLACED}
+        line = zip(*points.values(), strict=True)
+        axes.plot(*line, marker="o", color=f"C{place}", label=f"schedule, {runs}")
+        for (name, point), marker in zip(others.items(), "sx^", strict=True):
+            axes.plot(
+                *point, marker, color=f"C{place}", label=f"{name}, {runs}", markersize=5
+            )
+
+
+def looking() -> tuple[Table, dict[int, dict[str, dict[str, frontier.Played]]]]:
+    """Return what looking for change costs, and how late clicks come, by policy."""
+    played = {one: frontier.measure(one) for one in frontier.CAMPAIGNS}
+    table = [frontier.HEAD]
+    for campaigns, by_runs in played.items():
+        table += frontier.rows(campaigns, by_runs)
+    return table, played
+
+
 def markdown(title: str, table: Table) -> str:
     """Return a table with a title."""
     head, *rows = table
@@ -223,6 +279,10 @@ def markdown(title: str, table: Table) -> str:
 
 def sections() -> Iterable[str]:
     """Measure everything, and yield each part as it is done."""
+    table, played = looking()
+    frontier_chart(played)
+    yield markdown(f"Looking for change, {DAYS} simulated days", table)
+    yield "![Lateness of clicks by requests a day](frontier.svg)\n"
     yield markdown("Requests", requests_of_runs())
     table, rates = useful_rates()
     chart("rate", ("seconds of latency", "useful requests/s"), rates)
