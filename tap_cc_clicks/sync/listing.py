@@ -76,20 +76,29 @@ class Listing:
 
     def _pages(self, name: str, pages: Pages) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""
-        began = received.size
         try:
-            for page in self._twice(pages):
-                if received.size - began > LARGEST_LIST_BYTES:
-                    raise EndlessPagesError(TOO_LARGE)
-                yield page
+            yield from _bounded(_twice(pages))
         except EndlessPagesError as error:
             self._failures.missing(name, "listing", error)
             self.incomplete = True
 
-    @staticmethod
-    def _twice(pages: Pages) -> Iterator[list[Record]]:
-        """Yield the pages; start over, once, where the link of one is refused."""
-        try:
-            yield from pages()
-        except CursorRefusedError:
-            yield from pages()
+
+def _twice(pages: Pages) -> Iterator[list[Record]]:
+    """Yield the pages; start over, once, where the link of one is refused."""
+    try:
+        yield from pages()
+    except CursorRefusedError:
+        yield from pages()
+
+
+def _bounded(pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    """Yield the pages, as long as they fit into memory.
+
+    Raises:
+        EndlessPagesError: They do not.
+    """
+    began = received.size
+    for page in pages:
+        if received.size - began > LARGEST_LIST_BYTES:
+            raise EndlessPagesError(TOO_LARGE)
+        yield page

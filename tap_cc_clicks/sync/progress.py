@@ -10,6 +10,7 @@ from tap_cc_clicks.api.pacing import RequestGate
 
 LINE_SECONDS = 10
 SECONDS_PER_MINUTE = 60
+REASONS = {BudgetSpentError: "max_requests", QuotaExceededError: "the day's quota"}
 
 
 class Progress:
@@ -54,14 +55,10 @@ class Progress:
         if ended is None:
             self._logger.info("Done: %s", counts)
             return
-        reasons = {
-            BudgetSpentError: "max_requests",
-            QuotaExceededError: "the day's quota",
-        }
         self._logger.info(
             "Stopped at %s requests (%s): %s; the next run continues",
             f"{self._gate.requests:,}",
-            reasons.get(type(ended), "see above"),
+            REASONS.get(type(ended), "see above"),
             counts,
         )
 

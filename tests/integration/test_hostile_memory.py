@@ -7,9 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
 from tap_cc_clicks.sandbox import Fault, Sandbox
+from tap_cc_clicks.sync import listing
+from tap_cc_clicks.tap import TapCCClicks
 from tests.child import Fate
 from tests.hostile import (
     AT,
@@ -20,7 +23,7 @@ from tests.hostile import (
     answer,
     run_process,
 )
-from tests.support import rows, run_tap, select
+from tests.support import captured, rows, run_tap, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +111,15 @@ def test_long_links_arrive_complete(sandbox: Sandbox, size: int) -> None:
         if one["campaign_activity_id"] == activity.campaign_activity_id
     ]
     assert rows(found) == rows(click.row for click in activity.clicks)
+
+
+def test_a_listing_that_never_ends_is_bounded_in_bytes(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is kept in memory; what was listed is loaded, and the run ends with 1."""
+    monkeypatch.setattr(listing, "LARGEST_LIST_BYTES", 3_000)
+    tap = TapCCClicks(config={**sandbox.config, "page_size": 5}, state={})
+    with captured() as output, pytest.raises(FatalSyncError):
+        tap.sync_all()
+    assert "its pages hold more than 50 MB" in caplog.text
+    assert 0 < len(output.records("campaigns")) < len(sandbox.account.campaigns)
