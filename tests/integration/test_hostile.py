@@ -203,7 +203,7 @@ def test_a_moment_that_there_is_not_costs_its_row(
     output, error = failing_run(sandbox)
     assert "could not be read completely" in str(error)
     assert rows(clicks(output).values()) == rows(truth)
-    assert "1 rows of email_clicks have no readable created_time" in caplog.text
+    assert "1 rows have no readable created_time" in caplog.text
 
 
 def test_no_more_rows_are_taken_than_a_page_can_have(
