@@ -38,7 +38,8 @@ def moment_or_none(value: object) -> str | None:
 
 
 def _datetime(text: str) -> datetime:
-    when = datetime.fromisoformat(text)
+    # The parser takes any form of the standard, but for a small z and space around.
+    when = datetime.fromisoformat(text.strip().upper())
     try:
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except OverflowError as error:

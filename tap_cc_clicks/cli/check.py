@@ -25,7 +25,6 @@ from tap_cc_clicks.api.wire import (
     NEVER_SENT,
     REMOVED,
     ROLES_WITH_REPORTS,
-    activity_row,
 )
 from tap_cc_clicks.cli.options import (
     CommandTap,
@@ -210,8 +209,7 @@ class Examination:
         if self._newest is None:
             return OK, "no email was sent yet: there are none to read"
         campaign_id = self._newest["campaign_id"]
-        for row in self._service.campaign_activities(campaign_id):
-            activity_id, role = activity_row(campaign_id, row)
+        for activity_id, role in self._service.campaign_activities(campaign_id):
             if role in ROLES_WITH_REPORTS:
                 pages = self._service.events(
                     CLICKS.path, CLICKS.form, activity_id, limit=1

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.pacing import PACE_MARGIN
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
-from tap_cc_clicks.api.wire import UNKNOWN, Counters, is_count
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.campaign_pass import due
@@ -404,7 +404,7 @@ def _people(summary: dict[str, Any]) -> int:
     """Return how many people clicked, by a campaign's summary."""
     counts = summary.get("unique_counts")
     clicks = counts.get("clicks") if isinstance(counts, dict) else None
-    return clicks if is_count(clicks) else 0
+    return clicks or 0
 
 
 def _sample(items: Sequence[T], most: int | None) -> tuple[list[T], list[T]]:

@@ -18,7 +18,7 @@ from tap_cc_clicks.api.wire import (
     ROLES_WITH_REPORTS,
     Counters,
     activity_record,
-    activity_row,
+    activity_rows,
 )
 from tap_cc_clicks.events.tally import is_hot
 from tap_cc_clicks.sync.run import Run
@@ -201,9 +201,7 @@ class Lookups:
         """Return id and role of the activities, if an earlier run left them undone."""
         left = self.memory.find(campaign.campaign_id).get("unfinished")
         if left and left["updated_at"] == campaign.record["updated_at"]:
-            return [
-                activity_row(campaign.campaign_id, row) for row in left["activities"]
-            ]
+            return activity_rows(left["activities"], self.service.oddities)
         return None
 
     def look_up(self, campaign: Campaign) -> Iterator[LookUp]:
@@ -226,7 +224,9 @@ class Lookups:
         yield found
 
     def _found(self, campaign: Campaign) -> LookUp:
-        rows = self.unfinished(campaign) or self._rows(campaign)
+        rows = self.unfinished(campaign) or self.service.campaign_activities(
+            campaign.campaign_id
+        )
         self.run.failures.succeeded(LOOK_UPS)
         try:
             activities = self.activities(campaign, rows)
@@ -240,10 +240,6 @@ class Lookups:
             bool(rows) and all(one.record is not None for one in activities)
         )
         return LookUp(activities, ids, whole=whole)
-
-    def _rows(self, campaign: Campaign) -> list[tuple[str, str | None]]:
-        rows = self.service.campaign_activities(campaign.campaign_id)
-        return [activity_row(campaign.campaign_id, row) for row in rows]
 
     def activities(
         self, campaign: Campaign, rows: Sequence[tuple[str, str | None]]

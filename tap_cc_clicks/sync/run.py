@@ -100,4 +100,5 @@ class Run:
             FatalSyncError: What could not be read was told.
         """
         self.progress.finish()
+        self.service.oddities.tell(self.logger)
         self.failures.tell()
