@@ -17,6 +17,7 @@ import msgspec
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.text import printable
 
 # Makes of a value what a column holds; a TypeError or ValueError says it cannot be.
 Kind: TypeAlias = Callable[[Any], Any]
@@ -25,6 +26,8 @@ Columns: TypeAlias = Mapping[str, Kind]
 # Exact in every language that reads JSON, and far above any count.
 MOST_COUNTED = 2**53
 LONGEST_ID = 100
+LONGEST_ROLE = 40
+ROLES_TOLD = 3
 NO_ID = re.compile(r"[\x00-\x1f\x7f-\x9f]|^\.{0,2}$")
 WHOLE = re.compile(r"[+-]?(\d{1,16})(\.0*)?", re.ASCII)
 
@@ -82,10 +85,12 @@ class Oddities:
 
     Attributes:
         counts: How many there were, by stream and property.
+        roles: How many activities have a role never heard of.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.roles: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def take(self, stream: str, name: str, kind: Kind, value: object) -> Any:
@@ -110,8 +115,20 @@ class Oddities:
             for name, kind in columns.items()
         }
 
+    def note_role(self, role: str | None) -> None:
+        """Count an activity's role that was never heard of."""
+        with self._lock:
+            self.roles[printable(role, LONGEST_ROLE)] += 1
+
     def tell(self, logger: logging.Logger) -> None:
-        """Warn, in one line, of what could not be converted; never of a value."""
+        """Warn, in a line each, of values that are none and of unknown roles."""
+        if self.roles:
+            logger.warning(
+                "%s activities have a role that the tap does not know (%s): they may "
+                "have clicks, but no report is asked of them. Please report it",
+                f"{self.roles.total():,}",
+                ", ".join(sorted(self.roles)[:ROLES_TOLD]),
+            )
         if self.counts:
             told = sorted(self.counts.items())
             logger.warning(

@@ -60,15 +60,16 @@ class Service:
         for page in self._client.pages(path, form, self._limit()):
             yield [summary_of(row, self.oddities) for row in page.rows]
 
-    def campaign_activities(self, campaign_id: str) -> list[tuple[str, str | None]]:
-        """Return id and role of a campaign's activities."""
+    def campaign_activities(self, campaign_id: str) -> list[Record]:
+        """Return id, role and document of each of a campaign's activities."""
         form = Form("campaign_activities", required=False)
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
         return activity_rows(form.rows_of(body), self.oddities)
 
     def details(self, activity_id: str) -> Record:
         """Return what an activity's own endpoint alone knows."""
-        body = self._client.get(_path("/emails/activities/{}", activity_id))
+        path = _path("/emails/activities/{}", activity_id)
+        body = self._client.get(path, {"include": "permalink_url"})
         return details_record(body, self.oddities)
 
     def counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:

@@ -27,6 +27,7 @@ from tap_cc_clicks.api.kinds import (
 NEVER_SENT = frozenset({"draft", "scheduled"})
 REMOVED = "removed"
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
+ROLES = ROLES_WITH_REPORTS | {"permalink"}
 STATS = "campaign_activity_stats"
 CAMPAIGN: Columns = {
     "campaign_id": identifier,
@@ -46,7 +47,11 @@ OF_CAMPAIGN = {
     "campaign_created_at": "created_at",
     "campaign_updated_at": "updated_at",
 }
-ACTIVITY: Columns = {"campaign_activity_id": identifier, "role": text}
+ACTIVITY: Columns = {
+    "campaign_activity_id": identifier,
+    "role": text,
+    "document_id": text,
+}
 # What «GET an Email Campaign Activity» alone knows of an activity.
 DETAILS: Columns = {
     "current_status": text,
@@ -133,27 +138,33 @@ def campaign_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]
     return _with_id("campaigns", CAMPAIGN, rows, oddities)
 
 
-def activity_rows(
-    rows: Iterable[Record], oddities: Oddities
-) -> list[tuple[str, str | None]]:
-    """Return id and role of those of a campaign's activities that have an id."""
+def activity_rows(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+    """Return what a campaign's look-up tells of its activities that have an id."""
     found = _with_id("campaign_activities", ACTIVITY, rows, oddities)
-    return [(row["campaign_activity_id"], row["role"]) for row in found]
+    for row in found:
+        if row["role"] not in ROLES:
+            oddities.note_role(row["role"])
+    return found
 
 
-def activity_record(campaign: Record, activity_id: str, role: str | None) -> Record:
+def activity_record(campaign: Record, row: Record) -> Record:
     """Return an activity's record, made from its campaign's, without details."""
     return {
-        "campaign_activity_id": activity_id,
+        "campaign_activity_id": row["campaign_activity_id"],
         "campaign_id": campaign["campaign_id"],
-        "role": role,
+        "role": row["role"],
         **{column: campaign[name] for column, name in OF_CAMPAIGN.items()},
+        "document_id": row["document_id"],
     }
 
 
 def details_record(body: Record, oddities: Oddities) -> Record:
-    """Return what an activity's own endpoint alone knows."""
-    return oddities.record("campaign_activities", DETAILS, body)
+    """Return what an activity's own endpoint alone knows, and what it knows too."""
+    document: Columns = {"document_id": text}
+    return {
+        **oddities.record("campaign_activities", DETAILS, body),
+        **_known(oddities.record("campaign_activities", document, body)),
+    }
 
 
 def link_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:

@@ -209,10 +209,10 @@ class Examination:
         if self._newest is None:
             return OK, "no email was sent yet: there are none to read"
         campaign_id = self._newest["campaign_id"]
-        for activity_id, role in self._service.campaign_activities(campaign_id):
-            if role in ROLES_WITH_REPORTS:
+        for row in self._service.campaign_activities(campaign_id):
+            if row["role"] in ROLES_WITH_REPORTS:
                 pages = self._service.events(
-                    CLICKS.path, CLICKS.form, activity_id, limit=1
+                    CLICKS.path, CLICKS.form, row["campaign_activity_id"], limit=1
                 )
                 found = "some" if next(pages).rows else "none yet"
                 return OK, f"the newest email's can be read; it has {found}"

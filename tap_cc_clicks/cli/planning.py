@@ -301,7 +301,10 @@ class Planner:
     def _suppose(self, campaign: Campaign) -> Iterator[Activity]:
         """Yield a campaign's activities as they were last, or a single one."""
         ids = campaign.activity_ids or [campaign.campaign_id]
-        rows = [(one, "primary_email") for one in ids]
+        rows = [
+            {"campaign_activity_id": one, "role": "primary_email", "document_id": None}
+            for one in ids
+        ]
         clicks = _between(self._clicks_by_people, self._people_in(campaign)) / len(ids)
         for activity in self._lookups.activities(campaign, rows):
             self._counters[activity.activity_id] = Counters(round(clicks))

@@ -153,12 +153,13 @@ class Api:
             {
                 "campaign_activity_id": activity.campaign_activity_id,
                 "role": activity.role,
+                "document_id": activity.details["document_id"],
             }
             for activity in campaign.activities
         ]
         return answer({**campaign.row(), "campaign_activities": activities})
 
-    def _activity(self, _: Mapping[str, str], activity_id: str) -> Answer:
+    def _activity(self, query: Mapping[str, str], activity_id: str) -> Answer:
         activity = self._found(activity_id)
         if activity is None:
             return NOT_FOUND
@@ -167,7 +168,10 @@ class Api:
             "campaign_id": activity.campaign_id,
             "role": activity.role,
         }
-        return answer({**ids, **activity.details})
+        details = dict(activity.details)
+        if "permalink_url" not in query.get("include", "").split(","):
+            del details["permalink_url"]
+        return answer({**ids, **details})
 
     def _found(self, activity_id: str) -> Activity | None:
         activity = self.account.activities.get(activity_id)

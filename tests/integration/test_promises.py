@@ -21,7 +21,7 @@ from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sandbox.api import Answer
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import Output, captured, clicks, rows, run_tap
+from tests.support import Output, captured, clicks, rows, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,3 +162,34 @@ def test_a_run_without_oddities_tells_of_none(
     output = run_tap(small)
     assert rows(clicks(output).values()) == rows(small.account.rows())
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_a_role_never_heard_of_is_told_once(
+    small: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No report is asked for it, and everything else is read."""
+    answers = {**{one: {} for one in PLACES}, "campaign": {"role": "text\nmessage"}}
+    output = read(small, answers)
+    told = [one for one in caplog.messages if "a role that the tap does not" in one]
+    assert len(told) == 1
+    assert told[0].startswith("3 activities")
+    assert "(text message)" in told[0]
+    assert len(output.records("email_clicks")) == 9
+    roles = {one["role"] for one in output.records("campaign_activities")}
+    assert roles == {"primary_email", "text\nmessage"}
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_documents_and_permalinks_are_loaded(small: Sandbox, details: bool) -> None:  # noqa: FBT001
+    """A document's id needs no request for details; a permalink has to be asked for."""
+    names = ["campaign_activity_id", "document_id"]
+    names += ["permalink_url"] * details
+    catalog = select("campaign_activities", campaign_activities=names)
+    small.log.clear()
+    found = run_tap(small, catalog=catalog).records("campaign_activities")
+    assert ("activity" in small.log.counts()) is details
+    assert len(found) == 6
+    for record in found:
+        activity = small.account.activities[record["campaign_activity_id"]]
+        for name in names[1:]:
+            assert record[name] == activity.details[name]
