@@ -23,6 +23,7 @@ MOST_ROWS = 500
 USUAL_ROWS = 50
 MOST_STATS = 10
 DEVICES = ("computer", "mobile", "tablet", "other", "none")
+PERCENTS = ("click", "open", "did_not_open", "bounce", "unsubscribe")
 BOUNCES = (
     "blocked",
     "mailbox_full",
@@ -102,8 +103,9 @@ class Api:
         path: str,
         key: str,
         rows: Sequence[bytes | Click],
+        **beside: Any,
     ) -> Answer:
-        """Return a page of rows, with a link to the next one."""
+        """Return a page of rows, with a link to the next one and what is beside."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
             return BAD_QUERY
@@ -112,6 +114,8 @@ class Api:
             return BAD_QUERY
         end = start + int(limit)
         body = b'{"' + key.encode() + b'":[' + _joined(rows[start:end]) + b"]"
+        for name, value in beside.items():
+            body += f',"{name}":'.encode() + msgspec.json.encode(value)
         if end < len(rows):
             kept = {name: query[name] for name in ("url_id",) if name in query}
             extra = "".join(f"&{name}={value}" for name, value in kept.items())
@@ -288,7 +292,8 @@ class Api:
             }
             rows.append(msgspec.json.encode(row))
         path = "/reports/summary_reports/email_campaign_summaries"
-        return self._page(query, path, "bulk_email_campaign_summaries", rows)
+        key, percents = "bulk_email_campaign_summaries", dict.fromkeys(PERCENTS, 20.0)
+        return self._page(query, path, key, rows, aggregate_percents=percents)
 
     def _account(self, _: Mapping[str, str]) -> Answer:
         return answer(
