@@ -6,11 +6,10 @@ kind of its column: what can be converted is, what cannot becomes null and is co
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -120,19 +119,24 @@ class Oddities:
         with self._lock:
             self.roles[printable(role, LONGEST_ROLE)] += 1
 
-    def tell(self, logger: logging.Logger) -> None:
-        """Warn, in a line each, of values that are none and of unknown roles."""
-        if self.roles:
-            logger.warning(
-                "%s activities have a role that the tap does not know (%s): they may "
-                "have clicks, but no report is asked of them. Please report it",
-                f"{self.roles.total():,}",
-                ", ".join(sorted(self.roles)[:ROLES_TOLD]),
-            )
+    def told(self) -> Iterator[str]:
+        """Yield a sentence for values that are none, and one for unknown roles.
+
+        They name streams and properties, never a value.
+        """
         if self.counts:
-            told = sorted(self.counts.items())
-            logger.warning(
+            counts = sorted(self.counts.items())
+            told = ", ".join(
+                f"{n:,} of {stream}.{name}" for (stream, name), n in counts
+            )
+            yield (
                 "Values that are not what the API documents were left empty, and rows "
-                "without an id left out: %s",
-                ", ".join(f"{n:,} of {stream}.{name}" for (stream, name), n in told),
+                f"without an id left out: {told}"
+            )
+        if self.roles:
+            roles = ", ".join(sorted(self.roles)[:ROLES_TOLD])
+            yield (
+                f"{self.roles.total():,} activities have a role that the tap does not "
+                f"know ({roles}): they may have clicks, but no report is asked of "
+                "them. Please report it"
             )

@@ -17,6 +17,7 @@ from rich.text import Text
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKError
 
 from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.text import printable
@@ -96,8 +97,12 @@ class Examination:
         }
 
     def _finding(self, name: str, step: Callable[[], tuple[str, str]]) -> Finding:
+        self._service.oddities = Oddities()
         try:
-            return Finding(name, *step())
+            status, text = step()
+            for sentence in self._service.oddities.told():
+                status, text = WARN, f"{text}. {sentence}"
+            return Finding(name, status, text)
         except SingerSDKError as error:
             return Finding(name, FAILED, str(error))
         except requests.RequestException as error:

@@ -100,5 +100,6 @@ class Run:
             FatalSyncError: What could not be read was told.
         """
         self.progress.finish()
-        self.service.oddities.tell(self.logger)
+        for sentence in self.service.oddities.told():
+            self.logger.warning("%s", sentence)
         self.failures.tell()
