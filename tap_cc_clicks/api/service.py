@@ -37,13 +37,13 @@ class Service:
     Args:
         client: Makes the requests.
         page_size: Rows a page of a list, at most 500.
-
-    Attributes:
-        oddities: The values that are not as documented.
+        oddities: Where values that are not as documented are counted.
     """
 
-    def __init__(self, client: Client, page_size: int) -> None:
-        self.oddities = Oddities()
+    def __init__(
+        self, client: Client, page_size: int, oddities: Oddities | None = None
+    ) -> None:
+        self.oddities = oddities or Oddities()
         self._client = client
         self._page_size = page_size
 

@@ -201,7 +201,7 @@ class Lookups:
         """Return the activities that an earlier run was told of and left undone."""
         left = self.memory.find(campaign.campaign_id).get("unfinished")
         if left and left["updated_at"] == campaign.record["updated_at"]:
-            return activity_rows(left["activities"], self.service.oddities)
+            return activity_rows(left["activities"], self.run.oddities)
         return None
 
     def look_up(self, campaign: Campaign) -> Iterator[LookUp]:

@@ -191,5 +191,6 @@ def test_documents_and_permalinks_are_loaded(small: Sandbox, details: bool) -> N
     assert len(found) == 6
     for record in found:
         activity = small.account.activities[record["campaign_activity_id"]]
-        for name in names[1:]:
+        # A web page itself may be spared the request.
+        for name in names[1 : None if activity.has_reports else 2]:
             assert record[name] == activity.details[name]
