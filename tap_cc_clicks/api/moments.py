@@ -38,7 +38,8 @@ def moment_or_none(value: object) -> str | None:
 
 
 def _datetime(text: str) -> datetime:
-    return _in_utc(datetime.fromisoformat(text))
+    # The parser takes any form of the standard, but for a small z and space around.
+    return _in_utc(datetime.fromisoformat(text.strip().upper()))
 
 
 def _in_utc(when: datetime) -> datetime:

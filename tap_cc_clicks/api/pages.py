@@ -135,7 +135,7 @@ def next_link(body: object) -> str | None:
         if not isinstance(part, dict):
             raise FatalAPIError(MISSHAPEN_LINK)
         part = part.get(name)
-        if part is None:
+        if part in (None, "", {}, []):
             return None
     if not isinstance(part, str):
         raise FatalAPIError(MISSHAPEN_LINK)

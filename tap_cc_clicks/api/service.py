@@ -9,14 +9,17 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import OBJECT, Client, Form
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.urls import quoted
 from tap_cc_clicks.api.wire import (
     Counters,
-    campaign_record,
+    activity_rows,
+    campaign_records,
     counters_by_activity,
     details_record,
-    link_record,
+    link_records,
+    summary_of,
 )
 
 # «GET an Email Campaign Activity Stats Report» takes so many ids at once.
@@ -34,9 +37,13 @@ class Service:
     Args:
         client: Makes the requests.
         page_size: Rows a page of a list, at most 500.
+        oddities: Where values that are not as documented are counted.
     """
 
-    def __init__(self, client: Client, page_size: int) -> None:
+    def __init__(
+        self, client: Client, page_size: int, oddities: Oddities | None = None
+    ) -> None:
+        self.oddities = oddities or Oddities()
         self._client = client
         self._page_size = page_size
 
@@ -44,38 +51,39 @@ class Service:
         """Yield the campaigns' records, page by page, the latest change first."""
         form = Form("campaigns", required=False)
         for page in self._client.pages("/emails", form, self._limit()):
-            yield [campaign_record(row) for row in page.rows]
+            yield campaign_records(page.rows, self.oddities)
 
     def summaries(self) -> Iterator[list[Record]]:
         """Yield the rows of the campaigns' summaries, the latest send first."""
         path = "/reports/summary_reports/email_campaign_summaries"
         form = Form("bulk_email_campaign_summaries")
         for page in self._client.pages(path, form, self._limit()):
-            yield page.rows
+            yield [summary_of(row, self.oddities) for row in page.rows]
 
     def campaign_activities(self, campaign_id: str) -> list[Record]:
-        """Return the rows of a campaign's activities."""
+        """Return id, role and document of each of a campaign's activities."""
         form = Form("campaign_activities", required=False)
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
-        return list(form.rows_of(body))
+        return activity_rows(form.rows_of(body), self.oddities)
 
     def details(self, activity_id: str) -> Record:
         """Return what an activity's own endpoint alone knows."""
-        return details_record(
-            self._client.get(_path("/emails/activities/{}", activity_id))
-        )
+        path = _path("/emails/activities/{}", activity_id)
+        body = self._client.get(path, {"include": "permalink_url"})
+        return details_record(body, self.oddities)
 
     def counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
         """Return the counters of up to ten activities; those without are left out."""
         path = "/reports/stats/email_campaign_activities/{}"
-        return counters_by_activity(self._client.get(_path(path, *activity_ids)))
+        body = self._client.get(_path(path, *activity_ids))
+        return counters_by_activity(body, self.oddities)
 
     def links(self, activity_id: str) -> list[Record]:
         """Return the records of an activity's links, but for the activity."""
         form = Form("link_click_counts", most=MOST_LINKS, required=False)
         path = _path("/reports/email_reports/{}/links", activity_id)
         rows = form.rows_of(self._client.get(path, form=form))
-        return [link_record(row) for row in rows]
+        return link_records(rows, self.oddities)
 
     def events(
         self, report: str, form: Form, activity_id: str, **query: Any

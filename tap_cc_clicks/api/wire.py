@@ -1,42 +1,118 @@
 """The forms of the API's answers, and the records that are made of them.
 
-Sources: the vendor's pages «GET a Collection of Email Campaigns», «GET an Email
-Campaign», «GET an Email Campaign Activity», «GET an Email Campaign Activity Stats
-Report» and «GET an Email Links Report».
+Nothing else knows how an answer spells what it says. Sources: the vendor's pages «GET a
+Collection of Email Campaigns», «GET an Email Campaign», «GET an Email Campaign
+Activity», «GET an Email Campaign Activity Stats Report», «GET an Email Links Report»
+and «GET an Email Campaigns Summary Report».
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
-from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.moments import moment_or_none
+from tap_cc_clicks.api.kinds import (
+    Columns,
+    Oddities,
+    count,
+    date_time,
+    identifier,
+    number,
+    text,
+    texts,
+)
 
 NEVER_SENT = frozenset({"draft", "scheduled"})
 REMOVED = "removed"
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
+ROLES = ROLES_WITH_REPORTS | {"permalink"}
+STATS = "campaign_activity_stats"
+CAMPAIGN: Columns = {
+    "campaign_id": identifier,
+    "name": text,
+    "type": text,
+    "type_code": number,
+    "current_status": text,
+    "created_at": date_time,
+    "updated_at": date_time,
+}
+# What an activity's record has of its campaign's.
+OF_CAMPAIGN = {
+    "campaign_name": "name",
+    "campaign_type": "type",
+    "campaign_type_code": "type_code",
+    "campaign_status": "current_status",
+    "campaign_created_at": "created_at",
+    "campaign_updated_at": "updated_at",
+}
+ACTIVITY: Columns = {
+    "campaign_activity_id": identifier,
+    "role": text,
+    "document_id": text,
+}
 # What «GET an Email Campaign Activity» alone knows of an activity.
-DETAILS = (
-    "current_status",
-    "format_type",
-    "subject",
-    "preheader",
-    "from_name",
-    "from_email",
-    "reply_to_email",
-    "template_id",
-    "permalink_url",
-    "contact_list_ids",
-    "segment_ids",
+DETAILS: Columns = {
+    "current_status": text,
+    "format_type": number,
+    "subject": text,
+    "preheader": text,
+    "from_name": text,
+    "from_email": text,
+    "reply_to_email": text,
+    "template_id": text,
+    "permalink_url": text,
+    "contact_list_ids": texts,
+    "segment_ids": texts,
+}
+LINK: Columns = {
+    "url_id": identifier,
+    "link_url": text,
+    "unique_clicks": count,
+    "list_action": text,
+    "list_id": text,
+    "link_tag": text,
+}
+DEVICES = ("computer", "mobile", "tablet", "other", "none")
+BOUNCES = (
+    "blocked",
+    "mailbox_full",
+    "nonexistent_address",
+    "other",
+    "suspended",
+    "undeliverable",
+    "vacation",
 )
-IDS = ("contact_list_ids", "segment_ids")
-# Exact in every language that reads JSON, and far above any count.
-MOST_COUNTED = 2**53
-LINK = ("link_url", "unique_clicks", "list_action", "list_id", "link_tag")
+COUNTERS: Columns = dict.fromkeys(
+    (
+        "em_sends",
+        "em_opens",
+        "em_opens_all",
+        *(f"em_opens_all_{device}" for device in DEVICES),
+        "em_clicks",
+        "em_clicks_all",
+        *(f"em_clicks_all_{device}" for device in DEVICES),
+        "em_bounces",
+        *(f"em_bounces_{kind}" for kind in BOUNCES),
+        "em_forwards",
+        "em_optouts",
+        "em_abuse",
+        "em_not_opened",
+    ),
+    count,
+)
+SUMMARY: Columns = {"campaign_id": identifier, "last_sent_date": date_time}
+PEOPLE: Columns = {
+    "sends": count,
+    "opens": count,
+    "clicks": count,
+    "forwards": count,
+    "optouts": count,
+    "abuse": count,
+    "bounces": count,
+    "not_opened": count,
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +122,7 @@ class Counters:
     Attributes:
         clicks: ``em_clicks_all``; None if it is not known.
         refreshed: When that was counted; None if it is not known.
-        stats: All that is counted, by name; empty if it is not known.
+        stats: All that is counted, by its documented name; empty if it is not known.
     """
 
     clicks: int | None = None
@@ -57,95 +133,92 @@ class Counters:
 UNKNOWN = Counters()
 
 
-def campaign_record(row: Record) -> Record:
-    """Return a row of the campaign listing as a record.
-
-    Raises:
-        FatalAPIError: The row has no id.
-    """
-    if not row.get("campaign_id"):
-        message = "The listing of campaigns has a campaign without campaign_id"
-        raise FatalAPIError(message)
-    return {
-        "campaign_id": str(row["campaign_id"]),
-        "name": row.get("name"),
-        "type": row.get("type"),
-        "type_code": row.get("type_code"),
-        "current_status": row.get("current_status"),
-        "created_at": moment_or_none(row.get("created_at")),
-        "updated_at": moment_or_none(row.get("updated_at")),
-    }
+def campaign_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+    """Return the rows of the campaign listing that have an id, as records."""
+    return _with_id("campaigns", CAMPAIGN, rows, oddities)
 
 
-def activity_row(campaign_id: str, row: Record) -> tuple[str, str | None]:
-    """Return id and role of one of a campaign's activities.
-
-    Raises:
-        FatalAPIError: The row has no id.
-    """
-    if not row.get("campaign_activity_id"):
-        message = f"Campaign {campaign_id} has an activity without campaign_activity_id"
-        raise FatalAPIError(message)
-    role = row.get("role")
-    return str(row["campaign_activity_id"]), None if role is None else str(role)
+def activity_rows(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+    """Return what a campaign's look-up tells of its activities that have an id."""
+    found = _with_id("campaign_activities", ACTIVITY, rows, oddities)
+    for row in found:
+        if row["role"] not in ROLES:
+            oddities.note_role(row["role"])
+    return found
 
 
-def activity_record(campaign: Record, activity_id: str, role: str | None) -> Record:
+def activity_record(campaign: Record, row: Record) -> Record:
     """Return an activity's record, made from its campaign's, without details."""
     return {
-        "campaign_activity_id": activity_id,
+        "campaign_activity_id": row["campaign_activity_id"],
         "campaign_id": campaign["campaign_id"],
-        "role": role,
-        "campaign_name": campaign["name"],
-        "campaign_type": campaign["type"],
-        "campaign_type_code": campaign["type_code"],
-        "campaign_status": campaign["current_status"],
-        "campaign_created_at": campaign["created_at"],
-        "campaign_updated_at": campaign["updated_at"],
+        "role": row["role"],
+        **{column: campaign[name] for column, name in OF_CAMPAIGN.items()},
+        "document_id": row["document_id"],
     }
 
 
-def details_record(body: Record) -> Record:
-    """Return what an activity's own endpoint alone knows."""
-    details = {name: body.get(name) for name in DETAILS}
-    for name in IDS:
-        ids = details[name]
-        details[name] = [str(item) for item in ids] if isinstance(ids, list) else None
-    return details
-
-
-def counters_by_activity(body: Record) -> dict[str, Counters]:
-    """Return the counters in an answer of the stats endpoint."""
-    results = body.get("results")
-    rows = results if isinstance(results, list) else []
+def details_record(body: Record, oddities: Oddities) -> Record:
+    """Return what an activity's own endpoint alone knows, and what it knows too."""
+    document: Columns = {"document_id": text}
     return {
-        str(row.get("campaign_activity_id")): counters_of(row)
-        for row in rows
-        if isinstance(row, dict)
+        **oddities.record("campaign_activities", DETAILS, body),
+        **_known(oddities.record("campaign_activities", document, body)),
     }
 
 
-def is_count(value: object) -> TypeGuard[int]:
-    """Tell whether a value can be a count: a number that no arithmetic overflows."""
-    return type(value) is int and abs(value) <= MOST_COUNTED
+def link_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+    """Return the rows of the links report that have an id, but for their activity."""
+    return _with_id("email_links", LINK, rows, oddities)
 
 
-def counters_of(result: Record) -> Counters:
+def counters_by_activity(body: Record, oddities: Oddities) -> dict[str, Counters]:
+    """Return the counters in an answer of the stats endpoint."""
+    name, told = "campaign_activity_id", {}
+    for result in _objects(body.get("results")):
+        if activity_id := oddities.take(STATS, name, identifier, result.get(name)):
+            told[activity_id] = counters_of(result, oddities)
+    return told
+
+
+def counters_of(result: Record, oddities: Oddities) -> Counters:
     """Return the counters of one of the ``results`` of the stats endpoint."""
-    told = result.get("stats")
-    told = told if isinstance(told, dict) else {}
-    stats = {name: count for name, count in told.items() if is_count(count)}
-    refreshed = moment_or_none(result.get("last_refresh_time"))
+    told: Record = next(iter(_objects(result.get("stats"))), {})
+    # The guide writes em_clicks.all; where both are given, the documented one stays.
+    named = {name.replace(".", "_"): told[name] for name in sorted(told)}
+    stats = _known(oddities.record(STATS, COUNTERS, named))
+    name = "last_refresh_time"
+    refreshed = oddities.take(STATS, name, date_time, result.get(name))
     return Counters(stats.get("em_clicks_all"), refreshed, stats)
 
 
-def link_record(row: Record) -> Record:
-    """Return a row of the links report as a record, but for its activity.
+def summary_of(row: Record, oddities: Oddities) -> Record:
+    """Return a row of the summaries, its counts as numbers where they can be read.
 
-    Raises:
-        FatalAPIError: The row has no id.
+    All else stays as it is, since any change in it hints at new clicks.
     """
-    if not row.get("url_id"):
-        message = "A links report has a link without url_id"
-        raise FatalAPIError(message)
-    return {"url_id": str(row["url_id"]), **{name: row.get(name) for name in LINK}}
+    told = {**row, **_known(oddities.record("summaries", SUMMARY, row))}
+    for counts in _objects(row.get("unique_counts"))[:1]:
+        other = {name: counts[name] for name in counts.keys() - PEOPLE.keys()}
+        people = _known(oddities.record("summaries", PEOPLE, counts))
+        told["unique_counts"] = {**other, **people}
+    return told
+
+
+def _objects(value: object) -> list[Record]:
+    """Return the objects of a list; where there is no list, the one there is."""
+    rows = value if isinstance(value, list) else [value]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _known(values: Record) -> Record:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _with_id(
+    stream: str, columns: Columns, rows: Iterable[Record], oddities: Oddities
+) -> list[Record]:
+    """Return rows with these columns, of which the first is the id."""
+    key = next(iter(columns))
+    records = [oddities.record(stream, columns, row) for row in rows]
+    return [record for record in records if record[key] is not None]

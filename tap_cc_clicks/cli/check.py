@@ -17,6 +17,7 @@ from rich.text import Text
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKError
 
 from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.text import printable
@@ -25,7 +26,6 @@ from tap_cc_clicks.api.wire import (
     NEVER_SENT,
     REMOVED,
     ROLES_WITH_REPORTS,
-    activity_row,
 )
 from tap_cc_clicks.cli.options import (
     CommandTap,
@@ -97,8 +97,12 @@ class Examination:
         }
 
     def _finding(self, name: str, step: Callable[[], tuple[str, str]]) -> Finding:
+        self._service.oddities = Oddities()
         try:
-            return Finding(name, *step())
+            status, text = step()
+            for sentence in self._service.oddities.told():
+                status, text = WARN, f"{text}. {sentence}"
+            return Finding(name, status, text)
         except SingerSDKError as error:
             cause = error.__cause__
             if not isinstance(cause, requests.RequestException):
@@ -213,10 +217,9 @@ class Examination:
             return OK, "no email was sent yet: there are none to read"
         campaign_id = self._newest["campaign_id"]
         for row in self._service.campaign_activities(campaign_id):
-            activity_id, role = activity_row(campaign_id, row)
-            if role in ROLES_WITH_REPORTS:
+            if row["role"] in ROLES_WITH_REPORTS:
                 pages = self._service.events(
-                    CLICKS.path, CLICKS.form, activity_id, limit=1
+                    CLICKS.path, CLICKS.form, row["campaign_activity_id"], limit=1
                 )
                 found = "some" if next(pages).rows else "none yet"
                 return OK, f"the newest email's can be read; it has {found}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import click
 
 from tap_cc_clicks.api.decoding import decode
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.moments import format_moment, moment_or_none
 from tap_cc_clicks.api.wire import Counters, counters_of
 from tap_cc_clicks.cli.reconciliation import Loaded
@@ -124,7 +125,10 @@ def _without_clicks(activities: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
     """Return each activity's newest counters."""
     ordered = sorted(rows, key=lambda row: str(row.get("last_refresh_time") or ""))
-    return {row[ACTIVITY_ID]: counters_of({**row, "stats": row}) for row in ordered}
+    return {
+        row[ACTIVITY_ID]: counters_of({**row, "stats": row}, Oddities())
+        for row in ordered
+    }
 
 
 def from_jsonl(folder: Path) -> Loaded:

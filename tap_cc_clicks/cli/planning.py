@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.pacing import PACE_MARGIN
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
-from tap_cc_clicks.api.wire import UNKNOWN, Counters, is_count
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.campaign_pass import is_due
@@ -302,7 +302,10 @@ class Planner:
     def _suppose(self, campaign: Campaign) -> Iterator[Activity]:
         """Yield a campaign's activities as they were last, or a single one."""
         ids = campaign.activity_ids or [campaign.campaign_id]
-        rows = [(one, "primary_email") for one in ids]
+        rows = [
+            {"campaign_activity_id": one, "role": "primary_email", "document_id": None}
+            for one in ids
+        ]
         clicks = _between(self._clicks_by_people, self._people_in(campaign)) / len(ids)
         for activity in self._lookups.activities(campaign, rows):
             self._counters[activity.activity_id] = Counters(round(clicks))
@@ -405,7 +408,7 @@ def _people(summary: dict[str, Any]) -> int:
     """Return how many people clicked, by a campaign's summary."""
     counts = summary.get("unique_counts")
     clicks = counts.get("clicks") if isinstance(counts, dict) else None
-    return clicks if is_count(clicks) else 0
+    return clicks or 0
 
 
 def _sample(items: Sequence[T], most: int | None) -> tuple[list[T], list[T]]:

@@ -40,12 +40,22 @@ def simulator() -> ModuleType:
 @click.option("--clicks", type=click.IntRange(0), default=3000, show_default=True)
 @click.option("--latency", default=0.0, help="Seconds that every answer takes.")
 @click.option("--limits", is_flag=True, help="4 a second, 10,000 a day.")
+@click.option(
+    "--dialect",
+    default="reference",
+    show_default=True,
+    help="In which of the vendor's forms it answers: guide, or one difference alone.",
+)
 def sandbox(**wish: Any) -> None:
     """Serve a made-up account until Ctrl-C, on this machine only.
 
     The settings to reach it are printed on stdout, as lines for .env.
     """
     module = simulator()
+    if wish["dialect"] not in module.DIALECTS:
+        names = ", ".join(sorted(module.DIALECTS))
+        message = f"There is no dialect {wish['dialect']}: one of {names}"
+        raise click.BadParameter(message, param_hint="--dialect")
     try:
         with suppress(KeyboardInterrupt):
             module.serve(module.Wish(**wish), announce)

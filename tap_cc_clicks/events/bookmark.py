@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from tap_cc_clicks.api.kinds import MOST_COUNTED
 from tap_cc_clicks.api.moments import moment
-from tap_cc_clicks.api.wire import MOST_COUNTED
 
 DEFAULT_LOOKBACK = 24
 Number: TypeAlias = Annotated[int, Meta(ge=-MOST_COUNTED, le=MOST_COUNTED)]

@@ -13,8 +13,10 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
+from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import Form
+from tap_cc_clicks.api.kinds import Oddities, text
 from tap_cc_clicks.api.pages import Envelope
 
 ROWS = "tracking_activities"
@@ -70,6 +72,12 @@ class EventReport:
     def likeness_of(self) -> Callable[[Any], tuple[Any, ...]]:
         """Return what a row may share with others of its activity."""
         return attrgetter(*self.likeness)
+
+    def tolerated(self, row: Record, oddities: Oddities) -> Any:
+        """Return a row that is not quite as documented, as it should have been."""
+        columns = dict.fromkeys(self.row.__struct_fields__, text)
+        told = oddities.record(self.stream, columns, row)
+        return self.row(**{name: one for name, one in told.items() if one is not None})
 
 
 CLICKS = EventReport(

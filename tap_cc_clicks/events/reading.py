@@ -6,11 +6,12 @@ time, and grows at its front while its pages are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tap_cc_clicks.api.moments import moment, moment_or_none
+from tap_cc_clicks.api.kinds import date_time
+from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark
@@ -107,21 +108,19 @@ class Reader:
 
     def _completed(self, row: Any) -> Any:
         """Return a row as a record; None if it has no moment that can be read."""
-        event = row if not isinstance(row, dict) else self._tolerated(row)
+        reading, oddities = self._reading, self._service.oddities
+        event = row
+        if isinstance(row, dict):
+            event = reading.report.tolerated(row, oddities)
         try:
             event.created_time = moment(event.created_time)
         except ValueError:
             return None
-        event.campaign_activity_id = self._reading.activity_id
-        event.campaign_id = self._reading.campaign_id
-        if event.deleted_at:
-            event.deleted_at = moment_or_none(event.deleted_at)
+        event.campaign_activity_id = reading.activity_id
+        event.campaign_id = reading.campaign_id
+        if event.deleted_at is not None:
+            stream, deleted_at = reading.report.stream, event.deleted_at
+            event.deleted_at = oddities.take(
+                stream, "deleted_at", date_time, deleted_at
+            )
         return event
-
-    def _tolerated(self, row: dict[str, Any]) -> Any:
-        """Return a row that is not quite as documented."""
-        names: Sequence[str] = self._reading.report.row.__struct_fields__
-        known = {name: row[name] for name in names if row.get(name) is not None}
-        return self._reading.report.row(
-            **{name: str(value) for name, value in known.items()}
-        )

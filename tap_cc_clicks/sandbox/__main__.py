@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.sandbox.generate import generate
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.runner import Sandbox
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WATCH_SECONDS = 0.5
+CHOICES = {"dialect": DIALECTS}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Wish:
         port: Where, or 0 for a free port.
         latency: Seconds that every answer takes.
         limits: Whether the API's limits are kept: 4 a second, 10,000 a day.
+        dialect: In which form it answers.
     """
 
     port: int = 0
@@ -37,6 +40,7 @@ class Wish:
     clicks: int = 3000
     latency: float = 0.0
     limits: bool = False
+    dialect: str = "reference"
 
 
 def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
@@ -45,6 +49,7 @@ def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
         generate(wish.seed, wish.campaigns, wish.clicks),
         port=wish.port,
         latency=wish.latency,
+        dialect=wish.dialect,
         limits=Limits(4, 10_000) if wish.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
@@ -70,8 +75,10 @@ def _arguments() -> argparse.Namespace:
         if field.default is False:
             parser.add_argument(f"--{field.name}", action="store_true")
         else:
-            kind = type(field.default)
-            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+            kind, choices = type(field.default), CHOICES.get(field.name)
+            parser.add_argument(
+                f"--{field.name}", type=kind, default=field.default, choices=choices
+            )
     return parser.parse_args()
 
 

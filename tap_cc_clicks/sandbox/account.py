@@ -214,6 +214,8 @@ class Account:
             "from_email": "shop@example.com",
             "reply_to_email": "reply@example.com",
             "template_id": "",
+            # Not drawn, so that the same seed goes on making the same account.
+            "document_id": str(uuid.uuid5(uuid.NAMESPACE_URL, campaign.name + role)),
             "permalink_url": f"https://example.com/p/{role}",
             "contact_list_ids": [self.uuid()],
             "segment_ids": [self.random.randint(1, 99)],

@@ -23,6 +23,7 @@ MOST_ROWS = 500
 USUAL_ROWS = 50
 MOST_STATS = 10
 DEVICES = ("computer", "mobile", "tablet", "other", "none")
+PERCENTS = ("click", "open", "did_not_open", "bounce", "unsubscribe")
 BOUNCES = (
     "blocked",
     "mailbox_full",
@@ -102,8 +103,9 @@ class Api:
         path: str,
         key: str,
         rows: Sequence[bytes | Click],
+        **beside: Any,
     ) -> Answer:
-        """Return a page of rows, with a link to the next one."""
+        """Return a page of rows, with a link to the next one and what is beside."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
             return BAD_QUERY
@@ -112,6 +114,8 @@ class Api:
             return BAD_QUERY
         end = start + int(limit)
         body = b'{"' + key.encode() + b'":[' + _joined(rows[start:end]) + b"]"
+        for name, value in beside.items():
+            body += f',"{name}":'.encode() + msgspec.json.encode(value)
         if end < len(rows):
             kept = {name: query[name] for name in ("url_id",) if name in query}
             extra = "".join(f"&{name}={value}" for name, value in kept.items())
@@ -153,12 +157,13 @@ class Api:
             {
                 "campaign_activity_id": activity.campaign_activity_id,
                 "role": activity.role,
+                "document_id": activity.details["document_id"],
             }
             for activity in campaign.activities
         ]
         return answer({**campaign.row(), "campaign_activities": activities})
 
-    def _activity(self, _: Mapping[str, str], activity_id: str) -> Answer:
+    def _activity(self, query: Mapping[str, str], activity_id: str) -> Answer:
         activity = self._found(activity_id)
         if activity is None:
             return NOT_FOUND
@@ -167,7 +172,10 @@ class Api:
             "campaign_id": activity.campaign_id,
             "role": activity.role,
         }
-        return answer({**ids, **activity.details})
+        details = dict(activity.details)
+        if "permalink_url" not in query.get("include", "").split(","):
+            del details["permalink_url"]
+        return answer({**ids, **details})
 
     def _found(self, activity_id: str) -> Activity | None:
         activity = self.account.activities.get(activity_id)
@@ -284,7 +292,8 @@ class Api:
             }
             rows.append(msgspec.json.encode(row))
         path = "/reports/summary_reports/email_campaign_summaries"
-        return self._page(query, path, "bulk_email_campaign_summaries", rows)
+        key, percents = "bulk_email_campaign_summaries", dict.fromkeys(PERCENTS, 20.0)
+        return self._page(query, path, key, rows, aggregate_percents=percents)
 
     def _account(self, _: Mapping[str, str]) -> Answer:
         return answer(

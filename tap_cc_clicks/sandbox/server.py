@@ -23,6 +23,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
+from tap_cc_clicks.sandbox.dialects import DIALECTS, LAG, LAGGING, spoken
 from tap_cc_clicks.sandbox.faults import FOREIGN, REFUSING, Fault, Faults
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.oauth import ACTIVATE_PAGE, Tokens
@@ -71,12 +72,14 @@ class Server:
 
     Attributes:
         latency: Seconds that every answer takes, or the least and the most.
+        dialect: One of ``DIALECTS``: which of the vendor's pages it answers like.
         on_request: Called before each answer with the endpoint's name; tests let
             clicks come in there.
     """
 
     account: Account
     keyset: bool = False
+    dialect: str = "reference"
     latency: float | tuple[float, float] = 0.0
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
@@ -85,7 +88,12 @@ class Server:
     on_request: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
-        """Set up the API."""
+        """Set up the API; refuse a dialect there is not."""
+        if self.dialect not in DIALECTS:
+            message = f"There is no dialect {self.dialect}: one of {sorted(DIALECTS)}"
+            raise ValueError(message)
+        if self.dialect == LAGGING:
+            self.account.stats_lag = LAG
         self.api = Api(self.account, keyset=self.keyset)
         self._random = random.Random(7)  # noqa: S311 - made-up latency
         self._links_given = 0
@@ -103,6 +111,7 @@ class Server:
     async def _serve(self, request: Request) -> Response:
         path = request.url.path.removeprefix("/v3")
         name, handler = self.api.endpoint(path)
+        handler = spoken(self.dialect, name, handler)
         if self.on_request:
             self.on_request(name)
         refused = self._refusal(request)

@@ -23,7 +23,7 @@ from tap_cc_clicks.api.wire import (
     ROLES_WITH_REPORTS,
     Counters,
     activity_record,
-    activity_row,
+    activity_rows,
 )
 from tap_cc_clicks.events.tally import is_hot
 from tap_cc_clicks.sync.failures import COUNTERS, DETAILS, LOOK_UPS
@@ -103,15 +103,15 @@ class LookUp:
         activity_ids: All that have reports.
         whole: Whether the API was asked and answered completely, so that it need not be
             asked again before something changes.
-        unfinished: Id and role of each activity, if the run ended before their details
-            were read.
+        unfinished: What was told of each activity, if the run ended before their
+            details were read.
         checked: Whether the counters of its activities are asked for.
     """
 
     activities: Sequence[Activity] = ()
     activity_ids: Sequence[str] = ()
     whole: bool = False
-    unfinished: Sequence[tuple[str, str | None]] | None = None
+    unfinished: Sequence[Record] | None = None
     checked: bool = True
 
 
@@ -205,13 +205,11 @@ class Lookups:
         moments = [campaign.record["updated_at"], moment_or_none(sent)]
         return is_hot(moments, self.run.settings.hot_days)
 
-    def unfinished(self, campaign: Campaign) -> list[tuple[str, str | None]] | None:
-        """Return id and role of the activities, if an earlier run left them undone."""
+    def unfinished(self, campaign: Campaign) -> list[Record] | None:
+        """Return the activities that an earlier run was told of and left undone."""
         left = self.memory.find(campaign.campaign_id).get("unfinished")
         if left and left["updated_at"] == campaign.record["updated_at"]:
-            return [
-                activity_row(campaign.campaign_id, row) for row in left["activities"]
-            ]
+            return activity_rows(left["activities"], self.run.oddities)
         return None
 
     def is_turn(self, campaign: Campaign) -> bool:
@@ -256,7 +254,9 @@ class Lookups:
         return self.once if self.is_retry(campaign) else self.service
 
     def _found(self, campaign: Campaign) -> LookUp:
-        rows = self.unfinished(campaign) or self._rows(campaign)
+        rows = self.unfinished(campaign) or self._service_for(
+            campaign
+        ).campaign_activities(campaign.campaign_id)
         self.run.failures.succeeded(LOOK_UPS, campaign.campaign_id)
         try:
             activities = self.activities(campaign, rows)
@@ -273,40 +273,31 @@ class Lookups:
             self.run.failures.succeeded(DETAILS, campaign.campaign_id)
         return LookUp(activities, ids, whole=whole)
 
-    def _rows(self, campaign: Campaign) -> list[tuple[str, str | None]]:
-        service = self._service_for(campaign)
-        rows = service.campaign_activities(campaign.campaign_id)
-        return [activity_row(campaign.campaign_id, row) for row in rows]
-
-    def activities(
-        self, campaign: Campaign, rows: Sequence[tuple[str, str | None]]
-    ) -> list[Activity]:
-        """Return a campaign's activities from id and role of each."""
+    def activities(self, campaign: Campaign, rows: Sequence[Record]) -> list[Activity]:
+        """Return a campaign's activities from what is told of each."""
         hot = self._is_hot(campaign)
         return [
             Activity(
                 campaign.campaign_id,
-                activity_id,
-                has_reports=role in ROLES_WITH_REPORTS,
+                row["campaign_activity_id"],
+                has_reports=row["role"] in ROLES_WITH_REPORTS,
                 hot=hot,
                 removed=campaign.removed,
-                record=self._record(campaign, activity_id, role),
+                record=self._record(campaign, row),
             )
-            for activity_id, role in rows
+            for row in rows
         ]
 
-    def _record(
-        self, campaign: Campaign, activity_id: str, role: str | None
-    ) -> Record | None:
+    def _record(self, campaign: Campaign, row: Record) -> Record | None:
         if campaign.removed and campaign.known and self.wants_details:
             # Its details cannot be had any more: keep those loaded before.
             return None
-        record = activity_record(campaign.record, activity_id, role)
+        record = activity_record(campaign.record, row)
         # A web page, a permalink, has no details.
-        detailed = self.wants_details and role in ROLES_WITH_REPORTS
+        detailed = self.wants_details and row["role"] in ROLES_WITH_REPORTS
         if not detailed or campaign.removed:
             return record
-        details = self._details(campaign, activity_id)
+        details = self._details(campaign, row["campaign_activity_id"])
         return None if details is None else {**record, **details}
 
     def _details(self, campaign: Campaign, activity_id: str) -> Record | None:

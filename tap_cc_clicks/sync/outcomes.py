@@ -41,10 +41,7 @@ def remember(memory: CampaignMemory, outcome: CampaignOutcome, *, checks: bool) 
     values: dict[str, Any] = {}
     ids = None
     if found.unfinished is not None:
-        rows = [
-            {"campaign_activity_id": activity_id, "role": role}
-            for activity_id, role in found.unfinished
-        ]
+        rows = list(found.unfinished)
         values["unfinished"] = {"updated_at": updated_at, "activities": rows}
     elif found.whole:
         ids = found.activity_ids

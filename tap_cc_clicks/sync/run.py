@@ -14,6 +14,7 @@ from singer_sdk import metrics
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.client import Client
 from tap_cc_clicks.api.errors import RunEndedError
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.log_filter import guard_logs
 from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.service import Service
@@ -63,8 +64,9 @@ class Run:
             self.gate,
             logger,
         )
-        self.service = Service(self.client(), settings.page_size)
-        self.once = Service(self.client(tries=1), settings.page_size)
+        self.oddities = Oddities()
+        self.service = Service(self.client(), settings.page_size, self.oddities)
+        self.once = Service(self.client(tries=1), settings.page_size, self.oddities)
         self.failures = Failures(logger, self.gate.shut, settings.accepted_failures)
         self.listing = Listing(
             self.service, settings.campaign_ids, logger, self.failures
@@ -101,4 +103,6 @@ class Run:
             FatalSyncError: What could not be read was told.
         """
         self.progress.finish()
+        for sentence in self.oddities.told():
+            self.logger.warning("%s", sentence)
         self.failures.tell()

@@ -209,6 +209,6 @@ def test_a_token_that_no_header_can_carry_is_hushed(
 def test_a_traceback_shows_no_value(rotating: Sandbox, tmp_path: Path) -> None:
     """If the tap has a bug, lines of code are printed, and not what they worked on."""
     fate = Fate(patches={"tap_cc_clicks.streams.base:REPLICATION_FULL_TABLE": None})
-    fate.patches["tap_cc_clicks.api.service:campaign_record"] = "not callable"
+    fate.patches["tap_cc_clicks.api.service:campaign_records"] = "not callable"
     text = printed(rotating, tmp_path, fate=fate)
     assert "Traceback" in text

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks.api.client import Form
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
@@ -47,6 +48,7 @@ class Service:
     arrivals: list[list[dict[str, Any]]] = field(default_factory=list)
     page_size: int = 2
     pages_given: int = 0
+    oddities: Oddities = field(default_factory=Oddities)
 
     def arrive(self, rows: list[dict[str, Any]]) -> None:
         """Let clicks come in, each in its place: newest first."""

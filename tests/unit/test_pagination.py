@@ -50,6 +50,9 @@ def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
         {"_links": {"next": None}},
         {"_links": {"next": EMPTY}},
         {"_links": {"next": {"href": None}}},
+        {"_links": {"next": {"href": ""}}},
+        {"_links": {"next": ""}},
+        {"_links": []},
     ],
     ids=str,
 )
@@ -59,7 +62,7 @@ def test_without_a_link_the_pages_end(body: dict[str, Any]) -> None:
     assert paginator_of().get_next(last) is None
 
 
-@pytest.mark.parametrize("links", [[], "next", {"next": "x"}, {"next": {"href": 1}}])
+@pytest.mark.parametrize("links", [[1], "next", {"next": "x"}, {"next": {"href": 0}}])
 def test_a_link_that_cannot_be_understood_is_no_end(links: Any) -> None:
     """Taking it for the end would lose the pages behind it."""
     with pytest.raises(FatalAPIError, match="cannot be understood"):

@@ -12,6 +12,7 @@ with clicks as (
         min(clicked_at) as first_clicked_at,
         max(clicked_at) as last_clicked_at
     from {{ ref('fct_email_clicks') }}
+    where url_id is not null
     group by campaign_activity_id, url_id
 ),
 

@@ -8,6 +8,7 @@
     'campaign_status': 'text',
     'campaign_created_at': 'moment',
     'campaign_updated_at': 'moment',
+    'document_id': 'text',
     'current_status': 'text',
     'format_type': 'integer',
     'subject': 'text',

@@ -1,0 +1,182 @@
+"""Dialects: the forms in which the vendor's own pages show one and the same answer.
+
+The API reference, the API guide's examples and public applications disagree. Each
+dialect changes the answers of the reference by one difference; the guide's by all that
+its examples show.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_cc_clicks.sandbox.api import Answer
+
+    Change = Callable[[str, dict[str, Any]], None]
+
+OK = 200
+NOT_FOUND = 404
+SUMMARIES = "bulk_email_campaign_summaries"
+# What the guide's offset says beside the place.
+CAMPAIGN_TYPES = "10,14,15,57"
+# One counted click of so many is left out, where some are.
+LEFT_OUT = 5
+LAG = timedelta(hours=6)
+NO_STATS = {"error_key": "reportingsvc.not_found.stats", "error_message": "Sandbox"}
+
+
+def dotted_counters(endpoint: str, body: dict[str, Any]) -> None:
+    """Name counters ``em_clicks.all.mobile``."""
+    for result in body["results"] if endpoint == "stats" else ():
+        result["stats"] = {
+            re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name): count
+            for name, count in result["stats"].items()
+        }
+
+
+def _dotted(match: re.Match[str]) -> str:
+    return f".all.{match[1]}" if match[1] else ".all"
+
+
+def counts_as_text(endpoint: str, body: dict[str, Any]) -> None:
+    """Give counts as text."""
+    for row in body.get("link_click_counts", ()):
+        row["unique_clicks"] = str(row["unique_clicks"])
+    for result in body["results"] if endpoint == "stats" else ():
+        result["stats"] = _as_text(result["stats"])
+    for row in body.get(SUMMARIES, ()):
+        row["unique_counts"] = _as_text(row["unique_counts"])
+
+
+def _as_text(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
+
+
+def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
+    """Give counters and aggregates as a list of one object."""
+    if endpoint == "summaries":
+        body["aggregate_percents"] = [body["aggregate_percents"]]
+    for result in body["results"] if endpoint == "stats" else ():
+        result["stats"] = [result["stats"]]
+
+
+def listed_percents(endpoint: str, body: dict[str, Any]) -> None:
+    """Give the aggregates of summaries as text, in a list of one object."""
+    if endpoint == "summaries":
+        body["aggregate_percents"] = [_as_text(body["aggregate_percents"])]
+
+
+def offset_links(endpoint: str, body: dict[str, Any]) -> None:
+    """Let the next link of summaries be an offset, packed into ``next``."""
+    if endpoint == "summaries" and "_links" in body:
+        link = urlsplit(body["_links"]["next"]["href"])
+        query = dict(parse_qsl(link.query))
+        place = base64.urlsafe_b64decode(query["cursor"]).decode()
+        told = {"campaign_types": CAMPAIGN_TYPES, "limit": query["limit"], "o": place}
+        packed = base64.b64encode(urlencode(told).encode()).decode()
+        href = f"{link.path}?{urlencode({'next': packed})}"
+        body["_links"]["next"]["href"] = href
+
+
+def null_links(_: str, body: dict[str, Any]) -> None:
+    """Let a last page have a next link that is null."""
+    body.setdefault("_links", {"next": {"href": None}})
+
+
+def left_out_arrays(_: str, body: dict[str, Any]) -> None:
+    """Leave out arrays that are empty and not required."""
+    for name in ("campaigns", "campaign_activities", "link_click_counts", "errors"):
+        if body.get(name) == []:
+            del body[name]
+
+
+def other_times(endpoint: str, body: dict[str, Any]) -> None:
+    """Write times with an offset and without milliseconds, dates as times."""
+    for row in body.get("tracking_activities", ()):
+        row["created_time"] = row["created_time"].replace(".000Z", "+00:00")
+        if "deleted_at" in row:
+            row["deleted_at"] += "T00:00:00.000Z"
+    for result in body["results"] if endpoint == "stats" else ():
+        result["last_refresh_time"] = result["last_refresh_time"].replace("Z", "+0000")
+
+
+def other_roles(_: str, body: dict[str, Any]) -> None:
+    """Give campaigns an activity of a role that no page names."""
+    if "campaign_activities" in body:
+        activity_id = f"{body['campaign_id'][:-4]}0000"
+        row = {"campaign_activity_id": activity_id, "role": "text_message"}
+        body["campaign_activities"].append(row)
+
+
+def some_never_counted(endpoint: str, body: dict[str, Any]) -> None:
+    """Leave a share of the clicks out of the counters, for good."""
+    for result in body["results"] if endpoint == "stats" else ():
+        result["stats"]["em_clicks_all"] -= result["stats"]["em_clicks_all"] // LEFT_OUT
+
+
+def none_counted(endpoint: str, body: dict[str, Any]) -> None:
+    """Have no counters of any activity."""
+    if endpoint == "stats":
+        body.clear()
+        body.update(NO_STATS)
+
+
+# The guide's examples; and each difference by itself.
+GUIDE = (dotted_counters, counts_as_text, listed_percents, offset_links)
+ALONE = (
+    dotted_counters,
+    counts_as_text,
+    listed_objects,
+    listed_percents,
+    offset_links,
+    null_links,
+    left_out_arrays,
+    other_times,
+    other_roles,
+    some_never_counted,
+    none_counted,
+)
+LAGGING = "counters-lag"
+DIALECTS: dict[str, tuple[Change, ...]] = {
+    "reference": (),
+    "guide": GUIDE,
+    LAGGING: (),
+    **{one.__name__.replace("_", "-"): (one,) for one in ALONE},
+}
+
+
+def spoken(
+    dialect: str, endpoint: str, handler: Callable[[Mapping[str, str]], Answer]
+) -> Callable[[Mapping[str, str]], Answer]:
+    """Return what answers in a dialect, from what answers as the reference says."""
+    changes = DIALECTS[dialect]
+
+    def answer(query: Mapping[str, str]) -> Answer:
+        reply = handler(_unpacked(query))
+        if reply.status != OK:
+            return reply
+        body = msgspec.json.decode(reply.body)
+        for change in changes:
+            change(endpoint, body)
+        status = NOT_FOUND if "error_key" in body else OK
+        return replace(reply, status=status, body=msgspec.json.encode(body))
+
+    return answer if changes else handler
+
+
+def _unpacked(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the query that an offset link stands for."""
+    if "next" not in query:
+        return query
+    told = parse_qs(base64.b64decode(query["next"]).decode())
+    cursor = base64.urlsafe_b64encode(told["o"][0].encode()).decode()
+    return {"limit": told["limit"][0], "cursor": cursor}

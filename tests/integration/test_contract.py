@@ -1,0 +1,122 @@
+"""Schemas and simulator hold to the contract, as tests/contract.json has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks import schemas
+from tap_cc_clicks.sandbox import generate
+from tap_cc_clicks.sandbox.api import Api
+
+CONTRACT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "contract.json").read_text("utf-8")
+)
+CONTRACT.pop("")
+ENDPOINTS = list(CONTRACT)
+STREAMS = {one["stream"] for one in CONTRACT.values() if one["stream"]}
+# What the tap makes or takes from the campaign, and what only a page of the vendor's
+# documentation names.
+OWN = {
+    "campaign_activities": re.compile("campaign_.*|template_id"),
+    "email_clicks": re.compile("click_id|campaign_id"),
+    "email_links": re.compile("campaign_(activity_)?id"),
+}
+# What the simulator does not know of its links and emails.
+UNSPOKEN = {
+    "links": {"list_action", "list_id", "link_tag"},
+    "activity": {"html_content", "physical_address_in_footer", "document_properties"},
+}
+TYPES = {"string": str, "integer": int, "array": list, "object": dict}
+TIMES = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+}
+
+
+def schema_of(stream: str) -> dict[str, Any]:
+    """Return the properties of a stream's schema."""
+    text = (files(schemas) / f"{stream}.json").read_text("utf-8")
+    properties: dict[str, Any] = json.loads(text)["properties"]
+    return properties
+
+
+@pytest.mark.parametrize(
+    "endpoint", [one for one in ENDPOINTS if CONTRACT[one]["stream"]]
+)
+def test_each_property_of_the_contract_is_a_column(endpoint: str) -> None:
+    """Of its type; or it is told why not."""
+    contract = CONTRACT[endpoint]
+    schema = schema_of(contract["stream"])
+    for name, kind in contract["properties"].items():
+        if name in contract.get("unread", {}):
+            assert name not in schema
+            continue
+        times = kind.startswith("date")
+        assert ("string" if times else kind) in schema[name]["type"]
+        assert schema[name].get("format") == ("date-time" if times else None)
+
+
+@pytest.mark.parametrize("stream", sorted(STREAMS))
+def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
+    """None is made up."""
+    told = {
+        name
+        for one in CONTRACT.values()
+        if one["stream"] == stream
+        for name in one["properties"]
+    }
+    for name in schema_of(stream).keys() - told:
+        assert OWN[stream].fullmatch(name), name
+
+
+@pytest.fixture(scope="module")
+def api() -> Api:
+    """Return a simulated account in which everything occurs."""
+    return Api(generate(campaigns=20, clicks=300))
+
+
+def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
+    """Return the rows that an endpoint answers with."""
+    activity = max(api.account.clickable(), key=lambda one: len(one.clicks))
+    path = {
+        "campaigns": "/emails",
+        "campaign": f"/emails/{activity.campaign_id}",
+        "activity": f"/emails/activities/{activity.campaign_activity_id}",
+        "summaries": "/reports/summary_reports/email_campaign_summaries",
+        "links": f"/reports/email_reports/{activity.campaign_activity_id}/links",
+        "clicks": f"/reports/email_reports/{activity.campaign_activity_id}"
+        "/tracking/clicks",
+    }.get(
+        endpoint,
+        f"/reports/stats/email_campaign_activities/{activity.campaign_activity_id}",
+    )
+    contract = CONTRACT[endpoint]
+    query = {"include": "permalink_url"} if endpoint == "activity" else {}
+    body = json.loads(api.endpoint(path)[1](query).body)
+    rows: list[dict[str, Any]] = body[contract["rows"]] if contract["rows"] else [body]
+    within = contract.get("within")
+    return [row[within] for row in rows] if within else rows
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_the_simulator_answers_as_the_contract_says(api: Api, endpoint: str) -> None:
+    """All that is required, nothing beside, and each property in some row."""
+    contract = CONTRACT[endpoint]
+    spoken: set[str] = set()
+    for row in rows_of(api, endpoint):
+        assert set(contract["required"]) <= row.keys()
+        spoken |= row.keys()
+        for name, value in row.items():
+            kind = contract["properties"].get(name)
+            if kind in TIMES:
+                assert TIMES[kind].fullmatch(value), name
+            elif name != "template_id":
+                assert isinstance(value, TYPES[kind]), name
+    told = contract["properties"].keys() - UNSPOKEN.get(endpoint, set())
+    assert spoken - {"template_id"} == told

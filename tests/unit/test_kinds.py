@@ -1,0 +1,130 @@
+"""What becomes of a value that is not what its column holds."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks import schemas
+from tap_cc_clicks.api.kinds import (
+    Columns,
+    Kind,
+    Oddities,
+    count,
+    date_time,
+    identifier,
+    number,
+    text,
+    texts,
+)
+from tap_cc_clicks.api.wire import (
+    ACTIVITY,
+    CAMPAIGN,
+    COUNTERS,
+    DETAILS,
+    LINK,
+    OF_CAMPAIGN,
+)
+from tap_cc_clicks.events.declaration import CLICKS
+
+OWNER: Columns = {"campaign_activity_id": identifier, "campaign_id": identifier}
+RECORDS: dict[str, Columns] = {
+    "campaigns": CAMPAIGN,
+    "campaign_activities": {
+        **OWNER,
+        **ACTIVITY,
+        **{column: CAMPAIGN[name] for column, name in OF_CAMPAIGN.items()},
+        **DETAILS,
+    },
+    "campaign_activity_stats": {**OWNER, "last_refresh_time": date_time, **COUNTERS},
+    "email_clicks": {
+        **dict.fromkeys(CLICKS.row.__struct_fields__, text),
+        "created_time": date_time,
+        "deleted_at": date_time,
+    },
+    "email_links": {**OWNER, **LINK},
+}
+PROMISES: dict[Kind, dict[str, Any]] = {
+    identifier: {"type": "string"},
+    text: {"type": "string"},
+    texts: {"type": "array", "items": {"type": ["string"]}},
+    number: {"type": "integer"},
+    count: {"type": "integer"},
+    date_time: {"type": "string", "format": "date-time"},
+}
+
+
+@pytest.mark.parametrize("stream", RECORDS)
+def test_each_column_is_made_what_its_schema_promises(stream: str) -> None:
+    """Schemas and conversion name the same columns, of the same kinds."""
+    schema = json.loads((files(schemas) / f"{stream}.json").read_text("utf-8"))
+    promised = {}
+    for name, told in schema["properties"].items():
+        kind = next(kind for kind in told["type"] if kind != "null")
+        promised[name] = {**told, "type": kind}
+        promised[name].pop("description")
+    assert promised == {name: PROMISES[kind] for name, kind in RECORDS[stream].items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (text, 12, "12"),
+        (text, True, "true"),
+        (text, {"a": ["é", None]}, '{"a":["é",null]}'),
+        (texts, [7, None, "a"], ["7", "a"]),
+        (number, "-12", -12),
+        (number, 12.0, 12),
+        (count, " 3129 ", 3129),
+        (count, "12.0", 12),
+        (date_time, "2019-05-16T23:14:00+02:00", "2019-05-16T21:14:00.000Z"),
+        (identifier, 1100407204171, "1100407204171"),
+    ],
+)
+def test_what_can_be_converted_is(kind: Kind, value: object, expected: object) -> None:
+    """And not counted."""
+    oddities = Oddities()
+    assert oddities.take("a", "b", kind, value) == expected
+    assert not oddities.counts
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (texts, "a"),
+        (number, True),
+        (number, 1.5),
+        (number, 2**53 + 1),
+        (number, "1,234"),
+        (number, "1e3"),
+        (count, -1),
+        (count, "many"),
+        (date_time, 1558041240),
+        (date_time, "soon"),
+        (identifier, None),
+        (identifier, ""),
+        (identifier, ".."),
+        (identifier, "a\nb"),
+        (identifier, "a" * 101),
+        (identifier, 1.0),
+        (identifier, True),
+        (identifier, {"id": "a"}),
+    ],
+)
+def test_what_cannot_be_converted_is_null_and_counted(kind: Kind, value: Any) -> None:
+    """By stream and property."""
+    oddities = Oddities()
+    assert oddities.take("a", "b", kind, value) is None
+    assert oddities.counts == {("a", "b"): 1}
+
+
+@pytest.mark.parametrize("kind", [texts, number, count, date_time])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_not_there_is_not_odd(kind: Kind, value: Any) -> None:
+    """Only an id may not be left out."""
+    oddities = Oddities()
+    assert oddities.take("a", "b", kind, value) is None
+    assert not oddities.counts
