@@ -48,7 +48,6 @@ class _Remembered(Struct):
     updated_at: str | None = None
     activities: list[str | tuple[str, str]] = []
     unfinished: _LookedUp | None = None
-    missed: Number = 0
     status: str | None = None
     check: Annotated[str, Meta(pattern=r"^[^@]*@[0-9]{1,12}$")] | None = None
 
