@@ -154,6 +154,7 @@ def activity_record(campaign: Record, row: Record) -> Record:
         "campaign_id": campaign["campaign_id"],
         "role": row["role"],
         **{column: campaign[name] for column, name in OF_CAMPAIGN.items()},
+        **dict.fromkeys(DETAILS),
         "document_id": row["document_id"],
     }
 

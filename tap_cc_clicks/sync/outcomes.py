@@ -41,7 +41,10 @@ def remember(memory: CampaignMemory, outcome: CampaignOutcome, *, checks: bool) 
     values: dict[str, Any] = {}
     ids = None
     if found.unfinished is not None:
-        rows = list(found.unfinished)
+        rows = [
+            {name: row[name] for name in ("campaign_activity_id", "role")}
+            for row in found.unfinished
+        ]
         values["unfinished"] = {"updated_at": updated_at, "activities": rows}
     elif found.whole:
         ids = found.activity_ids

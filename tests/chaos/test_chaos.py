@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,9 @@ def test_bad_items_cost_themselves(
     """In each run, whatever else passes; and all is there once they are well."""
     with World(round_, detection, concurrency) as world:
         world.expect_all()
-        world.strike(*list(FAULTS.values())[: list(FAULTS).index("400")])
+        passing = list(FAULTS.values())[: list(FAULTS).index("400")]
+        # But for the token endpoint: a run without a token reads nothing.
+        world.strike(*(replace(one, match="/emails|/reports") for one in passing))
         broken = world.break_items()
         for _ in range(3):
             world.take(world.run())

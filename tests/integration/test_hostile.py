@@ -153,7 +153,7 @@ def test_an_id_leads_to_no_other_endpoint(
     )
     for path, query, _ in requests_seen:
         assert allowed.fullmatch(path)
-        assert query in {"", "limit=500"}
+        assert query in {"", "limit=500", "include=permalink_url"}
         assert not {"..", "."} & set(path.split("/"))
 
 
