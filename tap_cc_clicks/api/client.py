@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import backoff
 import msgspec
@@ -18,7 +19,9 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
+    CursorRefusedError,
     GoneError,
+    MisunderstoodError,
     QuotaExceededError,
     RunEndedError,
     TooLargeError,
@@ -185,12 +188,21 @@ class Client:
                 self._gate.shut(RunEndedError(str(error)))
                 raise
 
+    def again(self, page: Page, form: Form) -> Page:
+        """Return a page of a list as it is now.
+
+        Raises:
+            CursorRefusedError: It is not there any more.
+            RunEndedError, FatalAPIError: As in :meth:`get`.
+        """
+        return self._later(page.url, form)
+
     def _later(self, link: str, form: Form) -> Page:
         """Return a later page: what is there by half is not gone."""
         try:
             return self._page(link, {}, form)
-        except GoneError as error:
-            raise FatalAPIError(str(error)) from None
+        except (GoneError, MisunderstoodError) as error:
+            raise CursorRefusedError(str(error)) from None
 
     def _page(self, url: str, params: Mapping[str, Any], form: Form) -> Page:
         """Return a page; a smaller one if the API cannot give one of this size."""
@@ -205,7 +217,8 @@ class Client:
                 params = {**params, "limit": limit} if params else {}
                 url = with_limit(url, limit)
             else:
-                return Page(form.rows_of(body), url, next_link(body))
+                asked = f"{url}?{urlencode(params)}" if params else url
+                return Page(form.rows_of(body), asked, next_link(body))
 
     def _ask(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
         try:
@@ -235,6 +248,7 @@ class Client:
         answer = self.answer = self._transport.send(prepared)
         if not answer.ok:
             raise self._refusal(answer, token)
+        self._gate.succeeded()
         body = form.body_of(answer)
         self._authenticator.accepted()
         return body

@@ -70,6 +70,14 @@ class GoneError(SkippableAPIError):
     """The campaign or activity asked for is not there (404)."""
 
 
+class MisunderstoodError(FatalAPIError):
+    """The API did not understand a request (400)."""
+
+
+class CursorRefusedError(FatalAPIError):
+    """The link of a later page is not good any more."""
+
+
 class EndlessPagesError(FatalAPIError):
     """The pages come to no end; to take what was read for all would lose the rest."""
 
@@ -86,8 +94,8 @@ def error_of(answer: Answer) -> Exception:
     """Return what an answer other than 200 means.
 
     Returns:
-        A GoneError, a QuotaExceededError, a RetriableAPIError if another try may
-        succeed, else a FatalAPIError.
+        A MisunderstoodError, a GoneError, a QuotaExceededError, a RetriableAPIError if
+        another try may succeed, else a FatalAPIError.
     """
     status, keys = answer.status, error_keys(answer.body)
     message = _message(answer, keys)
@@ -95,7 +103,9 @@ def error_of(answer: Answer) -> Exception:
         return QuotaExceededError(QUOTA_EXCEEDED)
     if status == HTTPStatus.UNAUTHORIZED:
         return TokenError(message)
-    if status == HTTPStatus.NOT_FOUND:
+    if status == HTTPStatus.BAD_REQUEST:
+        return MisunderstoodError(message)
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return GoneError(message)
     if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return RetriableAPIError(message)
