@@ -34,7 +34,6 @@ from singer_sdk.helpers._state import StateWriter
 from singer_sdk.helpers.types import Context, Record, TapState
 from singer_sdk.mapper import CustomStreamMap, SameRecordTransform, _MapperEval
 from singer_sdk.singerlib import SchemaMessage, StateMessage
-from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
@@ -51,6 +50,8 @@ STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
 # A shell's way to tell that a process ended by a signal.
 SIGNAL_EXIT_BASE = 128
+# As the SDK's writer encodes.
+ENCODER = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
 
 PIPE_CLOSED = (
@@ -72,8 +73,16 @@ class _Line(Struct, tag_field="type", tag="RECORD", gc=False):
     time_extracted: datetime
 
 
+class _State(Struct, tag_field="type", tag="STATE"):
+    """A STATE message."""
+
+    value: msgspec.Raw
+
+
 class PageWriter(MsgSpecWriter):
     """The SDK's writer, which also writes many records of one stream at once.
+
+    And STATE that is encoded already: the SDK copies every value of it before.
 
     Attributes:
         stated: Whether nothing but schemas was written since the last STATE.
@@ -82,7 +91,6 @@ class PageWriter(MsgSpecWriter):
     def __init__(self) -> None:
         super().__init__()
         self.stated = True
-        self._encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
     def write_message(self, message: Message) -> None:
         """Write a message to stdout."""
@@ -96,7 +104,12 @@ class PageWriter(MsgSpecWriter):
         lines = [_Line(stream, record, msgspec.UNSET, now) for record in records]
         if lines:
             self.stated = False
-            self._write(self._encoder.encode_lines(lines))
+            self._write(ENCODER.encode_lines(lines))
+
+    def write_state(self, value: bytes) -> None:
+        """Write a STATE message of an encoded state."""
+        self.stated = True
+        self._write(ENCODER.encode_lines([_State(msgspec.Raw(value))]))
 
     @staticmethod
     def _write(lines: bytes | bytearray) -> None:
@@ -123,7 +136,9 @@ class PacedStateWriter(StateWriter):
         records: How many were written; counted by the streams.
     """
 
-    def __init__(self, writer: GenericSingerWriter[Any, Any]) -> None:
+    _message_writer: PageWriter
+
+    def __init__(self, writer: PageWriter) -> None:
         super().__init__(writer)
         self.records = 0
         self._records_written = 0
@@ -141,10 +156,9 @@ class PacedStateWriter(StateWriter):
 
         After records it is said again: a loader may pass on state only if it is last.
         """
-        encoded = msgspec.json.encode(state)
-        stated = getattr(self._message_writer, "stated", True)
-        if state and not (stated and encoded == self._last):
-            self._message_writer.write_message(StateMessage(value=state))
+        encoded = ENCODER.encode(state)
+        if state and not (self._message_writer.stated and encoded == self._last):
+            self._message_writer.write_state(encoded)
             self._last = encoded
         self._written = time.monotonic()
         self._records_written = self.records

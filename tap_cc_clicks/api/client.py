@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import backoff
 import msgspec
@@ -199,6 +200,15 @@ class Client:
                 self._gate.shut(RunEndedError(str(error)))
                 raise
 
+    def again(self, page: Page, form: Form) -> Page:
+        """Return a page of a list as it is now.
+
+        Raises:
+            CursorRefusedError: It is not there any more.
+            RunEndedError, FatalAPIError: As in :meth:`get`.
+        """
+        return self._later(page.url, form)
+
     def _later(self, link: str, form: Form) -> Page:
         """Return a later page: what is there by half is not gone."""
         try:
@@ -226,7 +236,8 @@ class Client:
                 params = {**params, "limit": limit} if params else {}
                 url = with_limit(url, limit)
             else:
-                return Page(form.rows_of(body), url, next_link(body))
+                asked = f"{url}?{urlencode(params)}" if params else url
+                return Page(form.rows_of(body), asked, next_link(body))
 
     def _ask(
         self,
@@ -291,6 +302,7 @@ class Client:
         answer = self.answer = self._transport.send(prepared)
         if not answer.ok:
             raise self._refusal(answer, token)
+        self._gate.succeeded()
         body = form.body_of(answer)
         self._authenticator.accepted(token)
         return body

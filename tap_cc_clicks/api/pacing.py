@@ -12,11 +12,54 @@ from tap_cc_clicks.api.errors import BudgetSpentError, RunEndedError
 
 # The API counts arrivals, and requests may come closer together than they were sent. To
 # keep a fifth one out of the same second they are sent a little more seldom than
-# allowed, by a margin that grows when the API refuses one nevertheless.
+# allowed.
 PACE_MARGIN = 1.006
-PACE_MARGIN_STEP = 0.01
-LARGEST_PACE_MARGIN = 1.1
+# How much more seldom they are sent after one was refused nevertheless: a little, or
+# much if another one was just before, since another run may use the same key.
+STEP = 0.05
+STEP_IN_A_ROW = 0.2
+IN_A_ROW = 10
+# A little less than half the pace: what a run may have beside another one.
+LARGEST_EXCESS = 1.1
+# After so many requests without a refusal nothing of that is left. Most of it stays for
+# most of them, so that two runs on one key seldom meet the limit.
+RECOVERY = 100
+RECOVERY_CURVE = 6
 LIMITER_BUFFER_MS = 1
+
+
+class Pace:
+    """How far apart requests are sent.
+
+    Args:
+        per_second: Requests a second.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._excess = 0.0
+        self._clean = RECOVERY
+
+    @property
+    def interval(self) -> float:
+        """Milliseconds between two requests."""
+        return 1000 * (PACE_MARGIN + self._left) / self._per_second
+
+    @property
+    def _left(self) -> float:
+        recovered = min(1, self._clean / RECOVERY) ** RECOVERY_CURVE
+        return self._excess * (1 - recovered)
+
+    def refused(self) -> None:
+        """Note that the API found a request too early."""
+        step = STEP if self._clean >= IN_A_ROW else STEP_IN_A_ROW
+        self._excess = min(self._left + step, LARGEST_EXCESS)
+        self._clean = 0
+
+    def succeeded(self) -> bool:
+        """Note a request that was answered; tell whether the interval changed."""
+        self._clean += 1
+        return self._clean <= RECOVERY
 
 
 class RequestGate:
@@ -38,9 +81,9 @@ class RequestGate:
         max_requests: int | None = None,
         count: Callable[[], None] = lambda: None,
     ) -> None:
+        self._pace = Pace(per_second)
         self._per_second = per_second
-        self._margin = PACE_MARGIN
-        self._bucket = InMemoryBucket([_rate(per_second, self._margin)])
+        self._bucket = InMemoryBucket([self._rate])
         # Not leaking by a thread of its own, which would outlive the run.
         factory = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(factory, buffer_ms=LIMITER_BUFFER_MS)
@@ -69,20 +112,25 @@ class RequestGate:
 
     def slow_down(self) -> None:
         """Note that the API found a request too early."""
-        self._margin = min(self._margin + PACE_MARGIN_STEP, LARGEST_PACE_MARGIN)
-        self._bucket.rates = [_rate(self._per_second, self._margin)]
+        self._pace.refused()
+        self._bucket.rates = [self._rate]
+
+    def succeeded(self) -> None:
+        """Note a request that was answered."""
+        if self._pace.succeeded():
+            self._bucket.rates = [self._rate]
 
     def shut(self, reason: RunEndedError) -> None:
         """Let no further request through; the first reason counts."""
         self.ended = self.ended or reason
 
-
-def _rate(per_second: float, margin: float) -> Rate:
-    """Return a rate that spaces requests evenly, since a burst would be refused."""
-    interval = 1000 * margin / per_second
-    if interval < 1:
-        return Rate(max(1, int(per_second)), 1000)
-    return Rate(1, round(interval))
+    @property
+    def _rate(self) -> Rate:
+        """A rate that spaces requests evenly, since a burst would be refused."""
+        interval = self._pace.interval
+        if interval < 1:
+            return Rate(max(1, int(self._per_second)), 1000)
+        return Rate(1, round(interval))
 
 
 def _spent(requests_made: int) -> str:

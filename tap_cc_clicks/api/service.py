@@ -99,6 +99,10 @@ class Service:
         path = _path(f"/reports/email_reports/{{}}/tracking/{report}", activity_id)
         return self._client.pages(path, form, {**self._limit(), **query})
 
+    def again(self, page: Page, form: Form) -> Page:
+        """Return a page of a report as it is now."""
+        return self._client.again(page, form)
+
     def account_summary(self) -> Record:
         """Return whose account it is, from «GET a Summary of Account Details»."""
         summary: Record = self._client.get("/account/summary", form=OBJECT)

@@ -1,15 +1,16 @@
-"""Which click is which: the API gives no id, and two clicks can look alike."""
+"""Which event is which: the API gives no id, and two events can look alike."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
 
+from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.events.declaration import EventReport
 
 # A struct of the report's own kind.
@@ -17,11 +18,9 @@ Row: TypeAlias = Any
 # With the activity, all that tells events of a report apart.
 Likeness: TypeAlias = "tuple[str | None, ...]"
 
-# Rows are remembered this far back: to repeat unseen, a row would need more new clicks
-# than that between two page requests.
+# So many likenesses are remembered, and all of the instant at which the last page
+# ended, however many pages it fills.
 REMEMBERED = 10_000
-SETTLING_TRIES = 5
-SETTLING_SIZES = range(251, 501)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -51,155 +50,233 @@ def event_id(
     )
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a page showed.
+
+    Attributes:
+        likes: The likeness of each of its rows.
+        page: The page, with its links.
+    """
+
+    likes: list[Likeness]
+    page: Page
+
+
+@dataclass
+class Doubt:
+    """Rows of one instant that are repeats, or twins of rows seen before.
+
+    Attributes:
+        began: The page in which the instant began.
+        rows: The rows, in their order.
+        met: The pages that have some, each with the page before.
+    """
+
+    began: Shown
+    rows: list[Row] = field(default_factory=list)
+    met: list[tuple[Shown, Shown]] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[Shown]:
+        """What would be changed by all that pushed rows of the instant: ask again.
+
+        These are the page in which it began, and the page before the last doubt.
+        """
+        before = self.met[-1][0]
+        return [before] if before is self.began else [self.began, before]
+
+    def repeats(self, now: list[Shown]) -> int | None:
+        """Return how many of the rows are repeats; None if that cannot be told.
+
+        Args:
+            now: What these pages show now.
+        """
+        (before, page), *others = self.met
+        if any(_led_back(*pages) for pages in self.met):
+            return None
+        if [one.likes for one in now] == [one.likes for one in self.shown]:
+            return 0
+        # A link that has changed counts from a row, not from the front.
+        if others or now[1:] or now[0].page.link != before.page.link:
+            return None
+        fits = [
+            n
+            for n in range(1, min(len(before.likes), len(page.likes)))
+            if now[0].likes[n:] == before.likes[:-n]
+            and page.likes[:n] == before.likes[-n:]
+        ]
+        return fits[0] if len(fits) == 1 else None
+
+
+def _led_back(before: Shown, page: Shown) -> bool:
+    """Tell whether a page shows all of the one before, as if its link led back."""
+    likes = before.likes
+    alike = len(likes) > 1 and len(set(likes)) == 1
+    return not alike and page.likes[: len(likes)] == likes
+
+
 class Numbering:
     """Numbers rows alike, and sees through rows repeated across a page boundary.
 
-    New clicks come in at the front while the pages are read and push rows from one page
-    to the next, where they are met again. A row newer than the page before ended is
-    certainly such a repeat. One of the very instant at which that page ended may be a
-    repeat or a twin: it is doubtful, and kept aside.
+    Where pages are counted from the front, events that come in push rows to the next
+    page, where they are met again: the last row of a page, if any. A page without that
+    row has new rows only. In a page that has it, what looks like a row seen is a repeat
+    if rows that were seen and are newer stand there too. Else it is a repeat or a twin,
+    and kept aside until its instant is over.
+
+    Args:
+        report: Which one.
+        activity_id: Whose.
 
     Attributes:
-        doubts: The doubtful rows by their instant, each with its place in the report.
+        doubt: The rows kept aside.
+        last: The instant at which the page that was read farthest ends.
     """
 
     def __init__(self, report: EventReport, activity_id: str) -> None:
-        self.doubts: dict[str, list[tuple[int, Row]]] = {}
-        self.likeness = report.likeness_of
+        self.doubt: Doubt | None = None
+        self.last = ""
+        self._likeness = report.likeness_of
         self._report = report
         self._activity = activity_id
         self._seen: dict[Likeness, int] = {}
-        self._last: str | None = None
-        self._place = 0
+        self._older: dict[Likeness, int] = {}
+        self._end: Shown | None = None
+        self._began: Shown | None = None
+        # Whether the last page ended before that one.
+        self._behind = False
+        # Where an earlier numbering of the report was broken off, and what it had seen.
+        self._before: tuple[str, frozenset[str]] | None = None
 
-    def number(self, page: list[Row]) -> list[Row]:
-        """Return the page's rows that were not seen before, with their ids."""
-        here: dict[Likeness, int] = {}
-        seen, fresh, likeness = self._seen, [], self.likeness
-        for row in page:
-            like = likeness(row)
-            number = here.get(like, 0)
-            here[like] = number + 1
-            if number >= seen.get(like, 0):
-                fresh.append(self._identified(row, like, number))
-            elif row.created_time == self._last:
-                self._doubt(row, page)
-        self._remember(here)
-        self._place += len(page)
-        self._last = min((row.created_time for row in page), default=self._last)
-        return fresh
+    def number(self, rows: list[Row], page: Page) -> list[Row]:
+        """Return a page's rows that were certainly not seen before, with their ids."""
+        if not rows:
+            return []
+        shown = Shown(list(map(self._likeness, rows)), page)
+        if self._end and self._may_repeat(rows, shown.likes, self._end):
+            fresh = self._sifted(rows, shown, self._end)
+        else:
+            fresh = self._numbered(rows, shown.likes)
+            self._behind = False
+        self._advance(rows, shown)
+        return self._left(fresh)
 
-    def identify(self, row: Row, number: int) -> Row:
-        """Give a row its id."""
-        return self._identified(row, self.likeness(row), number)
+    @property
+    def instant_is_over(self) -> bool:
+        """Whether pages have passed the instant of the rows kept aside."""
+        return bool(self.doubt and self.doubt.rows[0].created_time != self.last)
 
-    def _identified(self, row: Row, like: Likeness, number: int) -> Row:
-        namespace = self._report.namespace
-        identity = event_id(namespace, self._activity, like, number)
-        setattr(row, self._report.key, identity)
-        return row
+    def settle(self, pages: list[tuple[list[Row], Page]]) -> list[Row] | None:
+        """Return those of the rows kept aside that are events of their own.
 
-    def seen(self, like: Likeness) -> int:
-        """Return how many rows of a likeness were seen."""
-        return self._seen.get(like, 0)
+        Args:
+            pages: What the pages of the doubt show now.
 
-    def _doubt(self, row: Row, page: list[Row]) -> None:
-        instant = row.created_time
-        # Rows newer than this instant, at the page's front, were pushed here for
-        # certain, and then so were all those of the instant that were seen.
-        if page[0].created_time <= instant:
-            self.doubts.setdefault(instant, []).append((self._place, row))
+        Returns:
+            None if that cannot be told.
+        """
+        if not self.doubt:
+            return []
+        now = [Shown(list(map(self._likeness, rows)), page) for rows, page in pages]
+        repeats = self.doubt.repeats(now)
+        if repeats is None:
+            return None
+        twins = self.doubt.rows[repeats:]
+        return self._left(self._numbered(twins, list(map(self._likeness, twins))))
 
-    def _remember(self, here: dict[Likeness, int]) -> None:
-        seen = self._seen
-        for like, count in here.items():
-            if count > seen.get(like, 0):
-                seen[like] = count
-        if len(seen) > 2 * REMEMBERED:
-            newer = len(self._seen) - REMEMBERED
-            self._seen = dict(islice(self._seen.items(), newer, None))
+    def anew(self) -> Numbering:
+        """Return what numbers the report from its beginning once more.
 
+        Rows that were seen are left out there, and so are those that are newer.
+        """
+        again = Numbering(self._report, self._activity)
+        if self.last:
+            again._before = (self.last, self._ids())
+        return again
 
-def settle(
-    numbering: Numbering,
-    open_report: Callable[[int], Iterator[list[Row]]],
-    floor: str,
-) -> Iterator[Row]:
-    """Yield the rows that had been kept aside and are clicks of their own.
-
-    The report is read once more with pages that end elsewhere: an instant that stands
-    whole in one page can be counted there.
-
-    Args:
-        numbering: What was seen, with its doubts.
-        open_report: Opens the report with a page size.
-        floor: Doubts about instants before it do not matter.
-    """
-    doubts = {at: rows for at, rows in numbering.doubts.items() if at >= floor}
-    for _ in range(SETTLING_TRIES):
-        if not doubts:
-            return
-        size = _page_size([rows[0][0] for rows in doubts.values()])
-        for instant, rows in _whole_instants(set(doubts), open_report(size)):
-            del doubts[instant]
-            yield from _unseen(numbering, rows)
-    # More rows alike in one instant than a page holds: rather doubled than merged.
-    for doubtful in doubts.values():
-        yield from _all_unseen(numbering, [row for _, row in doubtful])
-
-
-def _page_size(places: list[int]) -> int:
-    """Return the page size whose page boundaries keep farthest from these places."""
-
-    def clearance(size: int) -> int:
-        return min(
-            size - place if place < size else min(place % size, size - place % size)
-            for place in places
+    def _ids(self) -> frozenset[str]:
+        namespace, activity = self._report.namespace, self._activity
+        return frozenset(
+            event_id(namespace, activity, like, number)
+            for like, count in chain(self._older.items(), self._seen.items())
+            for number in range(count)
         )
 
-    return max(SETTLING_SIZES, key=clearance)
+    def _left(self, rows: list[Row]) -> list[Row]:
+        """Leave out what was read before the report was broken off, or is newer."""
+        if not self._before:
+            return rows
+        last, ids = self._before
+        key = self._report.key
+        return [
+            row
+            for row in rows
+            if row.created_time <= last and getattr(row, key) not in ids
+        ]
 
+    def _times(self, like: Likeness) -> int:
+        """Return how many rows of a likeness were seen."""
+        return self._seen.get(like) or self._older.get(like, 0)
 
-def _whole_instants(
-    instants: set[str], pages: Iterator[list[Row]]
-) -> Iterator[tuple[str, list[Row]]]:
-    """Yield each instant that is seen to stand whole in one page, with its rows."""
-    wanted = set(instants)
-    at_end: dict[str, list[Row]] = {}
-    ended_newer = set(instants)
-    for page in pages:
-        times = [row.created_time for row in page]
-        at_end = {}
-        for instant in sorted(wanted):
-            rows = [row for row in page if row.created_time == instant]
-            begins = instant in ended_newer or any(time > instant for time in times)
-            if begins and any(time < instant for time in times):
-                wanted.discard(instant)
-                yield instant, rows
-            elif begins:
-                at_end[instant] = rows
-        ended_newer = {
-            instant for instant in wanted if min(times, default="") > instant
-        }
-        if not wanted or (times and min(times) < min(wanted)):
+    def _numbered(self, rows: list[Row], likes: list[Likeness]) -> list[Row]:
+        """Give rows that were not seen before their ids."""
+        namespace, activity, key = (
+            self._report.namespace,
+            self._activity,
+            self._report.key,
+        )
+        seen, older = self._seen, self._older
+        for row, like in zip(rows, likes, strict=True):
+            number = seen.get(like) or older.get(like, 0)
+            seen[like] = number + 1
+            setattr(row, key, event_id(namespace, activity, like, number))
+        return rows
+
+    def _may_repeat(self, rows: list[Row], likes: list[Likeness], end: Shown) -> bool:
+        """Tell whether any row of a page may have been pushed there."""
+        return (
+            self._behind
+            or end.likes[-1] in likes
+            # Pushed by more than a page.
+            or self._times(likes[-1]) > 0
+            or (rows[0].created_time > self.last and self._times(likes[0]) > 0)
+        )
+
+    def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
+        """Return a page's rows that were not seen before; keep doubtful ones aside."""
+        pairs = list(zip(rows, shown.likes, strict=True))
+        pushed = any(
+            row.created_time > self.last and self._times(like) for row, like in pairs
+        )
+        here: dict[Likeness, int] = {}
+        fresh, known = [], []
+        for row, like in pairs:
+            here[like] = here.get(like, 0) + 1
+            if here[like] > self._times(like):
+                fresh += self._numbered([row], [like])
+            else:
+                known.append(row)
+        if known and not pushed:
+            self.doubt = self.doubt or Doubt(self._began or end)
+            self.doubt.rows += known
+            self.doubt.met.append((end, shown))
+        self._behind = end.likes[-1] not in shown.likes
+        return fresh
+
+    def _advance(self, rows: list[Row], shown: Shown) -> None:
+        """Note a page, unless others were read farther."""
+        first, last = rows[0].created_time, rows[-1].created_time
+        if self._end and (last > self.last or (last == self.last and self._behind)):
+            self._behind = True
             return
-    yield from at_end.items()
+        if last != self.last or first > last:
+            self._began = shown
+            self._forget(shown.likes)
+        self._behind, self.last, self._end = False, last, shown
 
-
-def _unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
-    """Yield those of an instant's rows that exceed the number seen alike."""
-    here: dict[Likeness, int] = {}
-    for row in rows:
-        like = numbering.likeness(row)
-        here[like] = here.get(like, 0) + 1
-        if here[like] > numbering.seen(like):
-            yield numbering.identify(row, here[like] - 1)
-
-
-def _all_unseen(numbering: Numbering, rows: list[Row]) -> Iterator[Row]:
-    """Yield rows as clicks beyond the number seen of their likeness."""
-    here: dict[Likeness, int] = {}
-    for row in rows:
-        like = numbering.likeness(row)
-        here[like] = here.get(like, numbering.seen(like)) + 1
-        yield numbering.identify(row, here[like] - 1)
+    def _forget(self, likes: list[Likeness]) -> None:
+        """Forget what is long past, but for a page."""
+        if len(self._seen) > REMEMBERED:
+            self._older = self._seen
+            self._seen = {like: self._times(like) for like in likes}

@@ -7,16 +7,19 @@ time, and grows at its front while its pages are read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tap_cc_clicks.api.errors import CursorRefusedError, GoneError
 from tap_cc_clicks.api.kinds import date_time
 from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
-from tap_cc_clicks.events.identity import Numbering, settle
+from tap_cc_clicks.events.identity import Numbering, Shown
 from tap_cc_clicks.events.tally import Tally, Terms
 
 
@@ -71,40 +74,80 @@ class Reader:
     def __init__(self, service: Service, reading: Reading) -> None:
         self._service = service
         self._reading = reading
+        self._numbering = Numbering(reading.report, reading.activity_id)
+        self._in_doubt = False
         self._unusable = 0
 
     def read(self) -> Iterator[list[Any] | Read]:
         """Yield records, a list for each page, and last how far it was read."""
         reading = self._reading
-        numbering = Numbering(reading.report, reading.activity_id)
         tally = Tally(reading.known, reading.counters, reading.terms)
-        for page in self._pages():
-            yield tally.take(numbering.number(page), page)
+        for rows, page in self._pages():
+            fresh = self._numbering.number(rows, page)
+            if self._numbering.instant_is_over:
+                fresh = [*fresh, *self._settled()]
+            yield tally.take(fresh, rows)
             if tally.enough:
                 break
         else:
             tally.ended()
-        settled = list(settle(numbering, self._pages, tally.floor))
-        yield tally.take(settled, settled)
-        yield Read(tally.bookmark(), self._unusable)
+        yield tally.take(self._settled(), [])
+        bookmark = tally.unmoved() if self._in_doubt else tally.bookmark()
+        yield Read(bookmark, self._unusable)
 
-    def _pages(self, size: int | None = None) -> Iterator[list[Any]]:
-        """Yield the pages with their rows completed to records, but for their ids."""
+    def _pages(self) -> Iterator[tuple[list[Any], Page]]:
+        """Yield the pages, and their rows completed to records, but for their ids.
+
+        Where a later page is refused, the report is read once from its beginning.
+        """
+        try:
+            yield from self._walk()
+        except CursorRefusedError as refused:
+            self._numbering = self._numbering.anew()
+            self._unusable = 0
+            try:
+                yield from self._walk()
+            except GoneError:
+                # What was there by half is not just gone.
+                raise refused from None
+
+    def _walk(self) -> Iterator[tuple[list[Any], Page]]:
         reading, query = self._reading, {}
         if reading.url_id:
             query["url_id"] = reading.url_id
         pages = self._service.events(
-            reading.report.path,
-            reading.report.form,
-            reading.activity_id,
-            **query,
-            **({"limit": size} if size else {}),
+            reading.report.path, reading.report.form, reading.activity_id, **query
         )
         for page in pages:
-            rows = [one for row in page.rows if (one := self._completed(row))]
-            # Counted once, where the report is read from its beginning.
-            self._unusable += (len(page.rows) - len(rows)) * (size is None)
-            yield rows
+            rows = self._records(page)
+            self._unusable += len(page.rows) - len(rows)
+            yield rows, page
+
+    def _records(self, page: Page) -> list[Any]:
+        return [one for row in page.rows if (one := self._completed(row))]
+
+    def _again(self, shown: Shown) -> Page:
+        return self._service.again(shown.page, self._reading.report.form)
+
+    def _settled(self) -> list[Any]:
+        """Return the events among the rows kept aside, by asking once more.
+
+        Once that could not be told, the report is left to the next run.
+        """
+        numbering, twins = self._numbering, None
+        if numbering.doubt is None:
+            return []
+        if not self._in_doubt:
+            with suppress(CursorRefusedError):
+                twins = numbering.settle(
+                    [
+                        (self._records(page), page)
+                        for page in map(self._again, numbering.doubt.shown)
+                    ]
+                )
+        numbering.doubt = None
+        self._in_doubt = twins is None
+        return twins or []
 
     def _completed(self, row: Any) -> Any:
         """Return a row as a record; None if it has no moment that can be read."""

@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from tap_cc_clicks.api.moments import earlier, is_recent, now, this_hour
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Search
@@ -237,6 +239,10 @@ class Tally:
             lookback=self._terms.lookback,
             search=self._search(missing) if missing else None,
         )
+
+    def unmoved(self) -> Bookmark:
+        """Return the bookmark as it was, but so that the next run reads again."""
+        return replace(self._known, clicks=None, rows=self._known.rows_read)
 
     def _search(self, missing: int) -> Search:
         last, in_vain = self._searched, self._complete

@@ -20,7 +20,7 @@ from tests.bench import frontier
 from tests.bench.measure import Run, Tap, run
 from tests.bench.model import DAYS
 from tests.bench.service import Service, make
-from tests.bench.stages import microseconds
+from tests.bench.stages import ACTIVITIES, microseconds, state_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,6 +159,14 @@ def steps() -> Table:
     return [["step", "µs/record"], *rows, ["all", f"{whole:.2f}"], limit]
 
 
+def states() -> Table:
+    """Return what writing STATE takes."""
+    took = state_milliseconds()
+    times = took["the SDK"] / took["tap-cc-clicks"]
+    rows = [[way, f"{each:.0f}"] for way, each in took.items()]
+    return [["writer", "ms"], *rows, ["times faster", f"{times:.0f}"]]
+
+
 def memory() -> Table:
     """Return the peak memory of a million clicks."""
     with Service(20, 50_000, alike=True) as service:
@@ -291,6 +299,7 @@ def sections() -> Iterable[str]:
     clicks = ACTIVITIES_WITH_MANY * CLICKS_EACH
     yield markdown(f"Records a second, {clicks:,} clicks, no limit", throughput())
     yield markdown("Where the processor time goes", steps())
+    yield markdown(f"A STATE of {ACTIVITIES:,} activities", states())
     yield markdown("A million clicks", memory())
     table, seconds = growth()
     chart("growth", ("activities with 10 clicks each", "seconds"), seconds)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import captured, clicks, rows, run_tap
@@ -115,6 +117,48 @@ def test_a_later_page_that_is_not_there_is_an_error(sandbox: Sandbox) -> None:
     again = run_tap(sandbox, output.state)
     union = {**clicks(output), **clicks(again)}
     assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_report_whose_link_is_refused_is_read_once_more(
+    sandbox: Sandbox, status: int
+) -> None:
+    """From its beginning; no click is lost, and none is written twice."""
+    asked = []
+
+    def refuse(endpoint: str) -> None:
+        asked.append(endpoint)
+        if asked.count("clicks") == 3:
+            rule = Fault("status", match="tracking/clicks", status=status, times=1)
+            sandbox.faults.rules[:] = [rule]
+
+    busiest = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    sandbox.on_request = refuse
+    output = run_tap(
+        sandbox,
+        concurrency=1,
+        page_size=3,
+        campaign_ids=[busiest.campaign_id],
+    )
+    campaign = sandbox.account.campaigns[busiest.campaign_id]
+    ours = {one.campaign_activity_id for one in campaign.activities}
+    wanted = [
+        row for row in sandbox.account.rows() if row["campaign_activity_id"] in ours
+    ]
+    assert sandbox.log.statuses()[status] == 1
+    assert rows(output.records("email_clicks")) == rows(wanted)
+
+
+def test_any_page_of_a_report_can_be_asked_for_again(sandbox: Sandbox) -> None:
+    """The first one too: of the same size, and of the same link."""
+    busiest = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    link = busiest.links[0]["url_id"]
+    service = TapCCClicks(config={**sandbox.config, "page_size": 3}).run.service
+    pages = service.events(
+        CLICKS.path, CLICKS.form, busiest.campaign_activity_id, url_id=link
+    )
+    for page in islice(pages, 3):
+        assert service.again(page, CLICKS.form) == page
 
 
 def test_a_report_that_was_not_there_is_read_later(sandbox: Sandbox) -> None:

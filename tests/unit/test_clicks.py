@@ -61,15 +61,27 @@ class Service:
     ) -> Iterator[Page]:
         """Give the report page by page."""
         assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
-        size, start = query.get("limit") or self.page_size, 0
-        while True:
-            if self.arrivals:
-                self.arrive(self.arrivals.pop(0))
-            self.pages_given += 1
-            yield Page([dict(row) for row in self.rows[start : start + size]], URL)
-            start += size
-            if start >= len(self.rows):
-                return
+        assert not query
+        url: str | None = f"{URL}?0"
+        while url:
+            page = self.page(url)
+            yield page
+            url = page.link
+
+    def again(self, page: Page, form: Form) -> Page:
+        """Give a page once more."""
+        assert form is CLICKS.form
+        return self.page(page.url)
+
+    def page(self, url: str) -> Page:
+        """Give the page at a place."""
+        if self.arrivals:
+            self.arrive(self.arrivals.pop(0))
+        self.pages_given += 1
+        start = int(url.partition("?")[2])
+        end = start + self.page_size
+        link = f"{URL}?{end}" if end < len(self.rows) else None
+        return Page([dict(row) for row in self.rows[start:end]], url, link)
 
 
 def reader_of(

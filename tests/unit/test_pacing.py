@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
+import random
 import threading
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import pytest
 
 from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
-from tap_cc_clicks.api.pacing import RequestGate
+from tap_cc_clicks.api.pacing import RECOVERY, Pace, RequestGate
 
 
 def test_requests_are_spaced_evenly_however_many_threads_ask() -> None:
@@ -78,3 +82,67 @@ def test_each_request_is_counted_where_metrics_want_it() -> None:
     with pytest.raises(BudgetSpentError):
         gate.enter()
     assert len(counted) == gate.requests == 2
+
+
+@pytest.mark.parametrize("refusals", [1, 10, 100])
+def test_the_pace_recovers_within_a_hundred_requests(refusals: int) -> None:
+    """However often the API found requests too early before."""
+    pace = Pace(4)
+    usual = pace.interval
+    for _ in range(refusals):
+        pace.refused()
+    assert pace.interval > usual
+    for _ in range(RECOVERY):
+        pace.succeeded()
+    assert RECOVERY == 100
+    assert pace.interval == usual
+
+
+def test_the_gate_follows_the_pace() -> None:
+    """At once, in both directions."""
+    gate = RequestGate(4)
+    usual = gate._bucket.rates[0].interval
+    gate.slow_down()
+    assert gate._bucket.rates[0].interval > usual
+    for _ in range(RECOVERY):
+        gate.succeeded()
+    assert gate._bucket.rates[0].interval == usual
+
+
+def answered(paces: list[Pace], seconds: float, seed: int = 0) -> Iterator[bool]:
+    """Yield whether each request of these runs was in time for 4 a second, one key.
+
+    Without sleeping: arrivals stand in the order of their moments. Where there are
+    several runs, these vary by some milliseconds.
+    """
+    varying = 0.005 if len(paces) > 1 else 0.0005
+    chance = random.Random(seed)
+    due = [(chance.random(), number) for number in range(len(paces))]
+    arrivals: deque[float] = deque(maxlen=4)
+    while due[0][0] < seconds:
+        at, number = heapq.heappop(due)
+        in_time = len(arrivals) < 4 or at - arrivals[0] >= 1
+        if in_time:
+            arrivals.append(at)
+            paces[number].succeeded()
+        else:
+            paces[number].refused()
+        yield in_time
+        later = at + paces[number].interval / 1000 + chance.uniform(-varying, varying)
+        heapq.heappush(due, (later, number))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_runs_on_one_key_share_its_pace(seed: int) -> None:
+    """At most 5 % of their requests are refused, and little of the pace is lost."""
+    seconds = 150
+    answers = list(answered([Pace(4), Pace(4)], seconds, seed))
+    assert answers.count(False) <= 0.05 * len(answers)
+    assert answers.count(True) >= 3.7 * seconds
+
+
+def test_a_run_alone_uses_the_whole_pace() -> None:
+    """None of its requests is refused."""
+    answers = list(answered([Pace(4)], 150))
+    assert all(answers)
+    assert len(answers) >= 3.9 * 150

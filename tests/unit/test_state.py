@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -197,9 +198,9 @@ class Written:
         self.values: list[Any] = []
         self.stated = True
 
-    def write_message(self, message: Any) -> None:
+    def write_state(self, value: bytes) -> None:
         """Keep the state."""
-        self.values.append(dict(message.value))
+        self.values.append(json.loads(value))
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import StateMessage
 
-from tap_cc_clicks.singer import PageWriter
+from tap_cc_clicks.singer import PacedStateWriter, PageWriter
+from tests.support import captured
 
 
 def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,3 +30,20 @@ def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) ->
             # Kept, as a traceback keeps what its frames hold.
             errors.append(error)
     assert len(errors) == 2
+
+
+def test_state_is_written_as_the_sdk_writes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without its copy of every value, which takes 30 times as long as the rest."""
+    state: dict[str, Any] = {
+        "version": 2,
+        "bookmarks": {"a": {"x": None, "y": Decimal("1.50"), "z": [1, "é"]}},
+    }
+    with captured() as plain:
+        MsgSpecWriter().write_message(StateMessage(value=state))
+    forbidden: Any = None
+    monkeypatch.setattr(StateMessage, "to_dict", forbidden)
+    with captured() as fast:
+        PacedStateWriter(PageWriter()).flush(state)
+    assert json.dumps(fast.messages) == json.dumps(plain.messages)
