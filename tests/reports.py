@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from tap_cc_clicks.api.client import Form
+from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.moments import format_moment
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
@@ -56,6 +57,7 @@ class Report:
     before: Callable[[], None] = nothing
     asked: int = 0
     rows: list[tuple[int, Event]] = field(default_factory=list)
+    oddities: Oddities = field(default_factory=Oddities)
 
     def arrive(self, events: Iterable[Event]) -> None:
         """Let clicks come in, each before those of its instant."""

@@ -25,8 +25,11 @@ def moment(text: str) -> str:
     Raises:
         ValueError: The text is not an ISO 8601 moment, or is out of range.
     """
-    when = datetime.fromisoformat(text)
-    return text if CANONICAL.fullmatch(text) else format_moment(_in_utc(when))
+    if not CANONICAL.fullmatch(text):
+        return format_moment(_datetime(text))
+    # How long a month is, only the parser knows.
+    datetime.fromisoformat(text)
+    return text
 
 
 def moment_or_none(value: object) -> str | None:
@@ -39,10 +42,7 @@ def moment_or_none(value: object) -> str | None:
 
 def _datetime(text: str) -> datetime:
     # The parser takes any form of the standard, but for a small z and space around.
-    return _in_utc(datetime.fromisoformat(text.strip().upper()))
-
-
-def _in_utc(when: datetime) -> datetime:
+    when = datetime.fromisoformat(text.strip().upper())
     try:
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except OverflowError as error:

@@ -110,10 +110,8 @@ class Doubt:
 
 
 def _led_back(before: Shown, page: Shown) -> bool:
-    """Tell whether a page shows all of the one before, as if its link led back."""
-    likes = before.likes
-    alike = len(likes) > 1 and len(set(likes)) == 1
-    return not alike and page.likes[: len(likes)] == likes
+    """Tell whether a page was reached by a link that it has itself."""
+    return page.page.link is not None and page.page.link == before.page.link
 
 
 class Numbering:
