@@ -12,6 +12,7 @@ from dotenv.parser import parse_stream
 
 from tap_cc_clicks.api import files
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.inputs import text_of
 
 PREFIX = "TAP_CC_CLICKS_"
 
@@ -34,10 +35,9 @@ def write_env(path: Path, settings: Mapping[str, object]) -> None:
         target = _target(path)
         lines = files.read(target, files.WRITABLE_BY_OTHERS) if target.exists() else b""
         named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-        files.replace(target, _changed(lines.decode(), named).encode())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        message = f"{path} cannot be written: {reason}"
+        files.replace(target, _changed(text_of(lines), named).encode())
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}"
         raise InputError(message) from None
 
 

@@ -50,7 +50,7 @@ def read_state(path: str) -> StateFile:
     Raises:
         InputError: It cannot be read, or is none of this tap's; says why.
     """
-    document = read_json_file("state", path, stdin=True)
+    document = read_json_file("state", path)
     state = document
     while wrapper := next((name for name in WRAPPERS if name in state), None):
         _refuse_partial(state)

@@ -8,9 +8,14 @@ from typing import Any
 
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import EndlessPagesError
+from tap_cc_clicks.api.errors import EndlessPagesError, InputError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
+
+NONE_THERE = (
+    "None of the campaigns that campaign_ids names is in the account: correct them, or "
+    "check whose account it is (cc-clicks check)"
+)
 
 
 class Listing:
@@ -41,7 +46,11 @@ class Listing:
         self._listed: list[Record] | None = None
 
     def campaigns(self) -> Iterator[Record]:
-        """Yield each campaign's record once."""
+        """Yield each campaign's record once.
+
+        Raises:
+            InputError: The settings name campaigns, and none of them is there.
+        """
         if self._listed is not None:
             yield from self._listed
             return
@@ -55,7 +64,10 @@ class Listing:
                     yield record
             if wanted and len(listed) == len(wanted):
                 break
-        for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
+        missing = () if self.incomplete else sorted(wanted - listed.keys())
+        if missing and not listed:
+            raise InputError(NONE_THERE)
+        for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
         self._listed = list(listed.values())
 

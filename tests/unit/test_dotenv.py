@@ -78,7 +78,7 @@ def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
         (writable_by_all, "other users may use it: chmod 644 .env"),
         (of_another_user, "it belongs to another user"),
         (a_pipe, "it is no regular file"),
-        (no_text, "it is not text in UTF-8"),
+        (no_text, "it is not text in UTF-8: save it as UTF-8"),
     ],
 )
 def test_a_file_that_is_refused_is_a_warning(

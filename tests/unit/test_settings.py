@@ -37,7 +37,7 @@ def problems(**config: Any) -> str:
         ({"page_siz": 5}, "There is no setting page_siz: did you mean page_size?"),
         ({"xyz": 5}, "There is no setting xyz: see --about for those there are"),
         ({"page_size": 501}, "Setting page_size must be at most 500"),
-        ({"page_size": "5"}, "Setting page_size must be of type integer"),
+        ({"page_size": "five"}, "Setting page_size must be of type integer"),
         ({"lookback": -1}, "Setting lookback must be at least 0"),
         (
             {"requests_per_second": 0},
