@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import click
 import msgspec
-from jsonschema import SchemaError
 from msgspec import Struct
 from singer_sdk.singerlib.catalog import CatalogEntry
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
@@ -18,8 +18,10 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.errors import InputError
 
+logger = logging.getLogger("tap-cc-clicks")
 # Ten times the state of the largest account thought of.
 LARGEST = 256 * 1024 * 1024
+SCHEMAS = DEFAULT_JSONSCHEMA_VALIDATOR(DEFAULT_JSONSCHEMA_VALIDATOR.META_SCHEMA)
 NO_TEXT = "it is not text in UTF-8: save it as UTF-8"
 
 
@@ -39,10 +41,15 @@ class ConfigInput:
     def of(cls, paths: Sequence[str]) -> ConfigInput:
         """Read config files, each once: it may be a pipe.
 
+        Args:
+            paths: The files, and ENV for the environment, which is read without any.
+
         Raises:
             InputError: One cannot be read, or holds something else.
         """
-        found = cls(parse_env="ENV" in paths)
+        found = cls(parse_env="ENV" in paths or not paths)
+        if not paths:
+            logger.info("No --config: settings are read from the environment and .env")
         for path in paths:
             if path != "ENV":
                 found.config.update(read_json_file("config", path))
@@ -104,7 +111,15 @@ def read_json_file(kind: str, path: str) -> dict[str, Any]:
     Raises:
         InputError: It cannot be read, or holds something else.
     """
-    text = read_text(kind, path)
+    return json_object(kind, read_text(kind, path))
+
+
+def json_object(kind: str, text: str) -> dict[str, Any]:
+    """Return the JSON object that a text holds.
+
+    Raises:
+        InputError: It holds something else; says what.
+    """
     try:
         value = msgspec.json.decode(text)
     except RecursionError:
@@ -231,7 +246,5 @@ def _entry_problems(entry: dict[str, Any], stream: Any) -> Iterator[str]:
             "properties", ()
         ):
             yield f"leaves out {name}, its key or replication key"
-    try:
-        DEFAULT_JSONSCHEMA_VALIDATOR.check_schema(entry["schema"])
-    except SchemaError as error:
+    for error in SCHEMAS.iter_errors(entry["schema"]):
         yield f"has a schema that is none ({'.'.join(map(str, error.path))})"

@@ -16,7 +16,7 @@ from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.errors import TokenError
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import unanswered, was_sent
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tap_cc_clicks.api.transport import Answer, Transport
@@ -188,11 +188,7 @@ class ConstantContactAuthenticator:
         try:
             return self._client.post(self._token_url, form)
         except requests.RequestException as error:
-            message = (
-                f"No answer from token_url ({unanswered(error)}). The refresh token "
-                "may or may not have been used up: run again, and if it is refused, "
-                "sign in again"
-            )
+            message = f"No answer from token_url ({unanswered(error)}). {_fate(error)}"
             raise TokenError(message) from None
 
     def rejected(self, token: str | None) -> bool:
@@ -223,6 +219,16 @@ class ConstantContactAuthenticator:
     def accepted(self) -> None:
         """Note that the API took the token."""
         self._renewed_after_rejection = False
+
+
+def _fate(error: requests.RequestException) -> str:
+    """Say what has become of a refresh token that was to be sent."""
+    if not was_sent(error):
+        return "The refresh token was not sent, and is as good as before: run again"
+    return (
+        "The refresh token may or may not have been used up: run again, and if it is "
+        "refused, sign in again"
+    )
 
 
 def object_of(answer: Answer) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tap_cc_clicks.api.text import printable
 LIBRARIES = ("requests", "urllib3")
 # To the next space or quotation mark: a query may hold brackets and apostrophes.
 QUERY = re.compile(r"\?[^\s\"]+")
+# What the SDK says before, or after, a sentence of ours.
+OF_THE_SDK = ("An unhandled error occurred while syncing", "Config validation failed")
 LONGEST_LINE = 2_000
 LONGEST_LIBRARY_LINE = 300
 
@@ -31,6 +33,8 @@ class _Guard(logging.Filter):
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
+        if message.startswith(OF_THE_SDK):
+            return False
         if self._library:
             # urllib3 adds the headers that it could not parse, and a traceback.
             message = QUERY.sub("?…", message.partition("unparsed data")[0])

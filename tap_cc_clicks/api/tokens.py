@@ -109,7 +109,7 @@ class TokenStore:
                 files.write(self._reserved, b" " * RESERVED_BYTES)
             except Timeout:
                 message = (
-                    f"The token store {self.path} is locked by another run since "
+                    f"The token store {self.path} has been locked by another run for "
                     f"{LOCK_SECONDS} seconds: run again when that one has ended"
                 )
                 raise InputError(message) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.inputs import text_of
 
 PREFIX = "TAP_CC_CLICKS_"
+PLAIN = re.compile(r"[\w.:/@%+,=~-]+", re.ASCII)
 
 
 def env_lines(settings: Mapping[str, object]) -> list[str]:
@@ -84,5 +86,8 @@ def _changed(text: str, settings: Mapping[str, object]) -> str:
 
 
 def _quoted(value: object) -> str:
+    """Quote a value only where it must be: Docker's --env-file keeps quotes."""
+    if PLAIN.fullmatch(str(value)):
+        return str(value)
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

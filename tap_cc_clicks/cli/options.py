@@ -16,9 +16,7 @@ CONFIG_HELP = (
     "also from .env), which is the default. May be given several times."
 )
 
-config_option = click.option(
-    "--config", "configs", multiple=True, default=("ENV",), help=CONFIG_HELP
-)
+config_option = click.option("--config", "configs", multiple=True, help=CONFIG_HELP)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts."
 )

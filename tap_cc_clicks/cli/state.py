@@ -283,7 +283,8 @@ def reset(
     else:
         print_json(read.document, indent=None)
     said = f"The next run reads {'the links of ' if links else ''}"
-    say(console(stderr=True), f"{said}{len(activities):,} activities again")
+    noun = "activity" if len(activities) == 1 else "activities"
+    say(console(stderr=True), f"{said}{len(activities):,} {noun} again")
 
 
 def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:

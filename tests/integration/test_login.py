@@ -326,8 +326,9 @@ def test_a_file_takes_the_settings_in_place_of_the_screen(
     assert (result.exit_code, result.stdout) == (0, "")
     assert not shown(result, sandbox)
     assert env.read_text() == (
-        "# mine\nTAP_CC_CLICKS_REFRESH_TOKEN='sandbox-refresh-1'\nOTHER='kept'\n"
-        "TAP_CC_CLICKS_CLIENT_ID='sandbox-client'\n"
+        "# mine\nTAP_CC_CLICKS_REFRESH_TOKEN=sandbox-refresh-1\nOTHER='kept'\n"
+        "TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n"
+        "TAP_CC_CLICKS_CLIENT_SECRET=sandbox-secret\n"
     )
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
 

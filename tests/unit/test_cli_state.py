@@ -86,7 +86,7 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == WRAPPED[form](goes)
-    assert "The next run reads 1 activities again" in done.stderr
+    assert "The next run reads 1 activity again" in done.stderr
     assert len(known(cc("show", "--json", given=WRAPPED[form](came)))) == 5
 
 

@@ -315,7 +315,9 @@ def test_a_run_that_never_ends_does_not_hold_up_others_for_ever(
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     with (
         TokenStore.from_config(config).locked(),
-        pytest.raises(InputError, match="locked by another run"),
+        pytest.raises(
+            InputError, match=r"has been locked by another run for 0.1 seconds"
+        ),
     ):
         authorized(authenticator_of(config))
     assert not endpoint.sent
