@@ -191,7 +191,7 @@ def test_totals_and_lines_are_readable() -> None:
             "The file holds a partial state besides the completed one",
         ),
         (state(), "The state knows no activity other: cc-clicks state show lists"),
-        ({}, "The state knows no activity other"),
+        ({}, "The state is empty: before a first run, leave it out"),
     ],
 )
 def test_what_cannot_be_reset_is_one_sentence_and_writes_nothing(
