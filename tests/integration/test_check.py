@@ -227,20 +227,6 @@ def test_a_clock_that_is_wrong_is_a_warning(
     assert result.exit_code == 0
 
 
-def test_an_answer_without_a_date_is_said_to_have_none(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was said that there is no answer, right below the one that there was."""
-    monkeypatch.setattr(
-        "tap_cc_clicks.cli.check.parsedate_to_datetime", lambda _: int("")
-    )
-    result = check(sandbox, tmp_path, "--json")
-    assert lines(result)["clock"] == (
-        "skipped",
-        "the service's answer has no date to compare with",
-    )
-
-
 @pytest.mark.parametrize("status", [None, "Draft", "Removed"])
 def test_an_account_without_emails_is_no_failure(
     tmp_path: Path, status: str | None

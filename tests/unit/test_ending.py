@@ -62,7 +62,7 @@ def test_a_full_disk_is_a_sentence(
 ) -> None:
     """It was a traceback, and exit code 120."""
     (tmp_path / "config.json").write_text(json.dumps(sandbox.config))
-    (tmp_path / "state.json").write_text('{"bookmarks": {}}')
+    (tmp_path / "state.json").write_text('{"bookmarks": {"campaigns": {}}}')
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     result = into_full_disk(*command, cwd=tmp_path, env=environment)
     assert result.returncode == 1
