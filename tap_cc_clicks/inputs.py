@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -195,8 +195,8 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
         )
         raise InputError(message)
     chosen = [
-        _completed(entry, known[entry["tap_stream_id"]])
-        for entry in catalog["streams"]
+        _completed(entry, shape, known[shape.tap_stream_id])
+        for entry, shape in zip(catalog["streams"], entries, strict=True)
         if _mask(entry)[()]
     ]
     if not chosen:
@@ -210,41 +210,36 @@ def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
     return CatalogEntry.from_dict(entry).metadata.resolve_selection()
 
 
-def _completed(entry: dict[str, Any], stream: Any) -> dict[str, Any]:
+def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:
     """Return a selected entry with the names that the SDK goes by.
 
     Raises:
         InputError: It says something else than the tap about the stream.
     """
-    for problem in _entry_problems(entry, stream):
-        message = (
-            f"The catalog's stream {stream.name} {problem}: start from what --discover "
-            "prints"
-        )
-        raise InputError(message)
     names = {
         "stream": stream.name,
-        "key_properties": list(stream.primary_keys),
+        "key_properties": [*stream.primary_keys],
         "replication_key": stream.replication_key,
     }
-    return {**entry, **names}
-
-
-def _entry_problems(entry: dict[str, Any], stream: Any) -> Iterator[str]:
-    if (entry.get("stream") or stream.name) != stream.name:
-        yield "has another name as its stream than as its tap_stream_id"
-    keys = entry.get("key_properties")
-    if keys and set(keys) != set(stream.primary_keys):
-        yield f"has other key_properties than {', '.join(stream.primary_keys)}"
-    if (entry.get("replication_key") or stream.replication_key) != (
-        stream.replication_key
-    ):
-        yield f"has another replication_key than {stream.replication_key}"
+    problems = [
+        f"has another {name} than {own}"
+        for name, own in names.items()
+        if getattr(shape, name) not in (None, [], own)
+    ]
     mask = _mask(entry)
-    for name in filter(None, (*stream.primary_keys, stream.replication_key)):
-        if not mask["properties", name] or name not in entry["schema"].get(
-            "properties", ()
-        ):
-            yield f"leaves out {name}, its key or replication key"
-    for error in SCHEMAS.iter_errors(entry["schema"]):
-        yield f"has a schema that is none ({'.'.join(map(str, error.path))})"
+    problems += [
+        f"leaves out {name}, its key or replication key"
+        for name in filter(None, (*stream.primary_keys, stream.replication_key))
+        if not mask["properties", name] or name not in shape.schema.properties
+    ]
+    problems += [
+        f"has a schema that is none ({'.'.join(map(str, error.path))})"
+        for error in SCHEMAS.iter_errors(entry["schema"])
+    ]
+    if problems:
+        message = (
+            f"The catalog's stream {stream.name} {problems[0]}: start from what "
+            "--discover prints"
+        )
+        raise InputError(message)
+    return {**entry, **names}

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import click
 from singer_sdk import Stream
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, TapCapabilities
-from singer_sdk.singerlib import RecordMessage
-from singer_sdk.singerlib.encoding.simple import Message
-from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_cc_clicks.api.log_filter import guard_logs
 from tap_cc_clicks.ending import ending
 from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog
 from tap_cc_clicks.settings import jsonschema
-from tap_cc_clicks.singer import SIGNAL_EXIT_BASE, PageWriter
+from tap_cc_clicks.singer import SIGNAL_EXIT_BASE
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
-
-# Enough for one campaign with all that hangs on it.
-TEST_REQUESTS = 5
+from tap_cc_clicks.trial import try_out
 
 
 class TapCCClicks(RunTap):
@@ -61,7 +56,7 @@ class TapCCClicks(RunTap):
             if option.name in {"state", "catalog"}:
                 option.type = JSONFile()
             if option.name == "test":
-                option.callback = partial(_on_test, option.callback)
+                option.callback = partial(try_out, cls, option.callback)
         return command
 
     @override
@@ -69,53 +64,6 @@ class TapCCClicks(RunTap):
         checked = load(state, self.streams)
         stamp(self.state)
         super().load_state(checked)
-
-
-class _Noting(PageWriter):
-    """Notes which streams have a record."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.streams: set[str] = set()
-
-    def write_message(self, message: Message) -> None:
-        """Write a message to stdout."""
-        if isinstance(message, RecordMessage):
-            self.streams.add(message.stream)
-        super().write_message(message)
-
-    @override
-    def write_records(self, stream: str, records: Iterable[Any]) -> None:
-        self.streams.add(stream)
-        super().write_records(stream, records)
-
-
-def _on_test(
-    theirs: Callable[..., Any] | None,
-    ctx: click.Context,
-    option: click.Option,
-    value: str,
-) -> None:
-    """Test the connection with a few requests; the SDK's own ends well whatever fails.
-
-    Raises:
-        FatalSyncError: Something could not be read, and was logged.
-    """
-    if theirs and value != CliTestOptionValue.All.value:
-        theirs(ctx, option, value)
-        return
-    given: ConfigInput = ctx.params["config"]
-    found = TapCCClicks(config=given.config, parse_env_config=given.parse_env).config
-    noted = _Noting()
-    few = {"max_requests": TEST_REQUESTS, "concurrency": 1}
-    tap = TapCCClicks(config={**found, **few}, message_writer=noted)
-    tap.run_connection_test()
-    tap.run.failures.tell()
-    if missing := ", ".join(sorted(tap.streams.keys() - noted.streams)):
-        tap.logger.info(
-            "Well; no record within %d requests of %s", TEST_REQUESTS, missing
-        )
-    ctx.exit()
 
 
 def main() -> None:

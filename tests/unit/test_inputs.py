@@ -268,8 +268,11 @@ def deselected(name: str) -> dict[str, Any]:
         (without("created_time"), "email_clicks leaves out created_time"),
         (deselected("click_id"), "email_clicks leaves out click_id"),
         (deselected("created_time"), "email_clicks leaves out created_time"),
-        (entry(stream="clicks"), "has another name as its stream"),
-        (entry(key_properties=["contact_id"]), "has other key_properties than click"),
+        (entry(stream="clicks"), "has another stream than email_clicks"),
+        (
+            entry(key_properties=["contact_id"]),
+            "has another key_properties than ['click_id']",
+        ),
         (entry(replication_key="x"), "has another replication_key than created_time"),
         (entry(schema={"type": "hush"}), "leaves out click_id"),
         (entry(metadata=[{}]), "The catalog is not a list of streams"),
