@@ -94,8 +94,6 @@ class Meltano:
             "MELTANO_PROJECT_ROOT": str(ROOT),
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-            # Meltano installs by uv, which trusts what the system does only if told.
-            "UV_SYSTEM_CERTS": "true",
             **settings,
         }
 
