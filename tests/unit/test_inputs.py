@@ -75,7 +75,9 @@ def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
         if draw(st.booleans()) and last in (place if isinstance(place, dict) else ()):
             del place[last]
         else:
-            place[last] = draw(st.sampled_from(WRONG + OTHER))
+            # A stream that is not known is named.
+            values = OTHER if last == "tap_stream_id" else WRONG + OTHER
+            place[last] = draw(st.sampled_from(values))
     text = json.dumps(found, ensure_ascii=False, indent=1)
     return bytes(draw(st.sampled_from(BYTES[:1] * 12 + BYTES))(text))
 
