@@ -149,9 +149,8 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:
     if set(state) - {"version"} and "bookmarks" not in state:
         return "it has no bookmarks"
     version = state.get("version", VERSION)
-    if not isinstance(version, int):
-        return "its version is not a number"
-    if version > VERSION:
+    if not isinstance(version, int) or version > VERSION:
+        version = version if isinstance(version, int) else "unknown"
         return (
             f"it was written by a newer version of this tap (state version {version}, "
             f"known is {VERSION}): upgrade the tap"
