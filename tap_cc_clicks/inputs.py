@@ -206,8 +206,19 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
 
 
 def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
-    """Return what an entry selects."""
-    return CatalogEntry.from_dict(entry).metadata.resolve_selection()
+    """Return what an entry selects.
+
+    Raises:
+        InputError: The SDK cannot read its schema.
+    """
+    try:
+        return CatalogEntry.from_dict(entry).metadata.resolve_selection()
+    except (AttributeError, TypeError):
+        message = (
+            f"The catalog's stream {entry['tap_stream_id']} has a schema that is none: "
+            "start from what --discover prints"
+        )
+        raise InputError(message) from None
 
 
 def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:

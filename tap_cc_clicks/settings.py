@@ -356,7 +356,7 @@ def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
     allowed = error.validator_value
     if isinstance(allowed, list):
         allowed = ", ".join(
-            str(value) for value in allowed if value not in {None, "null"}
+            str(value) for value in allowed if value not in (None, "null")
         )
     rule = rules.get(str(error.validator), "be as --about describes it").format(allowed)
     return f"Setting {name} must {rule}"

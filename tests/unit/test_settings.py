@@ -71,6 +71,10 @@ def problems(**config: Any) -> str:
             "Setting start_date lies in the future: no click would be loaded",
         ),
         (
+            {"stream_maps": {"campaigns": 5}},
+            "Setting stream_maps.campaigns must be as --about describes it",
+        ),
+        (
             {"flattening_enabled": "perhaps"},
             "Setting flattening_enabled must be of type boolean",
         ),
