@@ -268,9 +268,8 @@ def _list(value: Any) -> Any:
             items = msgspec.json.decode(value, type=list)
     if not isinstance(items, list):
         items = [items]
-    return [
-        str(item).strip() if isinstance(item, int | str) else item for item in items
-    ]
+    # Not what is true or false: that is no id.
+    return [str(item).strip() if type(item) in {int, str} else item for item in items]
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:

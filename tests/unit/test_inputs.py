@@ -77,7 +77,7 @@ def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
         else:
             # A stream that is not known is named.
             values = OTHER if last == "tap_stream_id" else WRONG + OTHER
-            place[last] = draw(st.sampled_from(values))
+            place[last] = deepcopy(draw(st.sampled_from(values)))
     text = json.dumps(found, ensure_ascii=False, indent=1)
     return bytes(draw(st.sampled_from(BYTES[:1] * 12 + BYTES))(text))
 
