@@ -180,13 +180,7 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
         InputError: The catalog is none of this tap's, or cannot be used; says why.
     """
     known = {stream.name: stream for stream in streams}
-    try:
-        entries = msgspec.convert(catalog, _Catalog).streams
-    except msgspec.ValidationError as error:
-        message = (
-            f"The catalog is not a list of streams as --discover prints it: {error}"
-        )
-        raise InputError(message) from None
+    entries = _entries(catalog)
     foreign = sorted({entry.tap_stream_id for entry in entries} - set(known))
     if foreign:
         message = (
@@ -205,6 +199,16 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
     return {"streams": chosen}
 
 
+def _entries(catalog: Mapping[str, Any]) -> list[_Entry]:
+    try:
+        return msgspec.convert(catalog, _Catalog).streams
+    except msgspec.ValidationError as error:
+        message = (
+            f"The catalog is not a list of streams as --discover prints it: {error}"
+        )
+        raise InputError(message) from None
+
+
 def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
     """Return what an entry selects.
 
@@ -215,7 +219,7 @@ def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
         return CatalogEntry.from_dict(entry).metadata.resolve_selection()
     except (AttributeError, TypeError):
         message = (
-            f"The catalog's stream {entry['tap_stream_id']} has a schema that is none: "
+            f"The catalog's stream {entry['tap_stream_id']} has an invalid schema: "
             "start from what --discover prints"
         )
         raise InputError(message) from None
@@ -244,7 +248,7 @@ def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, A
         if not mask["properties", name] or name not in shape.schema.properties
     ]
     problems += [
-        f"has a schema that is none ({'.'.join(map(str, error.path))})"
+        f"has an invalid schema ({'.'.join(map(str, error.path))})"
         for error in SCHEMAS.iter_errors(entry["schema"])
     ]
     if problems:

@@ -68,6 +68,8 @@ def try_out(
     tap.run.failures.tell()
     if missing := ", ".join(sorted(tap.streams.keys() - noted.streams)):
         tap.logger.info(
-            "Well; no record within %d requests of %s", FEW["max_requests"], missing
+            "The test went well; no record within %d requests of %s",
+            FEW["max_requests"],
+            missing,
         )
     ctx.exit()

@@ -277,7 +277,7 @@ def deselected(name: str) -> dict[str, Any]:
         ),
         (entry(replication_key="x"), "has another replication_key than created_time"),
         (entry(schema={"type": "hush"}), "leaves out click_id"),
-        (entry(schema={"items": 5}), "email_clicks has a schema that is none"),
+        (entry(schema={"items": 5}), "email_clicks has an invalid schema"),
         (entry(metadata=[{}]), "The catalog is not a list of streams"),
     ],
 )
