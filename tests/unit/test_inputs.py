@@ -154,13 +154,13 @@ def test_whatever_is_handed_in_is_a_sentence_or_a_right_run(
         "catalog": data.draw(st.none() | broken(CATALOG)),
         "state": data.draw(st.none() | broken(state)),
     }
-    environment = data.draw(variables())
-    lines = "\n".join(f"{name}={text}" for name, text in data.draw(variables()).items())
+    environment, lines = data.draw(variables()), data.draw(variables()).items()
+    dotenv = "\n".join(f"{name}={text}" for name, text in lines)
+    written = data.draw(st.sampled_from(BYTES))(dotenv)
+    more = ["--config=ENV"] * data.draw(st.integers(0, 1))
     with contextlib.chdir(folder):
-        (folder / ".env").write_bytes(data.draw(st.sampled_from(BYTES))(lines))
-        arguments = _written(folder, files)
-        if data.draw(st.booleans()):
-            arguments.append("--config=ENV")
+        (folder / ".env").write_bytes(written)
+        arguments = [*_written(folder, files), *more]
         code, said, output = run(arguments, environment)
     assert "Traceback" not in said
     assert "hush" not in said
