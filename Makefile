@@ -9,6 +9,8 @@ BASE := $(VENV)/uv/bin/python
 # Tools with environments of their own, each by requirements/NAME.txt.
 LOADERS := $(patsubst %,$(VENV)/%/.done,dbt singer target-duckdb targets)
 TOOLS := $(patsubst %,$(VENV)/%/.done,airflow dagster meltano vendor-client) $(LOADERS)
+# As pip does, uv is to trust what the system trusts.
+export UV_SYSTEM_CERTS := true
 # Compile once, also where the environment says not to: the tests start hundreds of
 # processes.
 export PYTHONDONTWRITEBYTECODE :=

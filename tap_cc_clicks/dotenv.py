@@ -9,6 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from tap_cc_clicks.api import files
+from tap_cc_clicks.inputs import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +26,11 @@ def variables(prefix: str) -> dict[str, str]:
     """
     try:
         path = files.followed(Path(".env"))
-        text = files.read(path, files.WRITABLE_BY_OTHERS).decode()
+        text = text_of(files.read(path, files.WRITABLE_BY_OTHERS))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        logger.warning("The file .env is left out: %s", reason)
+    except OSError as error:
+        logger.warning("The file .env is left out: %s", error.strerror)
         return {}
     found = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {

@@ -1,18 +1,28 @@
-"""Files handed in on the command line: config, state and catalog."""
+"""What is handed in as files (config, state, catalog, .env), read in one way."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import click
 import msgspec
+from msgspec import Struct
+from singer_sdk.singerlib.catalog import CatalogEntry
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import InputError
+
+logger = logging.getLogger("tap-cc-clicks")
+# Ten times the state of the largest account thought of.
+LARGEST = 256 * 1024 * 1024
+SCHEMAS = DEFAULT_JSONSCHEMA_VALIDATOR(DEFAULT_JSONSCHEMA_VALIDATOR.META_SCHEMA)
+NO_TEXT = "it is not text in UTF-8: save it as UTF-8"
 
 
 @dataclass
@@ -27,20 +37,23 @@ class ConfigInput:
     config: dict[str, Any] = field(default_factory=dict)
     parse_env: bool = False
 
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> ConfigInput:
+        """Read config files, each once: it may be a pipe.
 
-def read_configs(
-    _context: click.Context, _option: click.Parameter, paths: Sequence[str]
-) -> ConfigInput:
-    """Read config files, each once: it may be a pipe.
+        Args:
+            paths: The files, and ENV for the environment, which is read without any.
 
-    Raises:
-        InputError: One cannot be read, or holds something else.
-    """
-    found = ConfigInput(parse_env="ENV" in paths)
-    for path in paths:
-        if path != "ENV":
-            found.config.update(read_json_file("config", path))
-    return found
+        Raises:
+            InputError: One cannot be read, or holds something else.
+        """
+        found = cls(parse_env="ENV" in paths or not paths)
+        if not paths:
+            logger.info("No --config: settings are read from the environment and .env")
+        for path in paths:
+            if path != "ENV":
+                found.config.update(read_json_file("config", path))
+        return found
 
 
 class JSONFile(click.File):
@@ -52,31 +65,61 @@ class JSONFile(click.File):
     ) -> TextIO:
         """Return the file's text, found to hold a JSON object."""
         kind = str(param.name if param else "")
-        return io.StringIO(json.dumps(read_json_file(kind, value, stdin=True)))
+        return io.StringIO(json.dumps(read_json_file(kind, value)))
 
 
-def read_json_file(kind: str, path: str, *, stdin: bool = False) -> dict[str, Any]:
-    """Return the JSON object in a file.
+def text_of(content: bytes) -> str:
+    """Return text in UTF-8, whatever the locale, with or without a byte order mark.
+
+    Raises:
+        OSError: It is none, or too large.
+    """
+    if len(content) > LARGEST:
+        raise OSError(0, f"it is larger than {LARGEST:,} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise OSError(0, NO_TEXT) from None
+    # As in UTF-16 without its mark.
+    if "\0" in text:
+        raise OSError(0, NO_TEXT)
+    return text
+
+
+def read_text(kind: str, path: str) -> str:
+    """Return the text of a file, or of stdin (``-``).
 
     Args:
         kind: What the file is: config, state or catalog.
         path: Where it is.
-        stdin: Whether ``-`` means stdin.
 
     Raises:
-        InputError: It cannot be read, or holds something else.
+        InputError: It cannot be read; says why.
     """
-    opener = click.open_file if stdin else open
     try:
-        with opener(path, encoding="utf-8") as file:
-            return _object(kind, file.read())
+        with click.open_file(path, "rb") as file:
+            return text_of(file.read(LARGEST + 1))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        reason = getattr(error, "strerror", None) or "there can be no such file"
         message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None
 
 
-def _object(kind: str, text: str) -> dict[str, Any]:
+def read_json_file(kind: str, path: str) -> dict[str, Any]:
+    """Return the JSON object in a file, or in stdin (``-``).
+
+    Raises:
+        InputError: It cannot be read, or holds something else.
+    """
+    return json_object(kind, read_text(kind, path))
+
+
+def json_object(kind: str, text: str) -> dict[str, Any]:
+    """Return the JSON object that a text holds.
+
+    Raises:
+        InputError: It holds something else; says what.
+    """
     try:
         value = msgspec.json.decode(text)
     except RecursionError:
@@ -92,35 +135,126 @@ def _object(kind: str, text: str) -> dict[str, Any]:
     return value
 
 
-def check_catalog(catalog: Any, streams: Collection[str]) -> None:
-    """See that a catalog is one of this tap's.
+class _Selection(Struct, rename="kebab"):
+    selected: bool | None = None
+    selected_by_default: bool | None = None
+    inclusion: str | None = None
+    table_key_properties: list[str] | None = None
+    replication_key: str | None = None
+    forced_replication_method: str | None = None
+
+
+class _Metadata(Struct):
+    breadcrumb: list[str]
+    metadata: _Selection
+
+
+class _Schema(Struct):
+    properties: dict[str, dict[str, Any]] = {}
+
+
+class _Entry(Struct):
+    tap_stream_id: str
+    schema: _Schema
+    stream: str | None = None
+    key_properties: list[str] | None = None
+    replication_key: str | None = None
+    replication_method: str | None = None
+    metadata: list[_Metadata] = []
+
+
+class _Catalog(Struct):
+    streams: list[_Entry]
+
+
+def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[str, Any]:
+    """Return those streams of a catalog that it selects, with what they need.
+
+    The SDK would look at maps of the others too.
 
     Args:
-        catalog: The catalog as JSON, or None.
-        streams: The names of this tap's streams.
+        catalog: The catalog as JSON.
+        streams: The classes of this tap's streams.
 
     Raises:
-        InputError: It is not; says why.
+        InputError: The catalog is none of this tap's, or cannot be used; says why.
     """
-    if not isinstance(catalog, dict):
-        return
-    entries = catalog.get("streams")
-    known = isinstance(entries, list) and all(
-        isinstance(entry, dict)
-        and isinstance(entry.get("tap_stream_id"), str)
-        and isinstance(entry.get("schema"), dict)
-        for entry in entries
-    )
-    if not known or not isinstance(entries, list):
-        message = (
-            "The catalog is not a list of streams, each with tap_stream_id and schema: "
-            "start from what --discover prints"
-        )
-        raise InputError(message)
-    foreign = sorted({entry["tap_stream_id"] for entry in entries} - set(streams))
+    known = {stream.name: stream for stream in streams}
+    entries = _entries(catalog)
+    foreign = sorted({entry.tap_stream_id for entry in entries} - set(known))
     if foreign:
         message = (
             f"The catalog holds unknown streams: {', '.join(foreign)}. This tap has "
-            f"{', '.join(sorted(streams))}"
+            f"{', '.join(sorted(known))}"
         )
         raise InputError(message)
+    chosen = [
+        _completed(entry, shape, known[shape.tap_stream_id])
+        for entry, shape in zip(catalog["streams"], entries, strict=True)
+        if _mask(entry)[()]
+    ]
+    if not chosen:
+        message = "The catalog selects no stream: select one, or leave the catalog out"
+        raise InputError(message)
+    return {"streams": chosen}
+
+
+def _entries(catalog: Mapping[str, Any]) -> list[_Entry]:
+    try:
+        return msgspec.convert(catalog, _Catalog).streams
+    except msgspec.ValidationError as error:
+        message = (
+            f"The catalog is not a list of streams as --discover prints it: {error}"
+        )
+        raise InputError(message) from None
+
+
+def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
+    """Return what an entry selects.
+
+    Raises:
+        InputError: The SDK cannot read its schema.
+    """
+    try:
+        return CatalogEntry.from_dict(entry).metadata.resolve_selection()
+    except (AttributeError, TypeError):
+        message = (
+            f"The catalog's stream {entry['tap_stream_id']} has an invalid schema: "
+            "start from what --discover prints"
+        )
+        raise InputError(message) from None
+
+
+def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:
+    """Return a selected entry with the names that the SDK goes by.
+
+    Raises:
+        InputError: It says something else than the tap about the stream.
+    """
+    names = {
+        "stream": stream.name,
+        "key_properties": [*stream.primary_keys],
+        "replication_key": stream.replication_key,
+    }
+    problems = [
+        f"has another {name} than {own}"
+        for name, own in names.items()
+        if getattr(shape, name) not in (None, [], own)
+    ]
+    mask = _mask(entry)
+    problems += [
+        f"leaves out {name}, its key or replication key"
+        for name in filter(None, (*stream.primary_keys, stream.replication_key))
+        if not mask["properties", name] or name not in shape.schema.properties
+    ]
+    problems += [
+        f"has an invalid schema ({'.'.join(map(str, error.path))})"
+        for error in SCHEMAS.iter_errors(entry["schema"])
+    ]
+    if problems:
+        message = (
+            f"The catalog's stream {stream.name} {problems[0]}: start from what "
+            "--discover prints"
+        )
+        raise InputError(message)
+    return {**entry, **names}

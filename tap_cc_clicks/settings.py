@@ -6,29 +6,41 @@ Also the sentences about wrong ones.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, cast
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
+from msgspec import Meta, Struct
 from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cc_clicks import dotenv
-from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.moments import FIRST, moment, now
 from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.urls import is_safe
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
+logger = logging.getLogger(__name__)
+
 URLS = ("api_url", "token_url")
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")
-# Kinds of settings that an environment variable holds as JSON.
-IN_JSON = frozenset({"integer", "number", "object", "array"})
-TRUE = frozenset({"true", "1", "yes", "on"})
+# Kinds of settings that text holds as JSON.
+IN_JSON = frozenset({"integer", "number", "object"})
+BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+KEYS = "__key_properties__"
+# How alike a variable's name must be to be taken for a misspelt setting.
+NEAR = 0.85
 
 
 def _setting(
@@ -193,24 +205,14 @@ class Settings:
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Take the settings from a config that was found valid."""
         values = {
-            one.name: config[one.name]
-            for one in fields(cls)
-            if config.get(one.name) is not None
+            one.name: config[one.name] for one in fields(cls) if one.name in config
         }
         for name in ("campaign_ids", "accepted_failures"):
             values[name] = frozenset(values.get(name, ()))
         values["url_ids"] = tuple(dict.fromkeys(values.get("url_ids", ())))
         if "start_date" in values:
             values["start_date"] = moment(values["start_date"])
-        numbers = ("lookback", "hot_days", "recheck_hours", "requests_per_second")
-        for name in values.keys() & set(numbers):
-            values[name] = _number(values[name])
         return cls(**values)
-
-
-def _number(value: Any) -> float:
-    """Return a number as the code reckons with it: the SDK reads files as decimals."""
-    return int(value) if value == int(value) else float(value)
 
 
 def jsonschema() -> dict[str, Any]:
@@ -229,14 +231,66 @@ def jsonschema() -> dict[str, Any]:
     return th.PropertiesList(*properties, additional_properties=False).to_dict()
 
 
+def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as their types want them, whatever they came from.
+
+    The SDK reads numbers from files as decimals; the environment, and Meltano with it,
+    knows text only. What cannot be understood stays as it is, to be refused. What is
+    empty is not set.
+
+    Args:
+        config: The settings as they were found.
+        schema: The JSON schema of the settings.
+    """
+    known = schema["properties"]
+    found = {
+        name: _typed(value, known[name]["type"]) if name in known else value
+        for name, value in config.items()
+        if value not in (None, "")
+    }
+    if isinstance(maps := found.get("stream_maps"), dict):
+        found["stream_maps"] = {name: _keyed(one) for name, one in maps.items()}
+    return found
+
+
+def _keyed(stream_map: Any) -> Any:
+    """Write no key as an empty one: the SDK's null makes a SCHEMA that is refused."""
+    if isinstance(stream_map, dict) and stream_map.get(KEYS, KEYS) is None:
+        return {**stream_map, KEYS: []}
+    return stream_map
+
+
+def _typed(value: Any, kinds: Collection[str]) -> Any:
+    if "boolean" in kinds and isinstance(value, str):
+        return BOOLEANS.get(value.lower(), value)
+    if "array" in kinds:
+        return _list(value)
+    if isinstance(value, str) and not IN_JSON.isdisjoint(kinds):
+        with suppress(ValueError, RecursionError):
+            value = msgspec.json.decode(value)
+    if isinstance(value, float | Decimal) and isfinite(value):
+        return int(value) if value == int(value) else float(value)
+    return value
+
+
+def _list(value: Any) -> Any:
+    """Return a list of texts: written as JSON, with commas, or as a single value."""
+    items = value
+    if isinstance(value, str):
+        items = value.split(",")
+        with suppress(ValueError, RecursionError):
+            items = msgspec.json.decode(value, type=list)
+    if not isinstance(items, list):
+        items = [items]
+    # Not what is true or false: that is no id.
+    return [str(item).strip() if type(item) in {int, str} else item for item in items]
+
+
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return the settings in the environment, or else in the folder's .env file.
 
-    An empty variable sets nothing.
-
     The SDK's own reading looks for .env in other folders too and puts all of it into
-    the environment, and ends in a traceback where a number is none. Here what cannot be
-    read stays text, to be refused like any other wrong setting.
+    the environment, and ends in a traceback where a number is none.
 
     Args:
         schema: The JSON schema of the settings.
@@ -244,26 +298,47 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """
     variables = {**dotenv.variables(prefix), **os.environ}
     texts = {
-        name: variables.get(f"{prefix}{name.upper()}") for name in schema["properties"]
+        name.removeprefix(prefix).lower(): text
+        for name, text in variables.items()
+        if name.startswith(prefix)
     }
-    return {
-        name: _value(text, schema["properties"][name]["type"])
-        for name, text in texts.items()
-        if text
-    }
+    known = schema["properties"]
+    for name in texts.keys() - known.keys():
+        _warn_of_near_miss(name, known, prefix)
+    return typed({name: texts[name] for name in texts.keys() & known.keys()}, schema)
 
 
-def _value(text: str, kinds: Collection[str]) -> Any:
-    """Return what a variable holds, by the types that its setting may have."""
-    if "boolean" in kinds:
-        return text.lower() in TRUE
-    value: Any = text
-    if not IN_JSON.isdisjoint(kinds):
-        with suppress(msgspec.DecodeError):
-            value = msgspec.json.decode(text)
-    if "array" in kinds and not isinstance(value, list):
-        return text.split(",")
-    return value
+def _warn_of_near_miss(name: str, known: Collection[str], prefix: str) -> None:
+    """Warn of a misspelt variable.
+
+    Others belong to inherited extractors (TAP_CC_CLICKS_SHOP_START_DATE) and to
+    Meltano (TAP_CC_CLICKS__LOAD_SCHEMA).
+    """
+    close = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    if close and not name.endswith(tuple(f"_{one}" for one in known)):
+        logger.warning(
+            "The variable %s%s sets nothing: did you mean %s%s?",
+            *(prefix, name.upper(), prefix, close[0].upper()),
+        )
+
+
+class _Encoding(Struct, forbid_unknown_fields=True):
+    format: Literal["jsonl"]
+    compression: Literal["gzip"]
+
+
+class _Storage(Struct, forbid_unknown_fields=True):
+    root: Annotated[str, Meta(min_length=1)]
+    prefix: str | None = None
+    params: dict[str, Any] = {}
+
+
+class _Batches(Struct, forbid_unknown_fields=True):
+    """What the SDK can do: it compresses, whatever it is told."""
+
+    encoding: _Encoding
+    storage: _Storage
+    batch_size: Annotated[int, Meta(ge=1)] | None = None
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -294,7 +369,7 @@ def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
     allowed = error.validator_value
     if isinstance(allowed, list):
         allowed = ", ".join(
-            str(value) for value in allowed if value not in {None, "null"}
+            str(value) for value in allowed if value not in (None, "null")
         )
     rule = rules.get(str(error.validator), "be as --about describes it").format(allowed)
     return f"Setting {name} must {rule}"
@@ -333,6 +408,16 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 "line breaks around it"
             )
     try:
-        moment(config.get("start_date") or "1970-01-01T00:00:00.000Z")
+        future = moment(config.get("start_date", FIRST)) > now()
     except ValueError:
         yield "Setting start_date must be an ISO 8601 date, such as 2026-01-31"
+    else:
+        if future:
+            yield "Setting start_date lies in the future: no click would be loaded"
+    try:
+        msgspec.convert(config.get("batch_config"), _Batches | None)
+    except msgspec.ValidationError:
+        yield (
+            "Setting batch_config must have encoding (format jsonl, compression gzip) "
+            "and storage (root): the tap writes no other files"
+        )

@@ -39,7 +39,7 @@ from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
 from tap_cc_clicks.api.text import printable
-from tap_cc_clicks.settings import from_environment, problems
+from tap_cc_clicks.settings import from_environment, problems, typed
 
 # STATE is written at the earliest after this many seconds and tenth of the run, or
 # after this many records and ten for each activity in it: what a run writes then grows
@@ -54,14 +54,15 @@ SIGNAL_EXIT_BASE = 128
 ENCODER = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
 
-PIPE_CLOSED = (
-    "The target closed the pipe: its own messages say why. Nothing is lost: the next "
-    "run goes on from the last state that the target confirmed"
+LOST = (
+    "Nothing is lost: the next run goes on from the last state that the target "
+    "confirmed"
 )
+PIPE_CLOSED = f"The target closed the pipe: its own messages say why. {LOST}"
 
 
-class ClosedPipeError(SingerSDKError, BrokenPipeError):
-    """The target went away. Click would end the process without a word."""
+class ClosedPipeError(SingerSDKError, OSError):
+    """The target went away, or its disk is full."""
 
 
 class _Line(Struct, tag_field="type", tag="RECORD", gc=False):
@@ -124,6 +125,9 @@ class PageWriter(MsgSpecWriter):
                 stdout.flush()
             except BrokenPipeError:
                 raise ClosedPipeError(PIPE_CLOSED) from None
+            except OSError as error:
+                message = f"The output cannot be written: {error.strerror}. {LOST}"
+                raise ClosedPipeError(message) from None
 
 
 class PacedStateWriter(StateWriter):
@@ -325,8 +329,12 @@ class OwnTap(Tap, abc.ABC):
     signum: int | None = None
     """The signal that asked the run to end."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, *, config: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        # Stream maps, flattening and batches are settings too.
+        self.append_builtin_config(self.config_jsonschema)
+        super().__init__(config=typed(config or {}, self.config_jsonschema), **kwargs)
         # Whatever the SDK offers to write goes through it.
         self._state_writer = self.paced
         # There are none where a catalog is only discovered.
@@ -349,8 +357,6 @@ class OwnTap(Tap, abc.ABC):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; the SDK's sentences repeat values, secret ones too."""
-        # Stream maps, flattening and batches are settings too.
-        self.append_builtin_config(self.config_jsonschema)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:
             summary = "Config validation failed"

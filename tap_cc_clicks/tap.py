@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import click
 from singer_sdk import Stream
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    SingerSDKError,
-)
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, TapCapabilities
 from typing_extensions import override
 
-from tap_cc_clicks.inputs import JSONFile, check_catalog, read_configs
+from tap_cc_clicks.api.log_filter import guard_logs
+from tap_cc_clicks.ending import ending
+from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog
 from tap_cc_clicks.settings import jsonschema
-from tap_cc_clicks.singer import SIGNAL_EXIT_BASE, ClosedPipeError
+from tap_cc_clicks.singer import SIGNAL_EXIT_BASE
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
+from tap_cc_clicks.trial import try_out
 
 
 class TapCCClicks(RunTap):
@@ -38,9 +37,10 @@ class TapCCClicks(RunTap):
     ]
     config_jsonschema = jsonschema()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        check_catalog(kwargs.get("catalog"), [stream.name for stream in STREAMS])
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:
+        if isinstance(catalog, Mapping):
+            catalog = check_catalog(catalog, STREAMS)
+        super().__init__(catalog=catalog, **kwargs)
 
     @override
     def discover_streams(self) -> Sequence[Stream]:
@@ -52,9 +52,11 @@ class TapCCClicks(RunTap):
         command = super().get_singer_command()
         for option in command.params:
             if option.name == "config":
-                option.callback = read_configs
+                option.callback = lambda *given: ConfigInput.of(given[-1])
             if option.name in {"state", "catalog"}:
                 option.type = JSONFile()
+            if option.name == "test":
+                option.callback = partial(try_out, cls, option.callback)
         return command
 
     @override
@@ -67,18 +69,10 @@ class TapCCClicks(RunTap):
 def main() -> None:
     """Run the tap from the command line; end in a sentence and an exit code."""
     logger = TapCCClicks.logger
-    try:
-        TapCCClicks.cli()
-    except ConfigValidationError as error:
-        for problem in error.errors:
-            logger.error("%s", problem)  # noqa: TRY400
-        sys.exit(1)
-    except SingerSDKError as error:
-        if isinstance(error, ClosedPipeError):
-            # Nor can what is left in the buffer be written at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.error("%s", error)  # noqa: TRY400
-        sys.exit(1)
-    except InterruptedRun as interruption:
-        logger.warning("%s; state was written", interruption)
-        sys.exit(SIGNAL_EXIT_BASE + interruption.signum)
+    guard_logs(logger.name)
+    with ending(logger.error):
+        try:
+            TapCCClicks.cli()
+        except InterruptedRun as interruption:
+            logger.warning("%s; state was written", interruption)
+            sys.exit(SIGNAL_EXIT_BASE + interruption.signum)

@@ -18,14 +18,10 @@ from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- settings -->", "<!-- /settings -->"
-# Meltano's decimal kind crashes; integer lets a fraction through from YAML.
-KINDS = {
-    "integer": "integer",
-    "number": "integer",
-    "boolean": "boolean",
-    "array": "array",
-    "object": "object",
-}
+# Numbers and lists are strings, which the tap reads: Meltano's decimal kind crashes,
+# integer refuses fractions, and array what is written with commas. Numbers and lists
+# in YAML pass through.
+KINDS = ("integer", "boolean", "object")
 HUB = "hub/tap-cc-clicks.yml"
 HUB_COMMENT = """\
 # The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
@@ -42,7 +38,7 @@ def settings() -> dict[str, dict[str, Any]]:
 
 def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     """Return a setting as meltano.yml declares it."""
-    kind = next((KINDS[part] for part in setting["type"] if part in KINDS), "string")
+    kind = next((part for part in setting["type"] if part in KINDS), "string")
     declared: dict[str, Any] = {"name": name, "kind": kind}
     if setting.get("format") == "date-time":
         declared["kind"] = "date_iso8601"

@@ -14,7 +14,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api.errors import TokenError
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import unanswered, was_sent
 from tap_cc_clicks.api.token_endpoint import (
     BusyError,
     Client,
@@ -194,11 +194,7 @@ class ConstantContactAuthenticator:
         try:
             return self._client.post(self._token_url, form)
         except requests.RequestException as error:
-            message = (
-                f"No answer from token_url ({unanswered(error)}). The refresh token "
-                "may or may not have been used up: run again, and if it is refused, "
-                "sign in again"
-            )
+            message = f"No answer from token_url ({unanswered(error)}). {_fate(error)}"
             raise LostAnswerError(message) from None
 
     def rejected(self, token: str) -> bool:
@@ -222,3 +218,13 @@ class ConstantContactAuthenticator:
         """Note that the API took a token."""
         if token == self.access_token:
             self._refusals, self._final = 0, False
+
+
+def _fate(error: requests.RequestException) -> str:
+    """Say what has become of a refresh token that was to be sent."""
+    if not was_sent(error):
+        return "The refresh token was not sent, and is as good as before: run again"
+    return (
+        "The refresh token may or may not have been used up: run again, and if it is "
+        "refused, sign in again"
+    )

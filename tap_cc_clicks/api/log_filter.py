@@ -18,6 +18,8 @@ LIBRARIES = ("requests", "urllib3")
 QUERY = re.compile(r"\?[^\s\"]+")
 # An id or a path that the service made up may be one.
 ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
+# What the SDK says before, or after, a sentence of ours.
+OF_THE_SDK = ("An unhandled error occurred while syncing", "Config validation failed")
 LONGEST_LINE = 2_000
 LONGEST_LIBRARY_LINE = 300
 
@@ -33,6 +35,8 @@ class _Guard(logging.Filter):
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
+        if message.startswith(OF_THE_SDK):
+            return False
         if self._library:
             # urllib3 adds the headers that it could not parse, and a traceback.
             message = QUERY.sub("?…", message.partition("unparsed data")[0])

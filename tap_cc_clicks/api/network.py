@@ -25,6 +25,15 @@ REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.Timeout, "it took too long"),
 )
 
+# Before these, nothing is sent.
+NO_CONNECTION = (
+    requests.exceptions.ProxyError,
+    requests.exceptions.ConnectTimeout,
+    ssl.SSLCertVerificationError,
+    ConnectionRefusedError,
+    socket.gaierror,
+)
+
 
 def unanswered(error: BaseException) -> str:
     """Return what kept an answer away: the error's kind, and what it means.
@@ -36,6 +45,11 @@ def unanswered(error: BaseException) -> str:
         if any(isinstance(cause, kind) for cause in causes):
             return f"{type(error).__name__}: {meaning}"
     return type(error).__name__
+
+
+def was_sent(error: BaseException) -> bool:
+    """Tell whether the request may have been sent: no connection came about if not."""
+    return not any(isinstance(cause, NO_CONNECTION) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

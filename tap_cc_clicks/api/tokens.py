@@ -84,9 +84,14 @@ class TokenStore:
         told = msgspec.json.encode([config.get(name) for name in names])
         seed = hashlib.sha256(told).hexdigest()
         if config.get("token_store"):
-            return cls(Path(config["token_store"]).expanduser(), seed, required=True)
+            return cls(_expanded(config["token_store"]), seed, required=True)
+        try:
+            folder = user_state_path("tap-cc-clicks")
+        except RuntimeError:
+            # No home, as in a container: nothing can be written below this.
+            folder = Path(os.devnull)
         name = f"{seed[:DIGEST_DIGITS]}.json"
-        return cls(user_state_path("tap-cc-clicks") / name, seed, required=False)
+        return cls(folder / name, seed, required=False)
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -104,7 +109,7 @@ class TokenStore:
                 files.write(self._reserved, b" " * RESERVED_BYTES)
             except Timeout:
                 message = (
-                    f"The token store {self.path} is locked by another run since "
+                    f"The token store {self.path} has been locked by another run for "
                     f"{LOCK_SECONDS} seconds: run again when that one has ended"
                 )
                 raise InputError(message) from None
@@ -169,6 +174,19 @@ class TokenStore:
             f"The token store {self.path} cannot be written ({_reason(error)}): set "
             "token_store to a file that can be, and that stays between runs"
         )
+
+
+def _expanded(path: str) -> Path:
+    """Return the path of a setting.
+
+    Raises:
+        InputError: It begins with a home that the system does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        message = "Setting token_store begins with ~, and there is no such home folder"
+        raise InputError(message) from None
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,10 @@ Needs the extra ``[cli]``. Exit codes: 0 all is well, 1 something is wrong and w
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
+from typing import cast
+
+from tap_cc_clicks.ending import ending
 
 
 def main() -> None:
@@ -17,4 +21,7 @@ def main() -> None:
         if error.name != "rich":
             raise
         sys.exit("cc-clicks needs more packages: pip install 'tap-cc-clicks[cli]'")
-    cc_clicks()
+    # What a locale cannot write is shown in another way.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    with ending(lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")):
+        cc_clicks()

@@ -192,11 +192,13 @@ class Examination:
         return answer.status if answer else None
 
     def _clock(self) -> tuple[str, str]:
-        try:
-            answer = self._client.answer
-            theirs = parsedate_to_datetime(answer.date if answer else "").timestamp()
-        except (TypeError, ValueError, OverflowError):
+        answer = self._client.answer
+        if answer is None:
             return SKIPPED, "no answer to compare with"
+        try:
+            theirs = parsedate_to_datetime(answer.date).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            return SKIPPED, "the service's answer has no date to compare with"
         ahead = round(time() - theirs)
         if abs(ahead) <= CLOCK_SECONDS:
             return OK, f"within {CLOCK_SECONDS} s of the service's"

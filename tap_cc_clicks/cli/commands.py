@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from typing_extensions import override
 
 from tap_cc_clicks.api.text import printable
@@ -17,10 +16,14 @@ from tap_cc_clicks.cli.reconcile import reconcile
 from tap_cc_clicks.cli.sandbox import sandbox
 from tap_cc_clicks.cli.state import state
 from tap_cc_clicks.cli.tables import LONGEST_LINE
+from tap_cc_clicks.ending import sentences
 
-# A group without a command: the help is its message. Since click 8.2.
-HELP: tuple[type[Exception], ...] = tuple(
-    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+# How click ends a command. Since 8.2, the help of a group without a command is one.
+PASSED_ON: tuple[type[Exception], ...] = (
+    click.exceptions.Exit,
+    click.Abort,
+    BrokenPipeError,
+    *filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]),
 )
 
 
@@ -31,17 +34,15 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ConfigValidationError as error:
-            raise click.ClickException(_shown("; ".join(error.errors))) from None
-        except SingerSDKError as error:
-            raise click.ClickException(_shown(str(error))) from None
-        except HELP:
+        except PASSED_ON:
             raise
         except click.UsageError as error:
             message = _shown(error.format_message())
             raise click.UsageError(message, error.ctx) from None
         except click.ClickException as error:
             raise click.ClickException(_shown(error.format_message())) from None
+        except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
+            raise click.ClickException(_shown("; ".join(sentences(error)))) from None
 
 
 def _shown(message: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ from dotenv.parser import parse_stream
 
 from tap_cc_clicks.api import files
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.inputs import text_of
 
 PREFIX = "TAP_CC_CLICKS_"
+PLAIN = re.compile(r"[\w.:/@%+,=~-]+", re.ASCII)
 
 
 def env_lines(settings: Mapping[str, object]) -> list[str]:
@@ -34,10 +37,9 @@ def write_env(path: Path, settings: Mapping[str, object]) -> None:
         target = _target(path)
         lines = files.read(target, files.WRITABLE_BY_OTHERS) if target.exists() else b""
         named = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-        files.replace(target, _changed(lines.decode(), named).encode())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        message = f"{path} cannot be written: {reason}"
+        files.replace(target, _changed(text_of(lines), named).encode())
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}"
         raise InputError(message) from None
 
 
@@ -84,5 +86,8 @@ def _changed(text: str, settings: Mapping[str, object]) -> str:
 
 
 def _quoted(value: object) -> str:
+    """Quote a value only where it must be: Docker's --env-file keeps quotes."""
+    if PLAIN.fullmatch(str(value)):
+        return str(value)
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

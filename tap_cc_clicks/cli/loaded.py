@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.moments import format_moment, moment_or_none
 from tap_cc_clicks.api.wire import Counters, counters_of
 from tap_cc_clicks.cli.reconciliation import Loaded
+from tap_cc_clicks.inputs import read_text
 
 if TYPE_CHECKING:
     import psycopg
@@ -183,7 +185,7 @@ def _readable(path: Path) -> Generator[None]:
     """Say in a sentence why a file cannot be read."""
     try:
         yield
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "it is not such a file"
         message = f"{path} cannot be read: {reason}"
         raise click.ClickException(message) from None
@@ -196,8 +198,9 @@ def from_counts(path: Path) -> Loaded:
         ClickException: A line is something else, or the file cannot be read.
     """
     clicks: dict[str, int] = {}
-    with _readable(path), path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.reader(file), 1):
+    lines = io.StringIO(read_text("counts", str(path)), newline="")
+    with _readable(path):
+        for number, row in enumerate(csv.reader(lines), 1):
             match row:
                 case [activity_id, count] if COUNT.fullmatch(count.strip()):
                     clicks[activity_id.strip()] = int(count)

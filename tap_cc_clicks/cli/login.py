@@ -168,8 +168,10 @@ def hand_over(
     """Give the person the settings: on stdout, or in a file and then not on screen."""
     found = {"client_id": config["client_id"], "refresh_token": tokens.refresh_token}
     if env_file:
-        write_env(env_file, found)
-        say(screen, f"client_id and refresh_token are in {env_file}.")
+        secret = config.get("client_secret")
+        written = {**found, **({"client_secret": secret} if secret else {})}
+        write_env(env_file, written)
+        say(screen, f"{', '.join(written)} are in {env_file}.")
         found = {"env_file": str(env_file)}
     else:
         say(screen, PASSWORD)

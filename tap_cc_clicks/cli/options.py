@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tap_cc_clicks.inputs import read_json_file
+from tap_cc_clicks.inputs import ConfigInput
 from tap_cc_clicks.tap import TapCCClicks
 
 CONFIG_HELP = (
@@ -16,9 +16,7 @@ CONFIG_HELP = (
     "also from .env), which is the default. May be given several times."
 )
 
-config_option = click.option(
-    "--config", "configs", multiple=True, default=("ENV",), help=CONFIG_HELP
-)
+config_option = click.option("--config", "configs", multiple=True, help=CONFIG_HELP)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts."
 )
@@ -54,12 +52,10 @@ def tap_of(
         ConfigValidationError: Settings are wrong.
         InputError: A file cannot be used.
     """
-    settings: dict[str, Any] = {}
-    for path in configs:
-        settings.update(read_json_file("config", path) if path != "ENV" else {})
+    given = ConfigInput.of(configs)
     return CommandTap(
-        config=settings,
-        parse_env_config="ENV" in configs,
+        config=given.config,
+        parse_env_config=given.parse_env,
         validate_config=validated,
         **inputs,
     )

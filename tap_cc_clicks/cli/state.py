@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import hours_since, this_hour
+from tap_cc_clicks.cli.meltano_state import MELTANO, usual_file
 from tap_cc_clicks.cli.options import console, json_option
 from tap_cc_clicks.cli.state_editing import (
     KnownActivity,
@@ -106,7 +107,7 @@ def state() -> None:
 
 
 @state.command()
-@click.argument("file", default=STDIN)
+@click.argument("file", default=usual_file)
 @json_option
 @click.option("--activity", help="Only this campaign activity.", metavar="ID")
 @click.option("--campaign", help="Only this campaign.", metavar="ID")
@@ -135,10 +136,11 @@ def show(
     """Show the bookmarks of a state: how far each activity was read.
 
     FILE is a state as the tap writes it, or as Meltano wraps it; "-", the default,
-    reads it from stdin:
+    reads it from stdin, and "meltano", the default within Meltano, has it from there:
 
     \b
         meltano state get STATE_ID | cc-clicks state show
+        meltano invoke tap-cc-clicks:state show
 
     Activities never read come first, then those with the newest clicks. The state knows
     no people: ids, moments and numbers are all there is.
@@ -230,7 +232,7 @@ def _cells(line: Line, *, links: bool) -> list[str]:
 
 
 @state.command()
-@click.argument("file", default=STDIN)
+@click.argument("file", default=usual_file)
 @click.option("--activity", help="Read this campaign activity again.", metavar="ID")
 @click.option("--campaign", help="Read all of this campaign again.", metavar="ID")
 @click.option(
@@ -283,7 +285,8 @@ def reset(
     else:
         print_json(read.document, indent=None)
     said = f"The next run reads {'the links of ' if links else ''}"
-    say(console(stderr=True), f"{said}{len(activities):,} activities again")
+    noun = "activity" if len(activities) == 1 else "activities"
+    say(console(stderr=True), f"{said}{len(activities):,} {noun} again")
 
 
 def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
@@ -292,12 +295,16 @@ def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
     Raises:
         UsageError: The input would be lost, or there is no file to write over.
     """
-    if in_place and (output or file == STDIN):
+    if in_place and (output or file in {STDIN, MELTANO}):
         message = "--in-place needs a FILE, and no --output"
         raise click.UsageError(message)
     if in_place:
         return Path(file).resolve()
-    if output and file != STDIN and Path(output).resolve() == Path(file).resolve():
+    if (
+        output
+        and file not in {STDIN, MELTANO}
+        and Path(output).resolve() == Path(file).resolve()
+    ):
         message = "--output is FILE itself: say --in-place to write over it"
         raise click.UsageError(message)
     return Path(output) if output else None

@@ -10,7 +10,10 @@ import msgspec
 
 from tap_cc_clicks.api import files
 from tap_cc_clicks.api.errors import InputError
-from tap_cc_clicks.inputs import read_json_file
+from tap_cc_clicks.cli.meltano_state import MELTANO, read_meltano
+from tap_cc_clicks.cli.options import console
+from tap_cc_clicks.cli.tables import say
+from tap_cc_clicks.inputs import json_object, read_text
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.sync.state_format import load
 
@@ -18,6 +21,10 @@ from tap_cc_clicks.sync.state_format import load
 WRAPPERS = ("completed_state", "completed", "singer_state")
 PARTIAL = ("partial_state", "partial")
 STDIN = "-"
+EMPTY = (
+    "The state is empty: before a first run, leave it out; else see by meltano state "
+    "list which there are"
+)
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,13 @@ class StateFile:
 
 
 def read_state(path: str) -> StateFile:
-    """Read a state from a file, or from stdin (``-``).
+    """Read a state from a file, from stdin (``-``), or from Meltano.
 
     Raises:
         InputError: It cannot be read, or is none of this tap's; says why.
     """
-    document = read_json_file("state", path, stdin=True)
+    text = read_meltano() if path == MELTANO else read_text("state", path)
+    document = json_object("state", text)
     state = document
     while wrapper := next((name for name in WRAPPERS if name in state), None):
         _refuse_partial(state)
@@ -59,6 +67,10 @@ def read_state(path: str) -> StateFile:
             message = f"The state cannot be used: its {wrapper} is not an object"
             raise InputError(message)
     load(state, [stream.name for stream in STREAMS])
+    if not state.get("bookmarks"):
+        if path != MELTANO:
+            raise InputError(EMPTY)
+        say(console(stderr=True), "Meltano has no state of this extractor yet")
     return StateFile(document, state)
 
 

@@ -27,10 +27,10 @@ class RunTap(OwnTap):
         at_end: What is to be done once all records were written.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         self.at_end: list[Callable[[], None]] = []
         self._finished = False
-        super().__init__(*args, **kwargs)
+        super().__init__(**kwargs)
 
     @cached_property
     def run(self) -> Run:
@@ -62,6 +62,7 @@ class ConstantContactStream(OwnStream):
     """A stream of the Constant Contact V3 API."""
 
     schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
+    replication_key: str | None = None
     _tap: RunTap  # ty: ignore[incompatible-mutable-override]
 
     @property

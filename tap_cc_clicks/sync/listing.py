@@ -9,10 +9,14 @@ from typing import Any, TypeAlias
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.bodies import received
-from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError
+from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError, InputError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 
+NONE_THERE = (
+    "None of the campaigns that campaign_ids names is in the account: correct them, or "
+    "check whose account it is (cc-clicks check)"
+)
 # Kept in memory, at some five times the size. A campaign takes 300 bytes in a listing.
 LARGEST_LIST_BYTES = 50_000_000
 TOO_LARGE = (
@@ -51,7 +55,11 @@ class Listing:
         self._listed: list[Record] | None = None
 
     def campaigns(self) -> Iterator[Record]:
-        """Yield each campaign's record once."""
+        """Yield each campaign's record once.
+
+        Raises:
+            InputError: The settings name campaigns, and none of them is there.
+        """
         if self._listed is not None:
             yield from self._listed
             return
@@ -65,7 +73,10 @@ class Listing:
                     yield record
             if wanted and len(listed) == len(wanted):
                 break
-        for campaign_id in sorted(wanted - listed.keys()) * (not self.incomplete):
+        missing = () if self.incomplete else sorted(wanted - listed.keys())
+        if missing and not listed:
+            raise InputError(NONE_THERE)
+        for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
         self._listed = list(listed.values())
 

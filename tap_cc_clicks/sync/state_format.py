@@ -151,6 +151,7 @@ def _problem(state: Any, streams: Collection[str]) -> str | None:
         return "it has no bookmarks"
     version = state.get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
+        version = version if isinstance(version, int) else "unknown"
         return (
             f"it was written by a newer version of this tap (state version {version}, "
             f"known is {VERSION}): upgrade the tap"

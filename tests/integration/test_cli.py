@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.stack import tool
-from tests.support import HANGS, Output, clicks, rows
+from tap_cc_clicks.cli.envfile import write_env
+from tap_cc_clicks.sandbox import Fault
+from tests.support import HANGS, Output, clicks, rows, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,7 @@ def write(folder: Path, name: str, value: Any) -> str:
     return str(path)
 
 
+CLICKS = select("email_clicks")
 FOREIGN = {"tap_stream_id": "orders", "schema": {}, "stream": "orders"}
 
 
@@ -86,7 +89,21 @@ def test_bad_input_is_one_clear_sentence(
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert "hush" not in result.stderr
+    assert "Config validation failed" not in result.stderr
     assert not result.stdout
+
+
+def test_without_config_the_environment_and_env_file_are_read(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """As cc-clicks does, which said that all is well where the tap knew nothing."""
+    write_env(tmp_path / ".env", sandbox.config)
+    result = run("--catalog", write(tmp_path, "catalog.json", CLICKS), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert '"stream":"email_clicks","record"' in result.stdout
+    assert result.stderr.count("settings are read from the environment and .env") == 1
+    none = run("--config", write(tmp_path, "config.json", {}), cwd=tmp_path)
+    assert "Credentials are missing" in none.stderr
 
 
 def test_about_shows_settings_as_markdown() -> None:
@@ -102,11 +119,21 @@ def test_a_connection_test_ends_in_a_sentence_too(
 ) -> None:
     """As a pipeline's set-up sees it: well, or what to do."""
     good = write(tmp_path, "good.json", sandbox.config)
-    assert run("--config", good, "--test").returncode == 0
+    result = run("--config", good, "--test")
+    assert result.returncode == 0
+    assert sandbox.log.counts().total() <= 5
+    assert "no record within 5 requests of campaign_activity_stats, email_cl" in (
+        result.stderr
+    )
+    sandbox.faults.rules.append(Fault("status", match="/emails/", status=403))
+    result = run("--config", good, "--test")
+    assert result.returncode == 1
+    assert "the token may not read reports" in result.stderr
     wrong = {**sandbox.config, "refresh_token": "hush-token"}
     result = run("--config", write(tmp_path, "wrong.json", wrong), "--test")
     assert result.returncode == 1
     assert "sign in again" in result.stderr
+    assert "unhandled error" not in result.stderr
     assert "Traceback" not in result.stderr
     assert "hush" not in result.stderr
 

@@ -119,8 +119,12 @@ def test_the_demo_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("plugins")
 def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
-    """With the settings that it knows, as ``meltano invoke tap-cc-clicks:check``."""
-    meltano = Meltano(tmp_path, settings_of(sandbox.config))
+    """With the settings that it knows, as ``meltano invoke tap-cc-clicks:check``.
+
+    Fractions and lists with commas ended in a traceback of Meltano's.
+    """
+    lists = {"TAP_CC_CLICKS_LOOKBACK": "0.5", "TAP_CC_CLICKS_URL_IDS": "1,2"}
+    meltano = Meltano(tmp_path, {**settings_of(sandbox.config), **lists})
     meltano("invoke", "tap-cc-clicks:check", "--json")
     (line,) = (
         line for line in meltano.log.read_text().splitlines() if line.startswith("{")

@@ -322,12 +322,14 @@ def test_a_file_takes_the_settings_in_place_of_the_screen(
     env = tmp_path / ".env"
     env.write_text("# mine\nTAP_CC_CLICKS_REFRESH_TOKEN=old\nOTHER='kept'\n")
     env.chmod(0o644)
-    result = login(sandbox, tmp_path, f"--write-env={env}")
+    secret = {"client_secret": "sandbox-secret"}
+    result = login(sandbox, tmp_path, f"--write-env={env}", **secret)
     assert (result.exit_code, result.stdout) == (0, "")
     assert not shown(result, sandbox)
     assert env.read_text() == (
-        "# mine\nTAP_CC_CLICKS_REFRESH_TOKEN='sandbox-refresh-1'\nOTHER='kept'\n"
-        "TAP_CC_CLICKS_CLIENT_ID='sandbox-client'\n"
+        "# mine\nTAP_CC_CLICKS_REFRESH_TOKEN=sandbox-refresh-1\nOTHER='kept'\n"
+        "TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n"
+        "TAP_CC_CLICKS_CLIENT_SECRET=sandbox-secret\n"
     )
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
 

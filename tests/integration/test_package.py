@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from tools.audit import SUBJECTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import Message
+
+    from tap_cc_clicks.sandbox import Sandbox
 
 # What the tests read and run, besides the package.
 TESTED = (
@@ -259,3 +262,26 @@ def test_meltano_takes_the_hubs_definition(tmp_path: Path) -> None:
         assert f"\n{name} " in listed.stdout, name
     assert "Group 1: client_id, refresh_token\n" in listed.stdout
     assert "Group 2: access_token\n" in listed.stdout
+
+
+@pytest.mark.slow
+def test_ten_lines_add_the_tap_to_a_project(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Those of the README, with this clone for the one they name."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    lines = readme.split("<!-- minimal -->\n```yaml\n")[1].split("```")[0]
+    assert lines.count("\n") == 10
+    clone = lines.replace("../tap-cc-clicks", str(ROOT))
+    urls = {name: sandbox.config[name] for name in ("api_url", "token_url")}
+    project = (
+        f"project_id: test\nsend_anonymous_usage_stats: false\n{clone}"
+        f"    config: {json.dumps(urls)}\n"
+    )
+    (tmp_path / "meltano.yml").write_text(project, "utf-8")
+    secrets = {
+        name: sandbox.config[name.lower().removeprefix("tap_cc_clicks_")]
+        for name in ("TAP_CC_CLICKS_CLIENT_ID", "TAP_CC_CLICKS_REFRESH_TOKEN")
+    }
+    meltano, variables = tool("meltano", "meltano"), {**os.environ, **secrets}
+    result = run(meltano, "invoke", "tap-cc-clicks", cwd=tmp_path, env=variables)
+    assert result.returncode == 0, result.stderr
+    assert '"stream":"email_clicks","record"' in result.stdout

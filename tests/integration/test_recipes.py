@@ -93,6 +93,15 @@ def test_the_command_takes_every_recipe(
     assert b'"RECORD"' in output
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_goes_with_clicks_alone(sandbox: Sandbox, name: str) -> None:
+    """Two of them name the keys of streams that the catalog leaves out."""
+    path = Path(__file__).parents[2] / "catalog" / "clicks-only.json"
+    catalog = json.loads(path.read_text("utf-8"))
+    output = run_tap(sandbox, catalog=catalog, **recipe(name))
+    assert output.counts()["RECORD", "clicks" if "rename" in name else "email_clicks"]
+
+
 def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
     """One hash for one address, whatever its capitals; null stays null."""
     plain, mapped = cook(sandbox, "hash")

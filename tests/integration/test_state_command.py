@@ -14,12 +14,17 @@ from click.testing import CliRunner
 
 from demo.stack import tool
 from tap_cc_clicks.cli.commands import cc_clicks
+from tests.companion import companion
 from tests.support import HANGS, clicks, rows, run_tap
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
+IN_MELTANO = {
+    "MELTANO_ENVIRONMENT": "dev",
+    "MELTANO_EXTRACTOR_NAME": "tap-cc-clicks",
+}
 
 
 def reset(state: Any, *arguments: str) -> Any:
@@ -89,10 +94,13 @@ class Meltano:
 
     def __init__(self, folder: Path) -> None:
         """Make the project."""
-        project = "project_id: test\nsend_anonymous_usage_stats: false\nplugins: {}\n"
+        project = (
+            "project_id: test\nsend_anonymous_usage_stats: false\nplugins: {}\n"
+            "environments: [{name: dev}]\n"
+        )
         (folder / "meltano.yml").write_text(project, "utf-8")
         self._folder = folder
-        self._environment = {
+        self.environment = {
             **os.environ,
             "MELTANO_PROJECT_ROOT": str(folder),
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
@@ -105,7 +113,7 @@ class Meltano:
         return subprocess.run(
             ["/bin/sh", "-c", line],
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=HANGS,
@@ -138,3 +146,42 @@ def test_a_state_goes_from_meltano_through_a_reset_and_back(
     assert got == {"singer_state": state}
     after = json.loads(meltano.shell(get).stdout)["singer_state"]
     assert after == reset(state, "--activity", activity)
+
+
+@pytest.mark.slow
+def test_a_plan_within_meltano_has_its_state(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It called everything new, where most was read before."""
+    meltano = Meltano(tmp_path)
+    for name, value in {**meltano.environment, **IN_MELTANO}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", str(Path(meltano.meltano).parent), prepend=os.pathsep)
+    state = {"singer_state": run_tap(sandbox).state}
+    (tmp_path / "state.json").write_text(json.dumps(state), "utf-8")
+    put = f"{meltano.meltano} state set --force --input-file state.json"
+    assert meltano.shell(f"{put} dev:tap-cc-clicks-to-target-x").returncode == 0
+    arguments = ("plan", "--state=meltano", "--json")
+    planned = json.loads(companion(tmp_path, sandbox.config, *arguments).stdout)
+    assert planned["new"] == 0 < planned["known"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ("", "Meltano has no state of this extractor yet"),
+        ("dev:a-to-b dev:a-to-c", "Meltano has several states: dev:a-to-b, dev:a-to-c"),
+    ],
+)
+def test_no_state_or_several_in_meltano_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: str, said: str
+) -> None:
+    """Whose state it is, is for a person to say."""
+    for name, value in IN_MELTANO.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "meltano").write_text(f"#!/bin/sh\necho {ids}\n")
+    (tmp_path / "meltano").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    shown = CliRunner().invoke(cc_clicks, ["state", "show"])
+    assert said in shown.stderr
+    assert shown.exit_code == bool(ids)

@@ -352,7 +352,10 @@ def test_a_date_that_is_none_is_no_comparison(
         "tap_cc_clicks.cli.check.parsedate_to_datetime",
         lambda _: parsedate_to_datetime(date),
     )
-    assert "no answer to compare with" in checked(answering, screen).stdout
+    assert (
+        "the service's answer has no date to compare with"
+        in checked(answering, screen).stdout
+    )
 
 
 @MANY

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tap_cc_clicks.cli.commands import cc_clicks
 from tap_cc_clicks.cli.tables import ago
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OLD, NEW = "2026-01-01T08:00:00.000Z", "2026-01-31T08:00:00.000Z"
 
@@ -85,7 +86,7 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == WRAPPED[form](goes)
-    assert "The next run reads 1 activities again" in done.stderr
+    assert "The next run reads 1 activity again" in done.stderr
     assert len(known(cc("show", "--json", given=WRAPPED[form](came)))) == 5
 
 
@@ -190,7 +191,7 @@ def test_totals_and_lines_are_readable() -> None:
             "The file holds a partial state besides the completed one",
         ),
         (state(), "The state knows no activity other: cc-clicks state show lists"),
-        ({}, "The state knows no activity other"),
+        ({}, "The state is empty: before a first run, leave it out"),
     ],
 )
 def test_what_cannot_be_reset_is_one_sentence_and_writes_nothing(
@@ -262,3 +263,22 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_ages_are_written_as_people_say_them(hours: float | None, text: str) -> None:
     """Hours for two days, then days."""
     assert ago(hours) == text
+
+
+def test_a_locale_that_knows_ascii_alone_is_no_trouble(tmp_path: Path) -> None:
+    """Files are UTF-8 all the same, and every line is shown."""
+    known = {"c": {"activities": ["\u00e9", "\u00e9\u00e9"]}}
+    given = {"bookmarks": {"campaign_activities": {"campaigns": known}}}
+    (tmp_path / "state.json").write_text(json.dumps(given, ensure_ascii=False), "utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = ["state", "show", "state.json", "--limit=1"]
+    result = subprocess.run(
+        [sys.executable, "-m", "tap_cc_clicks.cli", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **plain},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "\u00e9" in result.stdout.decode()
+    assert " and 1 more (--limit)" in result.stdout.decode()

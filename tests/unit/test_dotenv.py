@@ -78,7 +78,7 @@ def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
         (writable_by_all, "other users may use it: chmod 644 .env"),
         (of_another_user, "it belongs to another user"),
         (a_pipe, "it is no regular file"),
-        (no_text, "it is not text in UTF-8"),
+        (no_text, "it is not text in UTF-8: save it as UTF-8"),
     ],
 )
 def test_a_file_that_is_refused_is_a_warning(
@@ -109,3 +109,28 @@ def test_what_a_sign_in_brings_is_read_as_it_was(env: Path, token: str) -> None:
     """Whatever the service puts into a token."""
     write_env(env, {"refresh_token": token})
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_REFRESH_TOKEN": token}
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("eyJ0.a_b-c/d+e==", "eyJ0.a_b-c/d+e=="),
+        ("https://example.com/v3?", "'https://example.com/v3?'"),
+        ("two words", "'two words'"),
+        ("a#b", "'a#b'"),
+    ],
+)
+def test_quotes_stand_only_where_they_must(env: Path, value: str, line: str) -> None:
+    """Docker's --env-file takes them for a part of the value."""
+    write_env(env, {"client_id": value})
+    assert env.read_text() == f"TAP_CC_CLICKS_CLIENT_ID={line}\n"
+    assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": value}
+
+
+def test_a_file_of_another_editor_is_read_and_written(env: Path) -> None:
+    """With a byte order mark and CRLF: its first variable was not found."""
+    env.write_bytes(b"\xef\xbb\xbfTAP_CC_CLICKS_CLIENT_ID=a\r\nOTHER=b\r\n")
+    assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": "a"}
+    write_env(env, {"client_id": "c"})
+    assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": "c"}
+    assert env.read_text().count("CLIENT_ID") == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import unanswered, was_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,28 +28,35 @@ Error = requests.exceptions
 
 
 @pytest.mark.parametrize(
-    ("kind", "cause", "meaning"),
+    ("kind", "cause", "meaning", "sent"),
     [
-        (Error.ConnectionError, socket.gaierror(-2), "check DNS"),
-        (Error.ConnectionError, ConnectionRefusedError(), "nobody listens there"),
-        (Error.SSLError, ssl.SSLCertVerificationError(), "REQUESTS_CA_BUNDLE"),
-        (Error.SSLError, ssl.SSLError(), "(TLS)"),
-        (Error.ProxyError, ConnectionRefusedError(), "check HTTPS_PROXY"),
-        (Error.ConnectTimeout, TimeoutError(), "cannot be reached"),
-        (Error.ReadTimeout, TimeoutError(), "it took too long"),
-        (Error.ConnectionError, ConnectionResetError(), ""),
+        (Error.ConnectionError, socket.gaierror(-2), "check DNS", False),
+        (Error.ConnectionError, ConnectionRefusedError(), "nobody listens", False),
+        (Error.SSLError, ssl.SSLCertVerificationError(), "REQUESTS_CA_BUNDLE", False),
+        (Error.SSLError, ssl.SSLError(), "(TLS)", True),
+        (Error.ProxyError, ConnectionRefusedError(), "check HTTPS_PROXY", False),
+        (Error.ConnectTimeout, TimeoutError(), "cannot be reached", False),
+        (Error.ReadTimeout, TimeoutError(), "it took too long", True),
+        (Error.ConnectionError, ConnectionResetError(), "", True),
     ],
 )
 def test_a_cause_deep_down_is_found(
-    kind: Callable[[Exception], Exception], cause: Exception, meaning: str
+    kind: Callable[[Exception], Exception],
+    cause: Exception,
+    meaning: str,
+    sent: bool,  # noqa: FBT001
 ) -> None:
-    """Whatever it is wrapped in; the address may hold a password, and is not told."""
+    """Whatever it is wrapped in; the address may hold a password, and is not told.
+
+    Where no connection came about, nothing was sent, and no token used up.
+    """
     middle = OSError("hush")
     middle.__context__ = cause
     error = kind(Retries(middle))
     told = unanswered(error)
     assert told.startswith(type(error).__name__)
     assert meaning in told
+    assert was_sent(error) is sent
     assert "hush" not in told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,7 +39,7 @@ def problems(**config: Any) -> str:
         ({"page_siz": 5}, "There is no setting page_siz: did you mean page_size?"),
         ({"xyz": 5}, "There is no setting xyz: see --about for those there are"),
         ({"page_size": 501}, "Setting page_size must be at most 500"),
-        ({"page_size": "5"}, "Setting page_size must be of type integer"),
+        ({"page_size": "five"}, "Setting page_size must be of type integer"),
         ({"lookback": -1}, "Setting lookback must be at least 0"),
         (
             {"requests_per_second": 0},
@@ -59,6 +61,22 @@ def problems(**config: Any) -> str:
         (
             {"start_date": "yesterday"},
             "Setting start_date must be an ISO 8601 date, such as 2026-01-31",
+        ),
+        (
+            {"start_date": "0001-01-01T00:00:00+14:00"},
+            "Setting start_date must be an ISO 8601 date, such as 2026-01-31",
+        ),
+        (
+            {"start_date": "2999-01-01"},
+            "Setting start_date lies in the future: no click would be loaded",
+        ),
+        (
+            {"stream_maps": {"campaigns": 5}},
+            "Setting stream_maps.campaigns must be as --about describes it",
+        ),
+        (
+            {"flattening_enabled": "perhaps"},
+            "Setting flattening_enabled must be of type boolean",
         ),
         (
             {"refresh_token": None},
@@ -117,15 +135,101 @@ def test_a_url_holds_no_secret(name: str, url: str) -> None:
     assert problems(**{name: url}) == f"Setting {name} {SAFE}"
 
 
+@pytest.mark.parametrize("by", ["file", "environment"])
 @pytest.mark.parametrize(
-    ("text", "value"), [("a,b", ["a", "b"]), ('["a"]', ["a"]), ("1", ["1"])]
+    ("given", "value"),
+    [
+        ("a, b", ["a", "b"]),
+        ('["a", 7]', ["a", "7"]),
+        ("1", ["1"]),
+        (["a", 7], ["a", "7"]),
+        (7, ["7"]),
+    ],
 )
-def test_a_list_may_be_written_with_commas(
-    monkeypatch: pytest.MonkeyPatch, text: str, value: list[str]
+def test_a_list_is_understood_whatever_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, by: str, given: Any, value: list[str]
 ) -> None:
-    """Or as JSON."""
-    monkeypatch.setenv("TAP_CC_CLICKS_CAMPAIGN_IDS", text)
-    assert TapCCClicks._env_var_config["campaign_ids"] == value
+    """Meltano hands over text, or what stands in its YAML."""
+    if by == "file":
+        tap = TapCCClicks(config={**GOOD, "url_ids": given})
+    else:
+        text = given if isinstance(given, str) else json.dumps(given)
+        monkeypatch.setenv("TAP_CC_CLICKS_URL_IDS", text)
+        tap = TapCCClicks(config=GOOD, parse_env_config=True)
+    assert Settings.from_config(tap.config).url_ids == tuple(value)
+
+
+@pytest.mark.parametrize("given", [0.5, Decimal("0.5"), "0.5"])
+@pytest.mark.parametrize("name", ["lookback", "hot_days", "requests_per_second"])
+def test_a_fraction_is_one_whatever_it_came_from(name: str, given: Any) -> None:
+    """The SDK reads decimals from files, Meltano hands over text."""
+    tap = TapCCClicks(config={**GOOD, name: given})
+    value = getattr(Settings.from_config(tap.config), name)
+    assert (value, type(value)) == (0.5, float)
+
+
+@pytest.mark.parametrize("given", [24.0, Decimal("24.0"), "24", "24.0"])
+def test_a_whole_number_is_one_whatever_it_came_from(given: Any) -> None:
+    """Also where an integer is wanted."""
+    tap = TapCCClicks(config={**GOOD, "page_size": given, "lookback": given})
+    settings = Settings.from_config(tap.config)
+    assert (settings.page_size, settings.lookback) == (24, 24)
+    assert type(settings.page_size) is type(settings.lookback) is int
+
+
+def test_what_is_empty_is_not_set() -> None:
+    """A variable that is there and empty, by way of Meltano."""
+    tap = TapCCClicks(config={**GOOD, "start_date": "", "max_requests": ""})
+    settings = Settings.from_config(tap.config)
+    assert (settings.start_date, settings.max_requests) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("START_DAT", "START_DATE"),
+        ("LOOKBAK", "LOOKBACK"),
+        ("CAMPAIGN_ID", "CAMPAIGN_IDS"),
+        ("SHOP_START_DATE", None),
+        ("A_CLIENT_ID", None),
+        ("_LOAD_SCHEMA", None),
+        ("LOGLEVELS", None),
+    ],
+)
+def test_a_misspelt_variable_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    meant: str | None,
+) -> None:
+    """Without its value; those of inherited extractors and of Meltano are none."""
+    monkeypatch.setenv(f"TAP_CC_CLICKS_{name}", "hush")
+    TapCCClicks(config=GOOD)
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+    TapCCClicks(config=GOOD, parse_env_config=True)
+    said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    sentence = (
+        f"The variable TAP_CC_CLICKS_{name} sets nothing: did you mean "
+        f"TAP_CC_CLICKS_{meant}?"
+    )
+    assert said == [sentence] * bool(meant)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"encoding": {"format": "jsonl", "compression": "none"}},
+        {"encoding": {"format": "jsonl"}},
+        {"encoding": {"format": "parquet", "compression": "gzip"}},
+        {},
+    ],
+)
+def test_batches_are_of_the_one_kind_that_the_tap_writes(batch: dict[str, Any]) -> None:
+    """Without compression they were called plain, and were not."""
+    config = {"batch_config": {**batch, "storage": {"root": "file:///tmp"}}}
+    assert "batch_config must have encoding (format jsonl, compression gzip)" in (
+        problems(**config)
+    )
 
 
 def test_settings_have_their_defaults_filled_in() -> None:

@@ -275,6 +275,27 @@ def test_a_disk_that_nobody_can_write_is_no_trouble_for_long_lived_tokens(
         authorized(authenticator_of(CONFIG))
 
 
+def test_a_user_without_a_home_needs_none_for_long_lived_tokens(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, whose user id has no passwd entry."""
+
+    def nobody(*_: Any) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    endpoint.answer["refresh_token"] = "seed"
+    assert authorized(authenticator_of(CONFIG)) == "Bearer one"
+    assert authorized(authenticator_of({**CONFIG, "refresh_token": None}))
+    with pytest.raises(InputError, match="token_store begins with ~"):
+        authenticator_of({**CONFIG, "token_store": "~/tokens.json"})
+    endpoint.answer["refresh_token"] = "next"
+    with pytest.raises(InputError, match="set token_store to a file that can be"):
+        authorized(authenticator_of(CONFIG))
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"refresh_token": 1}'])
 def test_a_damaged_store_is_not_overwritten(
     endpoint: Endpoint, tmp_path: Path, content: str
@@ -297,7 +318,9 @@ def test_a_run_that_never_ends_does_not_hold_up_others_for_ever(
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     with (
         TokenStore.from_config(config).locked(),
-        pytest.raises(InputError, match="locked by another run"),
+        pytest.raises(
+            InputError, match=r"has been locked by another run for 0.1 seconds"
+        ),
     ):
         authorized(authenticator_of(config))
     assert not endpoint.sent

@@ -12,7 +12,7 @@ import pytest
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import StateMessage
 
-from tap_cc_clicks.singer import PacedStateWriter, PageWriter
+from tap_cc_clicks.singer import ClosedPipeError, PacedStateWriter, PageWriter
 from tests.support import captured
 
 
@@ -25,7 +25,7 @@ def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) ->
     with os.fdopen(writer, "wb", buffering=0) as pipe:
         monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
         for value in ({}, {"bookmarks": {"campaigns": "longer"}}):
-            with pytest.raises(BrokenPipeError) as error:
+            with pytest.raises(ClosedPipeError, match="closed the pipe") as error:
                 messages.write_message(StateMessage(value=value))
             # Kept, as a traceback keeps what its frames hold.
             errors.append(error)

@@ -1,0 +1,71 @@
+"""How a command ends when something goes wrong that nobody foresaw."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.ending import ending
+from tests.support import HANGS
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+
+def test_what_nobody_foresaw_is_a_sentence_without_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With log level DEBUG, the lines of code that lead there; never what they held."""
+    told: list[str] = []
+    caplog.set_level("DEBUG", "tap-cc-clicks")
+    with pytest.raises(SystemExit) as end, ending(lambda _, text: told.append(text)):
+        int("hush" * 2)
+    assert end.value.code == 1
+    (sentence,) = told
+    assert "cannot explain (ValueError at test_ending.py:" in sentence
+    assert 'int("hush" * 2)' in caplog.text
+    assert "hushhush" not in caplog.text + sentence
+
+
+def into_full_disk(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a module whose output goes to a disk that is full."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=HANGS,
+            check=False,
+            **options,
+        )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["tap_cc_clicks", "--config=config.json"],
+        ["tap_cc_clicks", "--discover"],
+        ["tap_cc_clicks", "--version"],
+        ["tap_cc_clicks.cli", "--help"],
+        ["tap_cc_clicks.cli", "state", "show", "state.json"],
+    ],
+)
+def test_a_full_disk_is_a_sentence(
+    sandbox: Sandbox, tmp_path: Path, command: list[str]
+) -> None:
+    """It was a traceback, and exit code 120."""
+    (tmp_path / "config.json").write_text(json.dumps(sandbox.config))
+    (tmp_path / "state.json").write_text('{"bookmarks": {"campaigns": {}}}')
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    result = into_full_disk(*command, cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr

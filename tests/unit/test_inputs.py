@@ -1,0 +1,338 @@
+"""Everything that is handed in, broken in all ways: a sentence, or a right run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_cc_clicks import inputs
+from tap_cc_clicks.sandbox import Sandbox, generate
+from tap_cc_clicks.tap import TapCCClicks, main
+from tests.child import never_wait
+from tests.support import Output, captured, run_tap, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hypothesis.strategies import DrawFn
+
+PREFIX = "TAP_CC_CLICKS_"
+# A value that must not be shown.
+SECRET = "hush-\u00e9"
+EXAMPLES = int(os.environ.get("INPUT_EXAMPLES", "60"))
+FAST = {"requests_per_second": 1000, "concurrency": 2}
+# Where a number could only make the run slow, or lead out of this machine.
+ONLY_WRONG = {"requests_per_second", "api_url", "token_url"}
+WRONG = [None, True, -1, [], {}, [SECRET], {"a": SECRET}, SECRET, "", " ", "[", "\x00"]
+OTHER = [0, 1, 2.5, "1", "0.5", "2.0", 10**30, 1e300, "a,b", "[1]", "2026-01-31", "off"]
+NAMES = [
+    *TapCCClicks(validate_config=False).config_jsonschema["properties"],
+    *("start_dat", "no_such_thing", "shop_page_size"),
+]
+CATALOG = select("email_clicks", "campaigns")
+BYTES: list[Any] = [
+    lambda text: text.encode(),
+    lambda text: b"\xef\xbb\xbf" + text.encode(),
+    lambda text: text.replace("\n", "\r\n").encode(),
+    lambda text: text.encode("utf-16"),
+    lambda text: text.encode("utf-16-le"),
+    lambda text: text.encode("latin-1", "replace") + b"\xe9",
+    lambda text: text.encode()[: len(text) // 2],
+    lambda _: b"",
+    lambda _: b"[" * 5000,
+    lambda _: b"null",
+]
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the place of each value within JSON."""
+    items: Any = value.items() if isinstance(value, dict) else ()
+    for key, item in enumerate(value) if isinstance(value, list) else items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+@st.composite
+def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
+    """Return JSON with some of its values replaced or left out, as some bytes."""
+    found = deepcopy(value)
+    for _ in range(draw(st.integers(0, 2))):
+        *above, last = draw(st.sampled_from(list(paths(found)) or [("streams",)]))
+        place: Any = found
+        for key in above:
+            place = place[key]
+        if draw(st.booleans()) and last in (place if isinstance(place, dict) else ()):
+            del place[last]
+        else:
+            # A stream that is not known is named.
+            values = OTHER if last == "tap_stream_id" else WRONG + OTHER
+            place[last] = deepcopy(draw(st.sampled_from(values)))
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    return bytes(draw(st.sampled_from(BYTES[:1] * 12 + BYTES))(text))
+
+
+@st.composite
+def set_anew(draw: DrawFn) -> dict[str, Any]:
+    """Return settings, most of them wrong."""
+    return {
+        name: draw(st.sampled_from(WRONG if name in ONLY_WRONG else WRONG + OTHER))
+        for name in draw(st.lists(st.sampled_from(NAMES), max_size=2))
+    }
+
+
+@st.composite
+def variables(draw: DrawFn) -> dict[str, str]:
+    """Return settings as the environment holds them."""
+    texts = {
+        f"{PREFIX}{name.upper()}": value if isinstance(value, str) else str(value)
+        for name, value in draw(set_anew()).items()
+    }
+    return {name: text.replace("\x00", "") for name, text in texts.items()}
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> tuple[int, str, Output]:
+    """Run the tap's command in this process: exit code, what it says and writes."""
+    said = io.StringIO()
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(PREFIX)
+    }
+    with (
+        mock.patch.dict(os.environ, {**kept, **environment}, clear=True),
+        mock.patch("sys.argv", ["tap-cc-clicks", *arguments]),
+        captured() as output,
+        contextlib.redirect_stderr(said),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    code = end.value.code
+    return code if isinstance(code, int) else int(bool(code)), said.getvalue(), output
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Sandbox]:
+    """Return a small account."""
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.MonkeyPatch.context() as patch:
+        never_wait(patch.setattr)
+        with Sandbox(generate(campaigns=2, clicks=6)) as running:
+            yield running
+    signal.signal(signal.SIGINT, before[0])
+    signal.signal(signal.SIGTERM, before[1])
+
+
+@pytest.fixture(scope="module")
+def state(account: Sandbox) -> dict[str, Any]:
+    """Return the state of a run."""
+    return run_tap(account).state
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_whatever_is_handed_in_is_a_sentence_or_a_right_run(
+    data: st.DataObject,
+    account: Sandbox,
+    state: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """No traceback and no value, from none of the four ways in."""
+    folder = tmp_path_factory.getbasetemp() / "inputs"
+    folder.mkdir(exist_ok=True)
+    config = {**account.config, **FAST, "client_secret": "sandbox-secret"}
+    files = {
+        "config": data.draw(broken({**config, **data.draw(set_anew())})),
+        "catalog": data.draw(st.none() | broken(CATALOG)),
+        "state": data.draw(st.none() | broken(state)),
+    }
+    environment, lines = data.draw(variables()), data.draw(variables()).items()
+    dotenv = "\n".join(f"{name}={text}" for name, text in lines)
+    written = data.draw(st.sampled_from(BYTES))(dotenv)
+    more = ["--config=ENV"] * data.draw(st.integers(0, 1))
+    with contextlib.chdir(folder):
+        (folder / ".env").write_bytes(written)
+        arguments = [*_written(folder, files), *more]
+        code, said, output = run(arguments, environment)
+    assert "Traceback" not in said
+    assert "hush" not in said
+    assert "sandbox-secret" not in said
+    assert code in {0, 1}, said
+    assert code == 0 or " | ERROR " in said
+    assert "cannot explain" not in said, said
+    _check(output)
+
+
+def _written(folder: Path, files: dict[str, bytes | None]) -> list[str]:
+    arguments = []
+    for name, content in files.items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+            arguments.append(f"--{name}={folder / name}")
+    return arguments
+
+
+def _check(output: Output) -> None:
+    """See that what was written fits together."""
+    keys: dict[str, list[str]] = {}
+    for message in output.messages:
+        if message["type"] == "SCHEMA":
+            keys[message["stream"]] = message["key_properties"]
+            assert set(message["key_properties"]) <= set(
+                message["schema"]["properties"]
+            )
+        elif message["type"] == "RECORD":
+            assert set(keys[message["stream"]]) <= set(message["record"])
+
+
+def handed_in(folder: Path, account: Sandbox, **files: bytes) -> tuple[int, str]:
+    """Return how a run ends with these files, and what it says."""
+    config = json.dumps({**account.config, **FAST}).encode()
+    arguments = _written(folder, {"config": config, **files})
+    code, said, _ = run(arguments, {})
+    return code, said
+
+
+@pytest.mark.parametrize("kind", ["config", "catalog", "state"])
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text.encode().replace(b"\n", b"\r\n"), None),
+        (lambda text: text.encode("utf-16"), "is not text in UTF-8: save it as UTF-8"),
+        (lambda text: text.encode("utf-16-le"), "is not text in UTF-8"),
+        (lambda text: text.encode() + b"\xe9", "is not text in UTF-8"),
+    ],
+    ids=["BOM and CRLF", "UTF-16", "UTF-16 without BOM", "Latin-1"],
+)
+def test_files_are_utf_8_however_an_editor_saves_it(
+    account: Sandbox, tmp_path: Path, kind: str, written: Any, sentence: str | None
+) -> None:
+    """Anything else is refused, by the file's name."""
+    given: dict[str, Any] = {
+        "config": {**account.config, **FAST},
+        "catalog": CATALOG,
+        "state": {"bookmarks": {}},
+    }
+    text = json.dumps(given[kind], indent=1)
+    code, said = handed_in(tmp_path, account, **{kind: written(text)})
+    assert code == bool(sentence), said
+    assert not sentence or f"The {kind} file {tmp_path / kind} cannot be read" in said
+    assert (sentence or "") in said
+
+
+def test_a_file_without_end_is_not_read_to_it(
+    account: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As /dev/zero would be."""
+    monkeypatch.setattr(inputs, "LARGEST", 1000)
+    _, said = handed_in(tmp_path, account, state=b" " * 1001)
+    assert "cannot be read: it is larger than 1,000 bytes" in said
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """Return a catalog with one stream, changed."""
+    (found,) = (
+        one for one in CATALOG["streams"] if one["tap_stream_id"] == "email_clicks"
+    )
+    return {"streams": [{**deepcopy(found), **changes}]}
+
+
+def without(name: str) -> dict[str, Any]:
+    """Return a catalog that lacks a column of clicks."""
+    catalog = entry()
+    del catalog["streams"][0]["schema"]["properties"][name]
+    return catalog
+
+
+def deselected(name: str) -> dict[str, Any]:
+    """Return a catalog that leaves out a column of clicks."""
+    catalog = entry()
+    for one in catalog["streams"][0]["metadata"]:
+        if name in one["breadcrumb"]:
+            one["metadata"] = {"inclusion": "available", "selected": False}
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("catalog", "sentence"),
+    [
+        ({"streams": []}, "The catalog selects no stream"),
+        (select(), "The catalog selects no stream"),
+        (without("click_id"), "email_clicks leaves out click_id"),
+        (without("created_time"), "email_clicks leaves out created_time"),
+        (deselected("click_id"), "email_clicks leaves out click_id"),
+        (deselected("created_time"), "email_clicks leaves out created_time"),
+        (entry(stream="clicks"), "has another stream than email_clicks"),
+        (
+            entry(key_properties=["contact_id"]),
+            "has another key_properties than ['click_id']",
+        ),
+        (entry(replication_key="x"), "has another replication_key than created_time"),
+        (entry(schema={"type": "hush"}), "leaves out click_id"),
+        (entry(schema={"items": 5}), "email_clicks has an invalid schema"),
+        (entry(metadata=[{}]), "The catalog is not a list of streams"),
+    ],
+)
+def test_a_catalog_is_checked_before_the_first_request(
+    account: Sandbox, tmp_path: Path, catalog: dict[str, Any], sentence: str
+) -> None:
+    """One of these cost 309 requests and ended with 0."""
+    before = account.log.counts().total()
+    code, said = handed_in(tmp_path, account, catalog=json.dumps(catalog).encode())
+    assert code == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert account.log.counts().total() == before
+
+
+@pytest.mark.parametrize("name", ["stream", "key_properties", "replication_key"])
+def test_what_a_catalog_does_not_say_is_the_tap_s(account: Sandbox, name: str) -> None:
+    """A stream without a name was a traceback, one without keys a table without."""
+    catalog = entry()
+    del catalog["streams"][0][name]
+    output = run_tap(account, catalog=catalog)
+    (schema,) = (one for one in output.messages if one["type"] == "SCHEMA")
+    assert schema["key_properties"] == ["click_id"]
+    assert output.records("email_clicks")
+
+
+@pytest.mark.parametrize("source", ["campaigns", "campaign*"])
+def test_a_map_of_a_stream_that_is_not_selected_is_ignored(
+    account: Sandbox, source: str
+) -> None:
+    """The SDK looked for that stream's key among columns that are not there."""
+    maps = {source: {"account": "'north'", "__key_properties__": ["account", "name"]}}
+    output = run_tap(account, catalog=select("email_clicks"), stream_maps=maps)
+    assert output.records("email_clicks")
+
+
+def test_a_stream_without_key_says_so(account: Sandbox) -> None:
+    """Null left key_properties out, without which loaders refuse the SCHEMA."""
+    maps = {"campaigns": {"__key_properties__": None}}
+    output = run_tap(account, stream_maps=maps)
+    keys = [
+        one["key_properties"]
+        for one in output.messages
+        if one["type"] == "SCHEMA" and one["stream"] == "campaigns"
+    ]
+    assert keys == [[]]
+
+
+def test_campaigns_none_of_which_exist_are_told_after_the_listing(
+    account: Sandbox, tmp_path: Path
+) -> None:
+    """It ended with 0, and nothing."""
+    account.log.clear()
+    config = {**account.config, **FAST, "campaign_ids": ["nowhere"]}
+    code, said = handed_in(tmp_path, account, config=json.dumps(config).encode())
+    assert code == 1
+    assert "None of the campaigns that campaign_ids names is in the account" in said
+    assert set(account.log.counts()) <= {"token", "campaigns"}
