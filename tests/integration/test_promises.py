@@ -131,7 +131,7 @@ def test_no_record_breaks_its_schema(
     ("endpoint", "values", "told"),
     [
         ("links", {"unique_clicks": "many"}, "3 of email_links.unique_clicks"),
-        ("activity", {"format_type": {}}, "6 of campaign_activities.format_type"),
+        ("activity", {"format_type": {}}, "3 of campaign_activities.format_type"),
         ("clicks", {"deleted_at": "soon"}, "3 of email_clicks.deleted_at"),
         ("links", {"url_id": None}, "3 of email_links.url_id"),
         ("campaigns", {"campaign_id": "\n"}, "1 of campaigns.campaign_id"),
@@ -172,8 +172,7 @@ def test_a_role_never_heard_of_is_told_once(
     output = read(small, answers)
     told = [one for one in caplog.messages if "a role that the tap does not" in one]
     assert len(told) == 1
-    assert told[0].startswith("3 activities")
-    assert "(text message)" in told[0]
+    assert "asked of them: 3 with role text message. " in told[0]
     assert len(output.records("email_clicks")) == 9
     roles = {one["role"] for one in output.records("campaign_activities")}
     assert roles == {"primary_email", "text\nmessage"}
