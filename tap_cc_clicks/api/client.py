@@ -34,6 +34,7 @@ from tap_cc_clicks.api.errors import (
     UnexplainedLimitError,
     error_of,
 )
+from tap_cc_clicks.api.kinds import Oddities, Shape
 from tap_cc_clicks.api.network import unanswered
 from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.pages import (
@@ -79,6 +80,8 @@ class Form:
         most: More rows than these are none of the API's.
         required: Whether the rows may not be left out; if they may, there are none.
         lenient: Whether bytes that are no UTF-8 are replaced.
+        shape: What rows hold, where the decoder leaves out what it does not know.
+        oddities: Where it is noted what else they hold, or do not.
     """
 
     rows: str | None = None
@@ -86,6 +89,8 @@ class Form:
     most: int = MOST_ROWS
     required: bool = True
     lenient: bool = False
+    shape: Shape | None = None
+    oddities: Oddities | None = None
 
     def body_of(self, answer: Answer) -> Any:
         """Return the body, decoded and found to be of this form.
@@ -99,6 +104,7 @@ class Form:
         content = _replaced(answer.body) if self.lenient else answer.body
         try:
             body = decode(content, self.decoder)
+            whole = self._whole(content)
         except ValueError:
             if _is_garbled(content):
                 message = f"The answer of {path} is not UTF-8"
@@ -113,7 +119,14 @@ class Form:
         if self.rows and len(self.rows_of(body)) > self.most:
             message = f"The answer of {path} has more rows than any of the API's"
             raise TooLargeError(message)
+        if self.oddities and self.shape:
+            self.oddities.look(self.shape, whole)
         return body
+
+    def _whole(self, content: bytes) -> Any:
+        """Return the rows with all they hold; none if such were looked at before."""
+        looks = self.oddities and self.shape and self.oddities.is_new(self.shape)
+        return self.rows_of(decode(content)) if looks else []
 
     def rows_of(self, body: Any) -> Any:
         """Return the rows within a body."""

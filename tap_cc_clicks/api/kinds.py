@@ -1,4 +1,4 @@
-"""Kinds of values, as the schemas promise them, and a count of those that are none.
+"""Kinds of values, as the schemas promise them, and a count of what is odd in answers.
 
 A record that breaks its own SCHEMA ends the loader. So each value passes through the
 kind of its column: what can be converted is, what cannot becomes null and is counted.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -25,9 +26,12 @@ Columns: TypeAlias = Mapping[str, Kind]
 # Exact in every language that reads JSON, and far above any count.
 MOST_COUNTED = 2**53
 LONGEST_ID = 100
-LONGEST_ROLE = 40
-ROLES_TOLD = 3
+LONGEST_NAME = 40
 NO_ID = re.compile(r"[\x00-\x1f\x7f-\x9f]|^\.{0,2}$")
+NAME = re.compile(r"[A-Za-z_][\w.]{0,39}", re.ASCII)
+NO_NAME = "…"
+# What is found in answers, each with the parts of answers that it concerns.
+VALUES, ROLES, UNKNOWN, MISSING = "values", "roles", "unknown", "missing"
 WHOLE = re.compile(r"[+-]?(\d{1,16})(\.0*)?", re.ASCII)
 
 
@@ -79,18 +83,37 @@ def date_time(value: object) -> str:
     return moment(value if isinstance(value, str) else "")
 
 
-class Oddities:
-    """Converts values, and counts those of a run that cannot be converted.
+@dataclass(frozen=True)
+class Shape:
+    """What the rows of an answer may hold, and what each must.
 
     Attributes:
-        counts: How many there were, by stream and property.
-        roles: How many activities have a role never heard of.
+        name: How its properties are told: of a stream or a list.
+        known: Those that are read, or left out on purpose.
+        required: Those that the vendor's contract requires.
+    """
+
+    name: str
+    known: frozenset[str]
+    required: frozenset[str] = frozenset()
+
+
+class Oddities:
+    """Converts values, and counts what a run finds that is not as documented.
+
+    Attributes:
+        counts: How often, by what was found and the part of the answers it concerns.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.roles: Counter[str] = Counter()
+        self._looked_at: set[Shape] = set()
         self._lock = threading.Lock()
+
+    def note(self, found: str, part: str, times: int = 1) -> None:
+        """Count what was found; 0 times if it is not countable."""
+        with self._lock:
+            self.counts[found, part] += times
 
     def take(self, stream: str, name: str, kind: Kind, value: object) -> Any:
         """Return a value as its column holds it; None if it is not there or cannot be.
@@ -103,8 +126,7 @@ class Oddities:
         try:
             return kind(value)
         except (TypeError, ValueError, RecursionError):
-            with self._lock:
-                self.counts[stream, name] += 1
+            self.note(VALUES, f"of {stream}.{name}")
             return None
 
     def record(self, stream: str, columns: Columns, row: Record) -> Record:
@@ -116,27 +138,20 @@ class Oddities:
 
     def note_role(self, role: str | None) -> None:
         """Count an activity's role that was never heard of."""
-        with self._lock:
-            self.roles[printable(role, LONGEST_ROLE)] += 1
+        self.note(ROLES, f"with role {printable(role, LONGEST_NAME)}")
 
-    def told(self) -> Iterator[str]:
-        """Yield a sentence for values that are none, and one for unknown roles.
+    def is_new(self, shape: Shape) -> bool:
+        """Tell whether no rows of this shape were looked at yet."""
+        return shape not in self._looked_at
 
-        They name streams and properties, never a value.
-        """
-        if self.counts:
-            counts = sorted(self.counts.items())
-            told = ", ".join(
-                f"{n:,} of {stream}.{name}" for (stream, name), n in counts
-            )
-            yield (
-                "Values that are not what the API documents were left empty, and rows "
-                f"without an id left out: {told}"
-            )
-        if self.roles:
-            roles = ", ".join(sorted(self.roles)[:ROLES_TOLD])
-            yield (
-                f"{self.roles.total():,} activities have a role that the tap does not "
-                f"know ({roles}): they may have clicks, but no report is asked of "
-                "them. Please report it"
-            )
+    def look(self, shape: Shape, rows: Sequence[Record]) -> None:
+        """Note properties that nobody knows and that are missing: on one page a run."""
+        if not rows or not self.is_new(shape):
+            return
+        self._looked_at.add(shape)
+        for name in set().union(*rows) - shape.known:
+            told = name if NAME.fullmatch(name) else NO_NAME
+            self.note(UNKNOWN, f"{shape.name}.{told}", 0)
+        for name in shape.required:
+            if any(row.get(name) is None for row in rows):
+                self.note(MISSING, f"{shape.name}.{name}", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError
@@ -37,7 +38,7 @@ class Service:
     Args:
         client: Makes the requests.
         page_size: Rows a page of a list, at most 500.
-        oddities: Where values that are not as documented are counted.
+        oddities: Where what is not as documented is counted.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Service:
             query: ``url_id``, or another ``limit``.
         """
         path = _path(f"/reports/email_reports/{{}}/tracking/{report}", activity_id)
+        form = replace(form, oddities=self.oddities)
         return self._client.pages(path, form, {**self._limit(), **query})
 
     def again(self, page: Page, form: Form) -> Page:

@@ -8,7 +8,7 @@ and «GET an Email Campaigns Summary Report».
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from singer_sdk.helpers.types import Record
@@ -16,6 +16,7 @@ from singer_sdk.helpers.types import Record
 from tap_cc_clicks.api.kinds import (
     Columns,
     Oddities,
+    Shape,
     count,
     date_time,
     identifier,
@@ -25,6 +26,7 @@ from tap_cc_clicks.api.kinds import (
 )
 
 NEVER_SENT = frozenset({"draft", "scheduled"})
+DONE = "done"
 REMOVED = "removed"
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 ROLES = ROLES_WITH_REPORTS | {"permalink"}
@@ -115,6 +117,33 @@ PEOPLE: Columns = {
 }
 
 
+# What answers hold beside what is read of them.
+IDS = ("campaign_activity_id", "campaign_id", "role", "document_id")
+LEFT_OUT = ("html_content", "physical_address_in_footer", "document_properties")
+# What the contract requires, where it requires anything.
+DETAILS_SHAPE = Shape(
+    "campaign_activities",
+    frozenset({*DETAILS, *IDS, *LEFT_OUT}),
+    frozenset({"from_email", "from_name", "reply_to_email", "subject"}),
+)
+STATS_SHAPE = Shape(STATS, frozenset({*IDS[:2], "last_refresh_time", "stats"}))
+COUNTERS_SHAPE = Shape(STATS, frozenset(COUNTERS))
+SUMMARY_SHAPE = Shape(
+    "summaries",
+    frozenset({*SUMMARY, "campaign_type", "unique_counts"}),
+    frozenset({"campaign_id"}),
+)
+PEOPLE_SHAPE = Shape("summaries", frozenset(PEOPLE))
+LISTED = {
+    stream: Shape(stream, frozenset(columns))
+    for stream, columns in (
+        ("campaigns", CAMPAIGN),
+        ("campaign_activities", ACTIVITY),
+        ("email_links", LINK),
+    )
+}
+
+
 @dataclass(frozen=True)
 class Counters:
     """What the service counts of an activity's events.
@@ -133,12 +162,12 @@ class Counters:
 UNKNOWN = Counters()
 
 
-def campaign_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+def campaign_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
     """Return the rows of the campaign listing that have an id, as records."""
     return _with_id("campaigns", CAMPAIGN, rows, oddities)
 
 
-def activity_rows(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+def activity_rows(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
     """Return what a campaign's look-up tells of its activities that have an id."""
     found = _with_id("campaign_activities", ACTIVITY, rows, oddities)
     for row in found:
@@ -162,13 +191,14 @@ def activity_record(campaign: Record, row: Record) -> Record:
 def details_record(body: Record, oddities: Oddities) -> Record:
     """Return what an activity's own endpoint alone knows, and what it knows too."""
     document: Columns = {"document_id": text}
+    oddities.look(DETAILS_SHAPE, [body])
     return {
         **oddities.record("campaign_activities", DETAILS, body),
         **_known(oddities.record("campaign_activities", document, body)),
     }
 
 
-def link_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
+def link_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
     """Return the rows of the links report that have an id, but for their activity."""
     return _with_id("email_links", LINK, rows, oddities)
 
@@ -176,7 +206,9 @@ def link_records(rows: Iterable[Record], oddities: Oddities) -> list[Record]:
 def counters_by_activity(body: Record, oddities: Oddities) -> dict[str, Counters]:
     """Return the counters in an answer of the stats endpoint."""
     name, told = "campaign_activity_id", {}
-    for result in _objects(body.get("results")):
+    results = _objects(body.get("results"))
+    oddities.look(STATS_SHAPE, results)
+    for result in results:
         if activity_id := oddities.take(STATS, name, identifier, result.get(name)):
             told[activity_id] = counters_of(result, oddities)
     return told
@@ -187,6 +219,7 @@ def counters_of(result: Record, oddities: Oddities) -> Counters:
     told: Record = next(iter(_objects(result.get("stats"))), {})
     # The guide writes em_clicks.all; where both are given, the documented one stays.
     named = {name.replace(".", "_"): told[name] for name in sorted(told)}
+    oddities.look(COUNTERS_SHAPE, [named] if named else [])
     stats = _known(oddities.record(STATS, COUNTERS, named))
     name = "last_refresh_time"
     refreshed = oddities.take(STATS, name, date_time, result.get(name))
@@ -198,8 +231,10 @@ def summary_of(row: Record, oddities: Oddities) -> Record:
 
     All else stays as it is, since any change in it hints at new clicks.
     """
+    oddities.look(SUMMARY_SHAPE, [row])
     told = {**row, **_known(oddities.record("summaries", SUMMARY, row))}
     for counts in _objects(row.get("unique_counts"))[:1]:
+        oddities.look(PEOPLE_SHAPE, [counts])
         other = {name: counts[name] for name in counts.keys() - PEOPLE.keys()}
         people = _known(oddities.record("summaries", PEOPLE, counts))
         told["unique_counts"] = {**other, **people}
@@ -217,9 +252,10 @@ def _known(values: Record) -> Record:
 
 
 def _with_id(
-    stream: str, columns: Columns, rows: Iterable[Record], oddities: Oddities
+    stream: str, columns: Columns, rows: Sequence[Record], oddities: Oddities
 ) -> list[Record]:
     """Return rows with these columns, of which the first is the id."""
     key = next(iter(columns))
+    oddities.look(LISTED[stream], rows)
     records = [oddities.record(stream, columns, row) for row in rows]
     return [record for record in records if record[key] is not None]

@@ -37,6 +37,7 @@ from tap_cc_clicks.cli.options import (
 from tap_cc_clicks.cli.signin import SCOPES
 from tap_cc_clicks.cli.tables import LONGEST_LINE, print_json, say
 from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.sync.findings import warnings_of
 
 OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
 STYLES = {OK: "green", WARN: "yellow", FAILED: "bold red", SKIPPED: "dim"}
@@ -100,7 +101,7 @@ class Examination:
         self._service.oddities = Oddities()
         try:
             status, text = step()
-            for sentence in self._service.oddities.told():
+            for sentence in warnings_of(self._service.oddities.counts):
                 status, text = WARN, f"{text}. {sentence}"
             return Finding(name, status, text)
         except SingerSDKError as error:

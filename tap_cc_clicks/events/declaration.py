@@ -16,7 +16,7 @@ import msgspec
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import Form
-from tap_cc_clicks.api.kinds import Oddities, text
+from tap_cc_clicks.api.kinds import Oddities, Shape, text
 from tap_cc_clicks.api.pages import Envelope
 
 ROWS = "tracking_activities"
@@ -80,11 +80,27 @@ class EventReport:
         return self.row(**{name: one for name, one in told.items() if one is not None})
 
 
+# What the contract requires of a click.
+REQUIRED = frozenset(
+    {
+        "campaign_activity_id",
+        "contact_id",
+        "created_time",
+        "email_address",
+        "link_url",
+        "tracking_activity_type",
+        "url_id",
+    }
+)
+MADE_HERE = frozenset({"click_id", "campaign_id"})
+CLICK_SHAPE = Shape(
+    "email_clicks", frozenset(Click.__struct_fields__) - MADE_HERE, REQUIRED
+)
 CLICKS = EventReport(
     stream="email_clicks",
     path="clicks",
     row=Click,
-    form=Form(ROWS, msgspec.json.Decoder(ClicksPage)),
+    form=Form(ROWS, msgspec.json.Decoder(ClicksPage), shape=CLICK_SHAPE),
     key="click_id",
     likeness=("contact_id", "url_id", "created_time", "device_type"),
     namespace=uuid.uuid5(uuid.NAMESPACE_URL, "https://api.cc.email/v3/#clicks"),

@@ -25,6 +25,7 @@ MOST_DOUBLINGS = 5
 # searches in a row were in vain.
 BELIEVED = 2
 HOURS_PER_DAY = 24
+COUNTED_WITHIN_DAYS = 1
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,12 @@ class Terms:
 
 
 def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
-    """Tell whether an activity's counters ask for a look at its report."""
+    """Tell whether an activity's counters ask for a look at its report.
+
+    A counter of 0 is believed once the report was read: it may count nothing, ever.
+    """
     if known is None:
-        return counters.clicks != 0
+        return True
     if counters.clicks is None or counters.clicks != known.clicks:
         return True
     return _search_is_due(known, terms)
@@ -74,6 +78,19 @@ def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
 def _search_is_due(known: Bookmark, terms: Terms) -> bool:
     search = known.search
     return search is not None and not terms.put_off(search, search.futile)
+
+
+def lasting_gap(known: Bookmark, counters: Counters) -> int:
+    """Return how many rows a report has beyond its counter; below 0 if it lacks some.
+
+    0 as long as the service may still count a click of the last day, or until a second
+    search for what it counted was in vain.
+    """
+    if counters.clicks is None or is_hot([known.value], COUNTED_WITHIN_DAYS):
+        return 0
+    gap = known.rows_read - counters.clicks
+    searched = known.search is not None and known.search.futile >= BELIEVED
+    return gap if gap > 0 or searched else 0
 
 
 def new_clicks(known: Bookmark | None, counters: Counters) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from singer_sdk import StreamSchema
 from singer_sdk.schema.source import SchemaDirectory
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.singer import ClosedPipeError, OwnStream, OwnTap
+from tap_cc_clicks.sync.findings import tell
 from tap_cc_clicks.sync.run import Run
 
 SCHEMAS = SchemaDirectory(Path(__file__).parents[1] / "schemas")
@@ -49,6 +50,7 @@ class RunTap(OwnTap):
         self._finished = True
         for settle in self.at_end:
             settle()
+        tell(self.run.oddities.counts, cast("dict[str, Any]", self.state), self.logger)
         self.paced.flush(self.state)
         self.run.finish()
 

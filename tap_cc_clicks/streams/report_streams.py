@@ -16,6 +16,7 @@ from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
+from tap_cc_clicks.sync.findings import BEYOND, SHORT
 from tap_cc_clicks.sync.readahead import Ahead
 from tap_cc_clicks.sync.reports import Events, Moved, Report
 
@@ -43,6 +44,8 @@ class ReportStream(ConstantContactStream):
         if job is None:
             activity, counters = started.activity, started.counters
             self.report.skip(activity, counters, counted=started.counted)
+            if gap := self.report.gap(activity, counters):
+                self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
             return True
         whole = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)

@@ -22,6 +22,7 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
+from tap_cc_clicks.sync.findings import UNCOUNTED
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
 from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
 from tap_cc_clicks.sync.reports import Report
@@ -242,6 +243,8 @@ class CampaignPass:
         if not activity.has_reports or counters is None:
             return Started(activity, cut=activity.has_reports)
         counted = counters.get(activity.activity_id, UNKNOWN)
+        if activity.activity_id in counters and counted.clicks is None:
+            self._note_uncounted(activity, counted)
         reads: dict[str, Ahead[Any]] = {}
         wanted = self._wanted(activity, counted)
         for one in wanted:
@@ -258,6 +261,11 @@ class CampaignPass:
             cut=len(reads) < len(wanted),
             reads=reads,
         )
+
+    def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
+        if counters.stats or activity.settled:
+            lacking = "em_clicks_all" if counters.stats else "counters"
+            self._run.oddities.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[Wanted]:
         return [

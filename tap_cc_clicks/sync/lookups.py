@@ -18,9 +18,11 @@ from tap_cc_clicks.api.errors import (
 from tap_cc_clicks.api.moments import moment_or_none
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
+    DONE,
     NEVER_SENT,
     REMOVED,
     ROLES_WITH_REPORTS,
+    UNKNOWN,
     Counters,
     activity_record,
     activity_rows,
@@ -34,6 +36,9 @@ from tap_cc_clicks.sync.summaries import unchanged
 if TYPE_CHECKING:
     # A report is told an activity, which is made here.
     from tap_cc_clicks.sync.reports import Report
+
+# So long after an email was sent, the service should count its clicks.
+SETTLED_DAYS = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,12 @@ class Campaign:
         return str(self.record["campaign_id"])
 
     @property
+    def moments(self) -> list[str | None]:
+        """When it was changed and sent last, as far as that is known."""
+        sent = (self.summary or {}).get("last_sent_date")
+        return [self.record["updated_at"], moment_or_none(sent)]
+
+    @property
     def removed(self) -> bool:
         """Whether it was deleted: the API may answer 404 for it."""
         return str(self.record["current_status"]).lower() == REMOVED
@@ -74,6 +85,7 @@ class Activity:
     Attributes:
         has_reports: Whether there are reports of it.
         hot: Whether it is so fresh that its reports are read whatever is counted.
+        settled: Whether it was sent more than a day ago: its clicks should be counted.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
         record: Its record, or None if it has not changed.
     """
@@ -82,6 +94,7 @@ class Activity:
     activity_id: str
     has_reports: bool = True
     hot: bool = False
+    settled: bool = False
     removed: bool = False
     record: Record | None = None
 
@@ -187,10 +200,17 @@ class Lookups:
         None to go through, where its summary says that there is nothing new.
         """
         ids, hot = campaign.activity_ids, self._is_hot(campaign)
+        settled = self._is_settled(campaign)
         if campaign.read_before and not hot and self._unchanged(campaign):
             return LookUp(activity_ids=ids, checked=False)
         activities = [
-            Activity(campaign.campaign_id, one, hot=hot, removed=campaign.removed)
+            Activity(
+                campaign.campaign_id,
+                one,
+                hot=hot,
+                settled=settled,
+                removed=campaign.removed,
+            )
             for one in ids
         ]
         return LookUp(activities, ids)
@@ -201,9 +221,12 @@ class Lookups:
         return self._fast and unchanged(check, campaign.summary, hours)
 
     def _is_hot(self, campaign: Campaign) -> bool:
-        sent = (campaign.summary or {}).get("last_sent_date")
-        moments = [campaign.record["updated_at"], moment_or_none(sent)]
-        return is_hot(moments, self.run.settings.hot_days)
+        return is_hot(campaign.moments, self.run.settings.hot_days)
+
+    def _is_settled(self, campaign: Campaign) -> bool:
+        done = str(campaign.record["current_status"]).lower() == DONE
+        moments = campaign.moments
+        return done and any(moments) and not is_hot(moments, SETTLED_DAYS)
 
     def unfinished(self, campaign: Campaign) -> list[Record] | None:
         """Return the activities that an earlier run was told of and left undone."""
@@ -275,13 +298,14 @@ class Lookups:
 
     def activities(self, campaign: Campaign, rows: Sequence[Record]) -> list[Activity]:
         """Return a campaign's activities from what is told of each."""
-        hot = self._is_hot(campaign)
+        hot, settled = self._is_hot(campaign), self._is_settled(campaign)
         return [
             Activity(
                 campaign.campaign_id,
                 row["campaign_activity_id"],
                 has_reports=row["role"] in ROLES_WITH_REPORTS,
                 hot=hot,
+                settled=settled,
                 removed=campaign.removed,
                 record=self._record(campaign, row),
             )
@@ -317,9 +341,9 @@ class Lookups:
             return None
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
-        """Yield the counters of up to ten activities; those without are left out.
+        """Yield the counters of up to ten activities, unknown ones of those without.
 
-        Where they could not be read, there are none: the reports themselves are asked.
+        Those that could not be read are left out: the reports themselves are asked.
         """
         failures = self.run.failures
         retried = any(failures.is_retry(COUNTERS, one) for one in activity_ids)
@@ -337,7 +361,7 @@ class Lookups:
             return
         for activity_id in activity_ids:
             failures.succeeded(COUNTERS, activity_id)
-        yield counters
+        yield {**dict.fromkeys(activity_ids, UNKNOWN), **counters}
 
     def _count_each(
         self, activity_ids: Sequence[str], reason: Exception

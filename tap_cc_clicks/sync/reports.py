@@ -19,7 +19,13 @@ from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.reading import Read, Reader, Reading
-from tap_cc_clicks.events.tally import Terms, is_due, new_clicks, rows_to_read
+from tap_cc_clicks.events.tally import (
+    Terms,
+    is_due,
+    lasting_gap,
+    new_clicks,
+    rows_to_read,
+)
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
@@ -99,6 +105,10 @@ class Report(ABC):
     def expected(self, activity: Activity, counters: Counters) -> Expected:  # noqa: ARG002
         """Tell what it will take to read an activity's report, without reading it."""
         return Expected()
+
+    def gap(self, activity: Activity, counters: Counters) -> int:  # noqa: ARG002
+        """Return how many rows, for good, a report has beyond its counter."""
+        return 0
 
     def skip(  # noqa: B027 - most have nothing to note
         self, activity: Activity, counters: Counters, *, counted: bool
@@ -205,11 +215,12 @@ class Events(Report):
         if not self._reads_all:
             self._bookmarks.move(moved.context, moved.to)
 
-    def skip(self, activity: Activity, counters: Counters, *, counted: bool) -> None:
-        """Note an activity that nobody has clicked yet."""
-        for reading in self._readings(activity.activity_id, None, counters):
-            if counted and counters.clicks == 0 and not reading.known:
-                self._bookmarks.move(reading.context, Bookmark(clicks=0))
+    @override
+    def gap(self, activity: Activity, counters: Counters) -> int:
+        known = self._known(activity.activity_id, None)
+        if self._terms.start or self._terms.filtered or not known:
+            return 0
+        return lasting_gap(known, counters)
 
     def expected(self, activity: Activity, counters: Counters) -> Expected:
         """Tell how many pages there are to read, and how many clicks."""

@@ -103,6 +103,4 @@ class Run:
             FatalSyncError: What could not be read was told.
         """
         self.progress.finish()
-        for sentence in self.oddities.told():
-            self.logger.warning("%s", sentence)
         self.failures.tell()

@@ -7,7 +7,8 @@ Version 2, which has the ``status`` of campaigns over version 1::
       "campaign_activities": {"campaigns": {"<campaign_id>": {
         "updated_at": "…Z", "status": "Done",
         "activities": [["<campaign_activity_id>", "1e19c23a"]]}},
-        "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}}},
+        "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}},
+        "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": 12}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
@@ -59,6 +60,7 @@ class _StreamState(Struct):
     partitions: list[_Partition] = []
     campaigns: dict[str, _Remembered] = {}
     failed: dict[str, dict[str, Number]] = {}
+    told: list[str] = []
     clicks: dict[str, Number | None] = {}
 
 

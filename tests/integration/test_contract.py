@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tap_cc_clicks import schemas
+from tap_cc_clicks.api import wire
+from tap_cc_clicks.events.declaration import CLICK_SHAPE
 from tap_cc_clicks.sandbox import generate
 from tap_cc_clicks.sandbox.api import Api
 
@@ -31,6 +33,16 @@ OWN = {
 UNSPOKEN = {
     "links": {"list_action", "list_id", "link_tag"},
     "activity": {"html_content", "physical_address_in_footer", "document_properties"},
+}
+SHAPES = {
+    "campaigns": wire.LISTED["campaigns"],
+    "campaign": wire.LISTED["campaign_activities"],
+    "activity": wire.DETAILS_SHAPE,
+    "stats": wire.STATS_SHAPE,
+    "counters": wire.COUNTERS_SHAPE,
+    "summaries": wire.SUMMARY_SHAPE,
+    "links": wire.LISTED["email_links"],
+    "clicks": CLICK_SHAPE,
 }
 TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 TIMES = {
@@ -73,6 +85,14 @@ def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
     }
     for name in schema_of(stream).keys() - told:
         assert OWN[stream].fullmatch(name), name
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
+    """What it knows of, and what it misses."""
+    contract, shape = CONTRACT[endpoint], SHAPES[endpoint]
+    assert shape.required == set(contract["required"])
+    assert shape.known - {"template_id"} == contract["properties"].keys()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from tap_cc_clicks import schemas
 from tap_cc_clicks.api.kinds import (
+    VALUES,
     Columns,
     Kind,
     Oddities,
@@ -118,7 +119,7 @@ def test_what_cannot_be_converted_is_null_and_counted(kind: Kind, value: Any) ->
     """By stream and property."""
     oddities = Oddities()
     assert oddities.take("a", "b", kind, value) is None
-    assert oddities.counts == {("a", "b"): 1}
+    assert oddities.counts == {(VALUES, "of a.b"): 1}
 
 
 @pytest.mark.parametrize("kind", [texts, number, count, date_time])

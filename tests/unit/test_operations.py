@@ -1,4 +1,4 @@
-"""docs/operations.md: the messages that it explains are those of the code."""
+"""docs/operations.md and docs/api.md: the messages in them are those of the code."""
 
 from __future__ import annotations
 
@@ -44,15 +44,22 @@ def explained() -> list[str]:
     return [message for row in rows for message in re.findall("`(.+?)`", row)]
 
 
+def quoted() -> list[str]:
+    """Return the messages that the page of assumptions names."""
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    return sorted(set(re.findall("`([A-Z][a-z]+ [^`]+)`", text)))
+
+
 CODE = templates()
 
 
 def test_all_tables_are_read() -> None:
     """Or the test below would look at nothing."""
     assert len(explained()) > 40
+    assert len(quoted()) > 5
 
 
-@pytest.mark.parametrize("message", explained())
+@pytest.mark.parametrize("message", [*explained(), *quoted()])
 def test_a_message_that_is_explained_is_still_in_the_code(message: str) -> None:
     """Change both together."""
     assert any(message in text for text in CODE)

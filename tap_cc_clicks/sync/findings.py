@@ -1,0 +1,79 @@
+"""What a run finds to be other than documented: each is told once, and what to do.
+
+Counters and properties that are missing degrade a run without failing it. One line for
+each kind of finding says what it costs. State remembers what was told: it is told again
+when it concerns another part of the answers, not when there is more of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from tap_cc_clicks.api.kinds import MISSING, ROLES, UNKNOWN, VALUES
+
+UNCOUNTED, BEYOND, SHORT = "uncounted", "beyond", "short"
+SENTENCES = {
+    VALUES: "Values that are not what the API documents were left empty, and rows "
+    "without an id left out: %s",
+    MISSING: "Properties that the API documents as required do not come in all rows, "
+    "and stay empty there: %s. If it stays, please report it",
+    UNKNOWN: "Answers hold properties that the tap does not know: %s. They cost "
+    "nothing, and are not loaded; please report it",
+    ROLES: "Activities have a role that the tap does not know, and may have clicks, "
+    "but no report is asked of them: %s. Please report it",
+    UNCOUNTED: "The clicks of activities are not counted in a way that the tap "
+    "understands: %s. Each of them costs a request in every run; cc-clicks check shows "
+    "more",
+    BEYOND: "Reports have more rows than the service counts: %s. What is not counted "
+    "is read with the next click that is; to look for it, run once with "
+    "change_detection off",
+    SHORT: "Reports have fewer rows than the service counts: %s. They are searched "
+    "again ever more seldom, a whole report each time; to compare, cc-clicks reconcile",
+}
+# They cost neither requests nor rows.
+FREE = frozenset({UNKNOWN})
+MOST_PARTS_TOLD = 20
+# Of a service that says something else each time, no more is remembered.
+MOST_REMEMBERED = 200
+
+# How often something was found, by what it is and the part of the answers it concerns.
+Counts: TypeAlias = Mapping[tuple[str, str], int]
+
+
+def tell(counts: Counts, state: dict[str, Any], logger: logging.Logger) -> None:
+    """Tell what was not told before, and let the state remember it.
+
+    Args:
+        counts: What the run found.
+        state: The tap's state.
+        logger: Where to tell it.
+    """
+    if not counts:
+        return
+    streams = state.setdefault("bookmarks", {})
+    remembered = streams.setdefault("campaign_activities", {}).setdefault("told", [])
+    new = {key for key in counts if " ".join(key) not in remembered}
+    kinds = {kind for kind, _ in new}
+    for kind, sentence in _sentences(counts):
+        if kind in kinds:
+            level = logging.INFO if kind in FREE else logging.WARNING
+            logger.log(level, "%s", sentence)
+    told = {*remembered, *map(" ".join, new)}
+    remembered[:] = sorted(told)[:MOST_REMEMBERED]
+
+
+def warnings_of(counts: Counts) -> Iterator[str]:
+    """Yield a sentence for each kind of finding that costs something."""
+    return (text for kind, text in _sentences(counts) if kind not in FREE)
+
+
+def _sentences(counts: Counts) -> Iterator[tuple[str, str]]:
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for (kind, part), times in sorted(counts.items()):
+        parts[kind].append(f"{times:,} {part}" if times else part)
+    for kind, told in parts.items():
+        more = ["…"] * (len(told) > MOST_PARTS_TOLD)
+        yield kind, SENTENCES[kind] % ", ".join(told[:MOST_PARTS_TOLD] + more)

@@ -1,0 +1,218 @@
+"""What degrades a run is told once, with what it costs, and again when it changes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tap_cc_clicks.sandbox import Account, Sandbox, generate
+from tap_cc_clicks.sandbox.dialects import DIALECTS
+from tap_cc_clicks.sync.findings import MOST_REMEMBERED, SENTENCES, tell
+from tests.support import clicks, clock, rows, run_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOUR = 3600
+Told = list[tuple[str, str]]
+
+
+def found(log: pytest.LogCaptureFixture) -> Told:
+    """Return the findings' levels and lines since the last call."""
+    starts = tuple(sentence.partition(":")[0] for sentence in SENTENCES.values())
+    told = [one for one in log.records if one.message.startswith(starts)]
+    log.clear()
+    return [(one.levelname, one.message) for one in told]
+
+
+def told_by_runs(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture, hours: list[int]
+) -> list[Told]:
+    """Return what is told by runs at these hours, each going on where the last was."""
+    log.set_level(logging.INFO)
+    state, told = None, []
+    for passed in hours:
+        with clock(partial(float, passed * HOUR)):
+            state = run_tap(sandbox, state).state
+        told.append(found(log))
+    return told
+
+
+@pytest.fixture
+def small() -> Account:
+    """Return an account with three emails of old, and three clicks in each."""
+    account = Account()
+    for _ in range(3):
+        activity = account.add_campaign().activities[0]
+        for _ in range(3):
+            account.add_click(activity)
+    return account
+
+
+def test_what_is_as_documented_is_not_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor remembered."""
+    assert told_by_runs(sandbox, caplog, [0, 30, 60]) == [[], [], []]
+    assert "told" not in run_tap(sandbox).state["bookmarks"]["campaign_activities"]
+
+
+def test_counters_that_do_not_come_are_told_once(
+    small: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the number of activities; those of today's emails may not have any yet."""
+    small.add_campaign(sent=datetime.now(UTC))
+    with Sandbox(small, dialect="none-counted") as sandbox:
+        first, second = told_by_runs(sandbox, caplog, [0, 0])
+        late = told_by_runs(sandbox, caplog, [48])[0]
+    assert [level for level, _ in first] == ["WARNING"]
+    assert ": 3 without counters. Each of them costs a request" in first[0][1]
+    assert not second
+    assert ": 4 without counters. " in late[0][1]
+
+
+def test_rows_that_stay_uncounted_are_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once they had a day to be counted."""
+    account = generate(campaigns=4, clicks=60)
+    with Sandbox(account, dialect="some-never-counted") as sandbox:
+        first, second, third = told_by_runs(sandbox, caplog, [0, 1, 2])
+    assert [level for level, _ in second] == ["WARNING"]
+    assert "more rows than the service counts: 4 of email_clicks. " in second[0][1]
+    assert not first
+    assert not third
+
+
+def test_counts_that_no_row_meets_are_told_once(
+    small: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a second search for them was in vain."""
+    small.clickable()[0].count_offset = 2
+    with Sandbox(small) as sandbox:
+        told = told_by_runs(sandbox, caplog, [0, 1, 26, 27, 28])
+    assert [len(one) for one in told] == [0, 0, 0, 1, 0]
+    assert "fewer rows than the service counts: 1 of email_clicks. " in told[3][0][1]
+
+
+def changed(
+    monkeypatch: pytest.MonkeyPatch, place: str, change: Callable[[Any], Any]
+) -> None:
+    """Let the API change each row of an array of its answers, or each whole answer."""
+
+    def differ(_: str, body: dict[str, Any]) -> None:
+        for row in body.get(place, ()):
+            change(row)
+
+    monkeypatch.setitem(DIALECTS, "reference", (differ,))
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("campaigns", "campaigns.channel"),
+        ("campaign_activities", "campaign_activities.channel"),
+        ("results", "campaign_activity_stats.channel"),
+        ("link_click_counts", "email_links.channel"),
+        ("tracking_activities", "email_clicks.channel"),
+    ],
+)
+def test_a_property_that_nobody_knows_is_told_once(
+    small: Account,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    name: str,
+) -> None:
+    """By its name, unless that looks like somebody's."""
+    changed(monkeypatch, place, lambda row: row.update({"channel": 1, "a@b": 2}))
+    with Sandbox(small) as sandbox:
+        first, second = told_by_runs(sandbox, caplog, [0, 0])
+    stream = name.partition(".")[0]
+    assert [level for level, _ in first] == ["INFO"]
+    assert f"does not know: {name}, {stream}.…. They cost nothing" in first[0][1]
+    assert not second
+
+
+def test_a_property_that_must_come_and_does_not_is_told_once(
+    small: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves a column empty."""
+    changed(monkeypatch, "tracking_activities", lambda row: row.pop("url_id"))
+    with Sandbox(small) as sandbox:
+        first, second = told_by_runs(sandbox, caplog, [0, 0])
+    assert [level for level, _ in first] == ["WARNING"]
+    assert "stay empty there: email_clicks.url_id. " in first[0][1]
+    assert not second
+
+
+def test_counters_that_cannot_be_understood_are_told(
+    small: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what that costs, beside the values themselves."""
+    changed(
+        monkeypatch, "results", lambda row: row["stats"].update(em_clicks_all="many")
+    )
+    with Sandbox(small) as sandbox:
+        first, second = told_by_runs(sandbox, caplog, [0, 0])
+    assert ": 3 without em_clicks_all. Each of them costs a request" in first[0][1]
+    assert first[1][1].endswith(": 3 of campaign_activity_stats.em_clicks_all")
+    assert not second
+
+
+def test_a_counter_of_0_is_believed_once_the_report_was_read(small: Account) -> None:
+    """Clicks that are never counted arrive, and cost no request in later runs."""
+    uncounted = small.clickable()[0]
+    uncounted.count_offset = -3
+    with Sandbox(small) as sandbox:
+        first = run_tap(sandbox)
+        sandbox.log.clear()
+        run_tap(sandbox, first.state)
+        assert not sandbox.log.counts()["clicks"]
+        assert rows(clicks(first).values()) == rows(small.rows())
+
+
+def test_a_counter_of_0_that_an_older_state_believed_stays_believed(
+    small: Account,
+) -> None:
+    """An upgrade costs no request for what nobody ever clicked."""
+    quiet = small.add_campaign().activities[0].campaign_activity_id
+    with Sandbox(small) as sandbox:
+        state = run_tap(sandbox).state
+        partitions = state["bookmarks"]["email_clicks"]["partitions"]
+        bookmark = next(
+            one for one in partitions if one["context"]["campaign_activity_id"] == quiet
+        )
+        assert bookmark == {"context": {"campaign_activity_id": quiet}, "clicks": 0}
+        sandbox.log.clear()
+        run_tap(sandbox, state)
+        assert not sandbox.log.counts()["clicks"]
+
+
+def test_another_part_is_a_change_and_more_of_it_is_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The line then names all that is so."""
+    state: dict[str, Any] = {}
+    told = []
+    for counts in ({"a": 1}, {"a": 5}, {"b": 2}, {"a": 5, "b": 1}, {"a": 1, "c": 1}):
+        keyed = {("values", part): times for part, times in counts.items()}
+        tell(keyed, state, logging.getLogger("tap-cc-clicks"))
+        told.append([line.rpartition(": ")[2] for _, line in found(caplog)])
+    assert told == [["1 a"], [], ["2 b"], [], ["1 a, 1 c"]]
+
+
+def test_what_is_told_again_and_again_is_bounded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A service that says something else each time fills no state."""
+    state: dict[str, Any] = {}
+    counts = {("unknown", f"a.b{n}"): 0 for n in range(3 * MOST_REMEMBERED)}
+    tell(counts, state, logging.getLogger("tap-cc-clicks"))
+    assert len(msgspec.json.encode(state)) < 50 * MOST_REMEMBERED
+    assert all(len(one.message) < 500 for one in caplog.records)
