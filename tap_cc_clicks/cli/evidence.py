@@ -116,11 +116,7 @@ class Evidence:
         """Tell how many rows a page has, and what next links are like."""
         if self._page is None:
             return SKIPPED, self._nothing
-        forms = links_of(self._client.answers)
-        links = "; ".join(
-            f"{one['kind']}, with {', '.join(one['query'])}" for one in forms
-        )
-        told = f"next links: {links or 'none was needed'}"
+        told = f"next links: {self._links()}"
         rows = len(self._page.rows)
         if self._page.link and rows < MOST_ROWS:
             return WARN, (
