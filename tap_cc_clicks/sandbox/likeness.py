@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from tap_cc_clicks.sandbox.api import error
+from tap_cc_clicks.sandbox.api import Answer, answer, error
 from tap_cc_clicks.sandbox.dialects import (
+    NO_STATS,
+    NOT_FOUND,
+    OK,
     dotted,
     null_links,
     offset_links,
@@ -25,13 +28,12 @@ from tap_cc_clicks.sandbox.dialects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_cc_clicks.sandbox.api import Answer
     from tap_cc_clicks.sandbox.dialects import Change
 
 VERSION = 1
-OK = 200
 OTHER = "(other)"
 LINKS = "_links"
+RECORDED = "sandbox.recorded"
 # The format of the roles that the tap knows.
 ROLE = "role"
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?")
@@ -111,7 +113,8 @@ class Likeness(Head):
         if not answered:
             return handler
         if OK not in answered:
-            refusal = error(min(answered), "sandbox.recorded")
+            status = min(answered)
+            refusal = _refusal(endpoint, status, answered[status])
             return lambda _: refusal
         return spoken(_changes(answered[OK]), endpoint, handler)
 
@@ -137,6 +140,16 @@ def read_likeness(path: str) -> Likeness:
     except (msgspec.DecodeError, RecursionError):
         message = f"{path} is no recording that cc-clicks check --record wrote"
     raise UnlikeError(message)
+
+
+def _refusal(endpoint: str, status: int, answered: Answered) -> Answer:
+    """Return a refusal of its status and kind; what it said is not known."""
+    if answered.body.kind == "array":
+        return error(status, RECORDED)
+    if answered.body.kind == "object":
+        none = endpoint == "stats" and status == NOT_FOUND
+        return answer(NO_STATS if none else {"error_key": RECORDED}, status)
+    return Answer(status, b"<html></html>")
 
 
 def _changes(answered: Answered) -> tuple[Change, ...]:

@@ -38,6 +38,16 @@ def form_of(path: Path) -> dict[str, Any]:
     return endpoints
 
 
+def usual(form: Any) -> Any:
+    """Return a form with the most usual of formats alone, and without lengths."""
+    if not isinstance(form, dict):
+        return form
+    told = {name: usual(one) for name, one in form.items() if name != "lengths"}
+    if "formats" in form:
+        told["formats"] = max(form["formats"], key=form["formats"].get)
+    return told
+
+
 def marked() -> Account:
     """Return an account in which every text that could say something is marked."""
     account = generate(campaigns=12, clicks=60)
@@ -96,7 +106,7 @@ def test_what_was_recorded_is_answered_like(dialect: str, tmp_path: Path) -> Non
         if dialect == "some-never-counted":
             sandbox.dialect = dialect  # What counters say is no form.
         again = recorded(sandbox, tmp_path, "again.json")
-        assert form_of(again) == form_of(path)
+        assert usual(form_of(again)) == usual(form_of(path))
         loaded = clicks(run_tap(sandbox)).values()
         assert rows(loaded) == rows(sandbox.account.rows())
 
@@ -111,12 +121,13 @@ def test_forms_that_no_dialect_has_are_replayed(tmp_path: Path) -> None:
         del row["device_type"]
         row["bot_score"] = {"kinds": {"number": 1.0}}
         row["created_time"]["formats"] = {"9999-99-99 99:99:99-99": 1.0}
-        told["endpoints"]["links"] = {"503": {}}
+        told["endpoints"]["account"] = {"403": {}}
         path.write_text(json.dumps(told), "utf-8")
     with Sandbox(generate(campaigns=12, clicks=90), like=read_likeness(str(path))) as (
         sandbox
     ):
         form = form_of(recorded(sandbox, tmp_path, "again.json"))
+        assert form["account"].keys() == {"403"}
         row = form["clicks"]["200"]["body"]["properties"]["tracking_activities"]
         row = row["items"]["properties"]
         assert "device_type" not in row
