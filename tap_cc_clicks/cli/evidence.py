@@ -26,7 +26,7 @@ from tap_cc_clicks.cli.recording import Witness, body_of, links_of, shape_of
 from tap_cc_clicks.events.declaration import CLICKS
 
 OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
-# So many campaigns are looked up for an email that has clicks.
+# So many campaigns are looked up for an email that has clicks, and so many reports.
 LOOKED_UP = 2
 DOCUMENTED_TIME = "9999-99-99T99:99:99.999Z"
 NO_EMAIL = "no email was sent yet: there is none to look at"
@@ -51,8 +51,9 @@ class Evidence:
         self._fast = fast
         self._sent: list[Record] = []
         self._people: dict[str, int] = {}
-        self._activity_id: str | None = None
-        self._counters = UNKNOWN
+        self._ids: list[str] = []
+        self._counted: dict[str, Counters] = {}
+        self._clicked = False
         self._page: Page | None = None
         self._nothing = NO_EMAIL
 
@@ -80,37 +81,37 @@ class Evidence:
 
     def counters(self) -> tuple[str, str]:
         """Find an email with clicks, and see whether its counters can be read."""
-        ids = self._activities()
+        self._ids = ids = self._activities()
         if not ids:
             return SKIPPED, self._nothing
         try:
-            counters = self.service.counters(ids)
+            self._counted = self.service.counters(ids)
         except GoneError:
-            counters = {}
-        ids.sort(key=lambda one: counters.get(one, UNKNOWN).clicks or 0, reverse=True)
-        self._activity_id = ids[0]
-        self._counters = counters.get(ids[0], UNKNOWN)
-        if not counters:
+            self._counted = {}
+        ids.sort(key=lambda one: self._counters(one).clicks or 0, reverse=True)
+        clicks = self._counters(ids[0]).clicks
+        if not self._counted:
             return WARN, f"the service has none of the emails looked at. {NO_COUNTERS}"
-        if self._counters.clicks is None:
+        if clicks is None:
             return WARN, f"how many clicks they count cannot be read. {NO_COUNTERS}"
         answer = self._client.answer
         spelling = spelling_of(body_of(answer)) if answer else None
-        return (
-            OK,
-            f"readable ({spelling}): {self._counters.clicks:,} clicks of an email",
-        )
+        return OK, f"readable ({spelling}): {clicks:,} clicks of an email"
+
+    def _counters(self, activity_id: str) -> Counters:
+        return self._counted.get(activity_id, UNKNOWN)
 
     def clicks(self) -> tuple[str, str]:
         """Read a page of its report, and hold it against the counter."""
-        if self._activity_id is None:
+        if not self._ids:
             return SKIPPED, self._nothing
-        pages = self.service.events(CLICKS.path, CLICKS.form, self._activity_id)
-        self._page = next(pages)
-        rows, more = len(self._page.rows), bool(self._page.link)
-        if not rows and not self._counters.clicks:
-            return OK, "the report can be read; the email has none yet"
-        return _compared(rows, self._counters, more=more)
+        counters = UNKNOWN
+        for activity_id in self._ids[:LOOKED_UP]:
+            pages = self.service.events(CLICKS.path, CLICKS.form, activity_id)
+            self._page, counters = next(pages), self._counters(activity_id)
+            if self._page.rows or counters.clicks is not None:
+                break
+        return _compared(self._page, counters, clicked=self._clicked)
 
     def paging(self) -> tuple[str, str]:
         """Tell how many rows a page has, and what next links are like."""
@@ -191,6 +192,9 @@ class Evidence:
                 for row in rows
                 if row["role"] in ROLES_WITH_REPORTS
             ]
+            self._clicked = self._people.get(campaign_id, 0) > 0
+            if found and self._clicked:
+                break
         return found[:IDS_PER_STATS_REQUEST]
 
     def _chosen(self) -> list[str]:
@@ -205,9 +209,22 @@ class Evidence:
         return ids[:LOOKED_UP]
 
 
-def _compared(rows: int, counters: Counters, *, more: bool) -> tuple[str, str]:
-    """Tell what a report and its counter say of each other."""
+def _compared(
+    page: Page | None, counters: Counters, *, clicked: bool
+) -> tuple[str, str]:
+    """Tell what a report and its counter say of each other.
+
+    Args:
+        page: The first of the report.
+        counters: The email's.
+        clicked: Whether a summary tells of clicks.
+    """
+    rows, more = len(page.rows) if page else 0, bool(page and page.link)
     there = f"{rows:,} rows{' and more' if more else ''} in the report"
+    if not rows and not counters.clicks:
+        told = "the report can be read; the email has none yet"
+        unlike = "there are none, though the summary tells of some: please report it"
+        return (WARN, unlike) if clicked else (OK, told)
     if counters.clicks is None:
         return OK, f"{there}; no counter to compare with"
     told = f"{there}, {counters.clicks:,} counted"
