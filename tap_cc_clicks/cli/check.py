@@ -158,7 +158,8 @@ class Examination:
         return OK, f"{kind}, {self._death()}; the access token {self._end()}"
 
     def _death(self) -> str:
-        used = TokenStore.from_config(self._tap.config).last_used()
+        store = TokenStore.from_config(self._tap.config)
+        used = time() if self._run.authenticator.requests else store.last_used()
         dies = datetime.fromtimestamp(used, UTC) + timedelta(days=UNUSED_DAYS)
         return f"which dies on {dies:%Y-%m-%d} if it is not used until then"
 

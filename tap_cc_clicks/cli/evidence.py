@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError
@@ -131,7 +132,9 @@ class Evidence:
         """Return what next links are like; a page of one row has one, if any has."""
         if not links_of(self._client.answers):
             short = Service(self._client, page_size=1)
-            next(short.summaries() if self._people else short.campaigns())
+            # What is told of here is no reason to fail.
+            with suppress(FatalAPIError, GoneError):
+                next(short.summaries() if self._people else short.campaigns())
         told = [
             f"{form['kind']}, with {', '.join(form['query'])}"
             for form in links_of(self._client.answers)

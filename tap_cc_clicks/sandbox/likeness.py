@@ -112,8 +112,8 @@ class Likeness(Head):
         answered = self.endpoints.get(endpoint)
         if not answered:
             return handler
-        if OK not in answered:
-            status = min(answered)
+        status = OK if OK in answered else min(answered)
+        if status != OK or answered[OK].body.kind != "object":
             refusal = _refusal(endpoint, status, answered[status])
             return lambda _: refusal
         return spoken(_changes(answered[OK]), endpoint, handler)
@@ -143,7 +143,7 @@ def read_likeness(path: str) -> Likeness:
 
 
 def _refusal(endpoint: str, status: int, answered: Answered) -> Answer:
-    """Return a refusal of its status and kind; what it said is not known."""
+    """Return a refusal, or what is no answer of the API's, of its status and kind."""
     if answered.body.kind == "array":
         return error(status, RECORDED)
     if answered.body.kind == "object":

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from tap_cc_clicks.cli.commands import cc_clicks
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
+from tap_cc_clicks.sandbox.__main__ import main
 from tap_cc_clicks.sandbox.account import Click
 from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.sandbox.likeness import VERSION, read_likeness
@@ -78,11 +79,12 @@ def test_a_recording_holds_nothing_that_an_answer_says(tmp_path: Path) -> None:
         body = [{"error_key": MARK, "error_message": MARK}]
         sandbox.faults.rules += [
             Fault("next_link", "campaign_summaries", href=href),
-            Fault("status", "account", status=403, body=body),
+            Fault("status", "account", status=403, body=body, times=1),
         ]
         path = recorded(sandbox, tmp_path)
-        told = path.read_text("utf-8")
-        said = [MARK, "example.com", "127.0.0.1", *secrets_of(sandbox)]
+        open_path = recorded(sandbox, tmp_path, "open.json")
+        told = path.read_text("utf-8") + open_path.read_text("utf-8")
+        said = [MARK, "example", "127.0.0.1", "Vienna", *secrets_of(sandbox)]
         for campaign in sandbox.account.campaigns.values():
             said += [campaign.campaign_id, campaign.name]
         for row in sandbox.account.rows():
@@ -92,6 +94,7 @@ def test_a_recording_holds_nothing_that_an_answer_says(tmp_path: Path) -> None:
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|2026|2027|\d{5}", told.lower())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert form_of(path)["account"].keys() == {"403"}
+    assert form_of(open_path)["account"].keys() == {"200"}
     links = form_of(path)["summaries"]["200"]["links"]
     assert links == [{"kind": "absolute", "query": ["(other)", "cursor"]}]
 
@@ -162,6 +165,31 @@ def test_a_file_that_is_no_recording_is_one_sentence(
     assert ended.exit_code == 2
     assert sentence in ended.output
     assert "Traceback" not in ended.output
+
+
+def test_the_simulator_by_itself_refuses_it_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a process of its own."""
+    monkeypatch.setattr("sys.argv", ["sandbox", "--like=nowhere.json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "nowhere.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fault", ["not_json", "wrong_shape"])
+def test_what_is_no_answer_is_replayed(
+    sandbox: Sandbox, tmp_path: Path, fault: str
+) -> None:
+    """As such: a page of a proxy, a list in place of an object."""
+    sandbox.faults.rules.append(Fault(fault, "emails$"))
+    path = recorded(sandbox, tmp_path)
+    sandbox.faults.rules.clear()
+    sandbox.like = read_likeness(str(path))
+    again = recorded(sandbox, tmp_path, "again.json")
+    kinds = [form_of(one)["campaigns"]["200"]["json"] for one in (path, again)]
+    assert kinds == [int(fault == "wrong_shape")] * 2
 
 
 def test_a_recording_that_cannot_be_written_is_one_sentence(
