@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ LOCK_SECONDS = 120
 # Taken from the disk before the refresh: a full disk shows while nothing is lost.
 RESERVED_BYTES = 16_384
 DIGEST_DIGITS = 16
+# The vendor ends a refresh token that was not used for so long.
+UNUSED_DAYS = 180
 
 
 class UnsafeStoreError(InputError):
@@ -154,6 +157,13 @@ class TokenStore:
                 "successor is lost with this run: sign in again once the store works"
             )
             raise InputError(message) from None
+
+    def last_used(self) -> float:
+        """Return when the refresh token was used last: now if nothing was stored."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return time.time()
 
     def _lock(self) -> FileLock:
         """Return the lock, not yet held."""

@@ -28,6 +28,7 @@ class Answer:
         url: What was asked.
         reason: The usual words for the status: the server's own could be anything.
         date: The server's clock, as the header has it.
+        headers: The names of all headers.
         body: All of it, unpacked.
     """
 
@@ -35,6 +36,7 @@ class Answer:
     status: int
     reason: str = ""
     date: str = ""
+    headers: tuple[str, ...] = ()
     body: bytes = b""
 
     @property
@@ -83,6 +85,7 @@ class Transport:
             status=response.status_code,
             reason=responses.get(response.status_code, "unknown status"),
             date=response.headers.get("Date", ""),
+            headers=tuple(response.headers),
             body=read_body(response),
         )
 

@@ -226,6 +226,28 @@ def counters_of(result: Record, oddities: Oddities) -> Counters:
     return Counters(stats.get("em_clicks_all"), refreshed, stats)
 
 
+def spelling_of(body: Record) -> str | None:
+    """Return how an answer of the stats endpoint writes ``em_clicks_all``, if it does.
+
+    In the order in which :func:`counters_of` prefers them.
+    """
+    for result in _objects(body.get("results")):
+        told: Record = next(iter(_objects(result.get("stats"))), {})
+        for name in ("em_clicks_all", "em_clicks.all"):
+            if name in told:
+                return (
+                    f"{name}, as {'text' if isinstance(told[name], str) else 'numbers'}"
+                )
+    return None
+
+
+def people_of(summary: Record) -> int:
+    """Return how many people clicked, by a campaign's summary; 0 if it is not known."""
+    counts = summary.get("unique_counts")
+    clicks = counts.get("clicks") if isinstance(counts, dict) else None
+    return clicks if isinstance(clicks, int) else 0
+
+
 def summary_of(row: Record, oddities: Oddities) -> Record:
     """Return a row of the summaries, its counts as numbers where they can be read.
 

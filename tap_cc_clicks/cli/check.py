@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -19,14 +20,10 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKErr
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.network import unanswered
-from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.text import printable
-from tap_cc_clicks.api.tokens import TokenStore, UnsafeStoreError
-from tap_cc_clicks.api.wire import (
-    NEVER_SENT,
-    REMOVED,
-    ROLES_WITH_REPORTS,
-)
+from tap_cc_clicks.api.tokens import UNUSED_DAYS, TokenStore, UnsafeStoreError
+from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.cli.evidence import FAILED, OK, SKIPPED, WARN, Evidence
 from tap_cc_clicks.cli.options import (
     CommandTap,
     config_option,
@@ -34,16 +31,14 @@ from tap_cc_clicks.cli.options import (
     json_option,
     tap_of,
 )
+from tap_cc_clicks.cli.recording import Witness, write_recording
 from tap_cc_clicks.cli.signin import SCOPES
 from tap_cc_clicks.cli.tables import LONGEST_LINE, print_json, say
-from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.sync.findings import warnings_of
 
-OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
 STYLES = {OK: "green", WARN: "yellow", FAILED: "bold red", SKIPPED: "dim"}
 CLOCK_SECONDS = 60
 ONE_HOUR = 3600
-PAGE_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -65,9 +60,10 @@ class Examination:
     def __init__(self, tap: CommandTap) -> None:
         self._tap = tap
         self._run = tap.run
-        self._client = self._run.client(tries=1)
-        self._service = Service(self._client, page_size=PAGE_SIZE)
-        self._newest: dict[str, Any] | None = None
+        self._client = Witness(*self._run.client.args, tries=1)
+        fast = self._run.settings.change_detection == "fast"
+        self._evidence = Evidence(self._client, fast=fast)
+        self._service = self._evidence.service
 
     def findings(self) -> Iterator[Finding]:
         """Yield a line for each thing, as soon as it is known."""
@@ -78,12 +74,17 @@ class Examination:
             ("scopes", self._scopes),
             ("API", self._api),
             ("clock", self._clock),
-            ("campaigns", self._campaigns),
-            ("clicks", self._clicks),
+            ("campaigns", self._evidence.campaigns),
+            ("summaries", self._evidence.summaries),
+            ("counters", self._evidence.counters),
+            ("clicks", self._evidence.clicks),
+            ("pages", self._evidence.paging),
+            ("order", self._evidence.order),
+            ("times", self._evidence.times),
         ]
         for name, step in steps:
             if blocked and name != "clock":
-                yield Finding(name, SKIPPED, "mend the above first")
+                yield Finding(name, SKIPPED, "see to the above first")
                 continue
             finding = self._finding(name, step)
             blocked = blocked or finding.status == FAILED
@@ -96,6 +97,16 @@ class Examination:
             "token": self._run.authenticator.requests,
             "api": self._run.gate.requests,
         }
+
+    @property
+    def quota(self) -> int:
+        """How many requests the key has in a day."""
+        return self._run.settings.key_requests_per_day
+
+    @property
+    def answers(self) -> list[Answer]:
+        """All answers of the API's."""
+        return self._client.answers
 
     def _finding(self, name: str, step: Callable[[], tuple[str, str]]) -> Finding:
         self._service.oddities = Oddities()
@@ -145,7 +156,13 @@ class Examination:
             kind = "a long-lived refresh token"
         else:
             kind = "a refresh token; whether it rotates is seen when it is first used"
-        return OK, f"{kind}; the access token {self._end()}"
+        return OK, f"{kind}, {self._death()}; the access token {self._end()}"
+
+    def _death(self) -> str:
+        store = TokenStore.from_config(self._tap.config)
+        used = time() if self._run.authenticator.requests else store.last_used()
+        dies = datetime.fromtimestamp(used, UTC) + timedelta(days=UNUSED_DAYS)
+        return f"which dies on {dies:%Y-%m-%d} if it is not used until then"
 
     def _end(self) -> str:
         ends: Any = claims(self._run.authenticator.access_token).get("exp")
@@ -206,34 +223,6 @@ class Examination:
         way = "ahead of" if ahead > 0 else "behind"
         return WARN, f"{abs(ahead)} s {way} the service's: tokens may end early; set it"
 
-    def _campaigns(self) -> tuple[str, str]:
-        rows = next(self._service.campaigns())
-        unread = {*NEVER_SENT, REMOVED}
-        sent = [
-            row for row in rows if _text(row, "current_status").lower() not in unread
-        ]
-        self._newest = sent[0] if sent else None
-        return OK, f"{len(rows)} listed on the first page, {len(sent)} of them sent"
-
-    def _clicks(self) -> tuple[str, str]:
-        if self._newest is None:
-            return OK, "no email was sent yet: there are none to read"
-        campaign_id = self._newest["campaign_id"]
-        for row in self._service.campaign_activities(campaign_id):
-            if row["role"] in ROLES_WITH_REPORTS:
-                pages = self._service.events(
-                    CLICKS.path, CLICKS.form, row["campaign_activity_id"], limit=1
-                )
-                found = "some" if next(pages).rows else "none yet"
-                return OK, f"the newest email's can be read; it has {found}"
-        return OK, "the newest email has no report of clicks"
-
-
-def _text(row: dict[str, Any], name: str) -> str:
-    """Return a text of the API's; an empty one where it is anything else."""
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
-
 
 def claims(token: str | None) -> dict[str, Any]:
     """Return what an access token says of itself, if it is a JWT; unverified."""
@@ -247,12 +236,21 @@ def claims(token: str | None) -> dict[str, Any]:
 
 @click.command()
 @config_option
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what the answers are like into a file: names, kinds and formats of "
+    "their properties, but no value.",
+)
 @json_option
 @click.pass_context
-def check(ctx: click.Context, configs: Sequence[str], *, as_json: bool) -> None:
-    """See whether the tap can run: token, scopes, API, clock, reports, token store.
+def check(
+    ctx: click.Context, configs: Sequence[str], record: Path | None, *, as_json: bool
+) -> None:
+    """See whether the tap can run, and whether the service answers as it expects.
 
-    Takes four or five requests of the day's. Exit code 1 if something is to be mended.
+    Takes eight requests of the day's. Exit code 1 if something is wrong.
     """
     config = dict(tap_of(configs).config)
     # Its own few requests are not what the budget is for.
@@ -270,8 +268,17 @@ def check(ctx: click.Context, configs: Sequence[str], *, as_json: bool) -> None:
         told = {"ok": not failed, "requests": spent, "checks": found}
         print_json(told, indent=None)
     else:
-        say(screen, f"{spent['api']} requests of the API, {spent['token']} for tokens")
+        say(screen, _spent(spent, examination.quota))
+    if record:
+        write_recording(record, examination.answers)
     ctx.exit(1 if failed else 0)
+
+
+def _spent(spent: dict[str, int], quota: int) -> str:
+    return (
+        f"{spent['api']} requests of the API, of {quota:,} that the key has in a day; "
+        f"{spent['token']} for tokens"
+    )
 
 
 def _line(finding: Finding) -> Text:

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.pacing import PACE_MARGIN
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
-from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.api.wire import UNKNOWN, Counters, people_of
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.campaign_pass import is_due
@@ -207,7 +207,7 @@ class Planner:
         costly = [one for one in campaigns if one.look_up and not self._is_free(one)]
         if self._sample is not None and len(costly) > self._sample and self._reports:
             told = summaries or self._run.listing.summaries()
-            self._people = {one: _people(summary) for one, summary in told.items()}
+            self._people = {one: people_of(summary) for one, summary in told.items()}
             costly.sort(key=lambda one: (-self._people_in(one), one.removed))
         largest, typical = _sample(costly, self._sample)
         sampled = [*largest, *typical]
@@ -402,13 +402,6 @@ class Planner:
             plan.runs = ceil((plan.total.value - each) / (budget - each))
             requests = plan.total.value + (plan.runs - 1) * each
             plan.days = ceil(requests / self._run.settings.key_requests_per_day)
-
-
-def _people(summary: dict[str, Any]) -> int:
-    """Return how many people clicked, by a campaign's summary."""
-    counts = summary.get("unique_counts")
-    clicks = counts.get("clicks") if isinstance(counts, dict) else None
-    return clicks or 0
 
 
 def _sample(items: Sequence[T], most: int | None) -> tuple[list[T], list[T]]:

@@ -46,6 +46,12 @@ def simulator() -> ModuleType:
     show_default=True,
     help="In which of the vendor's forms it answers: guide, or one difference alone.",
 )
+@click.option(
+    "--like",
+    default="",
+    metavar="FILE",
+    help="Answer in the form that cc-clicks check --record wrote into this file.",
+)
 def sandbox(**wish: Any) -> None:
     """Serve a made-up account until Ctrl-C, on this machine only.
 
@@ -59,6 +65,8 @@ def sandbox(**wish: Any) -> None:
     try:
         with suppress(KeyboardInterrupt):
             module.serve(module.Wish(**wish), announce)
+    except module.UnlikeError as error:
+        raise click.BadParameter(str(error), param_hint="--like") from None
     except OSError as error:
         message = f"Port {wish['port']} cannot be listened on: {error.strerror}"
         raise InputError(message) from None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.sandbox.generate import generate
+from tap_cc_clicks.sandbox.likeness import UnlikeError, read_likeness
 from tap_cc_clicks.sandbox.limits import Limits
 from tap_cc_clicks.sandbox.runner import Sandbox
 
@@ -32,6 +33,7 @@ class Wish:
         latency: Seconds that every answer takes.
         limits: Whether the API's limits are kept: 4 a second, 10,000 a day.
         dialect: In which form it answers.
+        like: A file of ``cc-clicks check --record``, whose form it answers in.
     """
 
     port: int = 0
@@ -41,15 +43,21 @@ class Wish:
     latency: float = 0.0
     limits: bool = False
     dialect: str = "reference"
+    like: str = ""
 
 
 def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
-    """Serve a made-up account until interrupted, or until the parent process ends."""
+    """Serve a made-up account until interrupted, or until the parent process ends.
+
+    Raises:
+        UnlikeError: The file to answer like is no recording.
+    """
     sandbox = Sandbox(
         generate(wish.seed, wish.campaigns, wish.clicks),
         port=wish.port,
         latency=wish.latency,
         dialect=wish.dialect,
+        like=read_likeness(wish.like) if wish.like else None,
         limits=Limits(4, 10_000) if wish.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
@@ -61,7 +69,11 @@ def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
 
 def main() -> None:
     """Serve, with the settings as JSON on stdout."""
-    serve(Wish(**vars(_arguments())), _announce)
+    parser = _parser()
+    try:
+        serve(Wish(**vars(parser.parse_args())), _announce)
+    except UnlikeError as error:
+        parser.error(str(error))
 
 
 def _announce(sandbox: Sandbox) -> None:
@@ -69,7 +81,7 @@ def _announce(sandbox: Sandbox) -> None:
     sys.stdout.flush()
 
 
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tap_cc_clicks.sandbox", description=__doc__)
     for field in fields(Wish):
         if field.default is False:
@@ -79,7 +91,7 @@ def _arguments() -> argparse.Namespace:
             parser.add_argument(
                 f"--{field.name}", type=kind, default=field.default, choices=choices
             )
-    return parser.parse_args()
+    return parser
 
 
 def _end_with_parent(parent: int) -> None:

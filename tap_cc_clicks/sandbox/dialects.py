@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tap_cc_clicks.sandbox.api import Answer
 
@@ -37,10 +37,13 @@ NO_STATS = {"error_key": "reportingsvc.not_found.stats", "error_message": "Sandb
 def dotted_counters(endpoint: str, body: dict[str, Any]) -> None:
     """Name counters ``em_clicks.all.mobile``."""
     for result in body["results"] if endpoint == "stats" else ():
-        result["stats"] = {
-            re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name): count
-            for name, count in result["stats"].items()
-        }
+        stats = result["stats"]
+        result["stats"] = {dotted(name): count for name, count in stats.items()}
+
+
+def dotted(name: str) -> str:
+    """Return a counter's name as the guide writes it; any other as it is."""
+    return re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name)
 
 
 def _dotted(match: re.Match[str]) -> str:
@@ -155,10 +158,11 @@ DIALECTS: dict[str, tuple[Change, ...]] = {
 
 
 def spoken(
-    dialect: str, endpoint: str, handler: Callable[[Mapping[str, str]], Answer]
+    changes: Sequence[Change],
+    endpoint: str,
+    handler: Callable[[Mapping[str, str]], Answer],
 ) -> Callable[[Mapping[str, str]], Answer]:
-    """Return what answers in a dialect, from what answers as the reference says."""
-    changes = DIALECTS[dialect]
+    """Return what answers with these changes, from what answers without them."""
 
     def answer(query: Mapping[str, str]) -> Answer:
         reply = handler(_unpacked(query))

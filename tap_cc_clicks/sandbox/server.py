@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from tap_cc_clicks.sandbox.account import Account
+    from tap_cc_clicks.sandbox.likeness import Likeness
 
 UNAUTHORIZED = answer(
     {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
@@ -73,6 +74,7 @@ class Server:
     Attributes:
         latency: Seconds that every answer takes, or the least and the most.
         dialect: One of ``DIALECTS``: which of the vendor's pages it answers like.
+        like: A recording of a real account's answers, whose form these take.
         on_request: Called before each answer with the endpoint's name; tests let
             clicks come in there.
     """
@@ -80,6 +82,7 @@ class Server:
     account: Account
     keyset: bool = False
     dialect: str = "reference"
+    like: Likeness | None = None
     latency: float | tuple[float, float] = 0.0
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
@@ -111,7 +114,9 @@ class Server:
     async def _serve(self, request: Request) -> Response:
         path = request.url.path.removeprefix("/v3")
         name, handler = self.api.endpoint(path)
-        handler = spoken(self.dialect, name, handler)
+        handler = spoken(DIALECTS[self.dialect], name, handler)
+        if self.like:
+            handler = self.like.spoken(name, handler)
         if self.on_request:
             self.on_request(name)
         refused = self._refusal(request)

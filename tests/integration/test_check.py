@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-NAMES = ["token store", "token", "scopes", "API", "clock", "campaigns", "clicks"]
+BEFORE_API = ["token store", "token", "scopes", "API", "clock"]
+OF_CLICKS = ["counters", "clicks", "pages", "order", "times"]
+NAMES = [*BEFORE_API, "campaigns", "summaries", *OF_CLICKS]
 ALL_WELL = dict.fromkeys(NAMES, "ok")
-AFTER_TOKEN = dict.fromkeys(
-    ["scopes", "API", "clock", "campaigns", "clicks"], "skipped"
-)
-AFTER_API = dict.fromkeys(["campaigns", "clicks"], "skipped")
+AFTER_TOKEN = dict.fromkeys(NAMES[2:], "skipped")
+AFTER_API = dict.fromkeys(NAMES[5:], "skipped")
+NO_EMAIL = {**ALL_WELL, **dict.fromkeys(OF_CLICKS, "skipped")}
 
 
 def check(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:
@@ -53,19 +54,23 @@ def statuses(result: Result) -> dict[str, str]:
 
 
 def test_all_is_well(sandbox: Sandbox, tmp_path: Path) -> None:
-    """In plain lines, with five requests; the budget is not what pays for them."""
-    result = check(sandbox, tmp_path, max_requests=1)
+    """In plain lines, with seven requests; the budget is not what pays for them."""
+    result = check(sandbox, tmp_path, max_requests=1, key_requests_per_day=250_000)
     assert result.exit_code == 0, result.output
     *told, last = result.stdout.splitlines()
     assert [line[8:20].strip() for line in told] == NAMES
     assert {line.split()[0] for line in told} == {"ok"}
-    assert "a long-lived refresh token; the access token ends" in told[1]
+    assert "a long-lived refresh token, which dies on " in told[1]
     assert "Example Shop" in told[3]
-    assert last == "4 requests of the API, 1 for tokens"
+    assert last == (
+        "7 requests of the API, of 250,000 that the key has in a day; 1 for tokens"
+    )
     assert sandbox.log.counts() == {
         "account": 1,
         "campaigns": 1,
+        "summaries": 2,
         "campaign": 1,
+        "stats": 1,
         "clicks": 1,
     }
 
@@ -74,7 +79,7 @@ def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
     """With the same, and the requests."""
     result = check(sandbox, tmp_path, "--json")
     assert statuses(result) == ALL_WELL
-    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 4}
+    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 7}
 
 
 def test_rotating_tokens_are_told_from_long_lived_ones(
@@ -99,7 +104,7 @@ def test_a_stored_token_that_was_ended_is_renewed(
     result = check(sandbox, tmp_path, "--json")
     assert statuses(result) == ALL_WELL
     assert "whether it rotates is seen" in lines(result)["token"][1]
-    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 5}
+    assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 8}
 
 
 def test_an_access_token_alone_is_good_for_a_try(
@@ -237,7 +242,7 @@ def test_an_account_without_emails_is_no_failure(
         account.add_campaign(status)
     with Sandbox(account) as sandbox:
         result = check(sandbox, tmp_path, "--json")
-    assert statuses(result) == ALL_WELL
+    assert statuses(result) == NO_EMAIL
     assert "no email was sent yet" in lines(result)["clicks"][1]
 
 
@@ -247,10 +252,12 @@ def test_an_email_without_clicks_or_reports_is_no_failure(tmp_path: Path) -> Non
     campaign = account.add_campaign()
     with Sandbox(account) as sandbox:
         result = check(sandbox, tmp_path, "--json")
-        assert lines(result)["clicks"][1].endswith("it has none yet")
+        assert lines(result)["clicks"][1].endswith("the email has none yet")
+        assert statuses(result) == {**ALL_WELL, "order": "skipped"}
         del campaign.activities[0]
         result = check(sandbox, tmp_path, "--json")
-        assert lines(result)["clicks"][1] == "the newest email has no report of clicks"
+        assert statuses(result) == NO_EMAIL
+        assert "have no report of clicks" in lines(result)["clicks"][1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions otherwise")

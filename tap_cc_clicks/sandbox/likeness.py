@@ -1,0 +1,238 @@
+"""Answers in the form of a recording that ``cc-clicks check --record`` wrote.
+
+What the simulator says stays its own; kinds, spellings, properties, forms of times and
+links, and refusals are those of the recording.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from tap_cc_clicks.sandbox.api import Answer, answer, error
+from tap_cc_clicks.sandbox.dialects import (
+    NO_STATS,
+    NOT_FOUND,
+    OK,
+    dotted,
+    null_links,
+    offset_links,
+    other_roles,
+    spoken,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_cc_clicks.sandbox.dialects import Change
+
+VERSION = 1
+OTHER = "(other)"
+LINKS = "_links"
+RECORDED = "sandbox.recorded"
+# The format of the roles that the tap knows.
+ROLE = "role"
+TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?")
+ZONE = re.compile(r"(Z|[+-][9:]+)?$")
+# What stands for a property that the simulator does not know.
+SAMPLES = {"boolean": False, "integer": 0, "number": 0.0}
+TEXTS = {
+    "empty": "",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "digits": "0",
+    "number": "0.0",
+}
+
+
+class UnlikeError(ValueError):
+    """A file is no recording that can be answered like; the message says why."""
+
+
+class Shape(msgspec.Struct):
+    """What the values in one place are like, as far as it is imitated."""
+
+    absent: float = 0.0
+    kinds: dict[str, float] = {}
+    formats: dict[str, float] = {}
+    properties: dict[str, Shape] = {}
+    items: Shape | None = None
+
+    @property
+    def kind(self) -> str:
+        """The usual kind of value; null only if there is no other."""
+        told = self.kinds
+        return max(told, key=lambda one: (one != "null", told[one]), default="null")
+
+    @property
+    def format(self) -> str:
+        """The usual format of a text."""
+        return max(self.formats, key=lambda one: self.formats[one], default="text")
+
+    def within(self, name: str) -> Shape:
+        """Return what a property is like."""
+        return self.properties.get(name) or Shape()
+
+
+class Link(msgspec.Struct):
+    """What a next link is like."""
+
+    query: list[str] = []
+
+
+class Answered(msgspec.Struct):
+    """What the answers of one status are like."""
+
+    body: Shape = msgspec.field(default_factory=Shape)
+    links: list[Link] = []
+
+
+class Head(msgspec.Struct):
+    """What every recording has, of whatever version."""
+
+    format: Literal["cc-clicks recording"]
+    version: Annotated[int, msgspec.Meta(ge=1)]
+
+
+Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
+
+
+class Likeness(Head):
+    """A recording, by endpoint and status."""
+
+    endpoints: dict[str, dict[Status, Answered]]
+
+    def spoken(
+        self, endpoint: str, handler: Callable[[Mapping[str, str]], Answer]
+    ) -> Callable[[Mapping[str, str]], Answer]:
+        """Return what answers as recorded, from what answers in some form."""
+        answered = self.endpoints.get(endpoint)
+        if not answered:
+            return handler
+        status = OK if OK in answered else min(answered)
+        if status != OK or answered[OK].body.kind != "object":
+            refusal = _refusal(endpoint, status, answered[status])
+            return lambda _: refusal
+        return spoken(_changes(answered[OK]), endpoint, handler)
+
+
+def read_likeness(path: str) -> Likeness:
+    """Return the recording in a file.
+
+    Raises:
+        UnlikeError: It is none, is of a newer version, or cannot be read.
+    """
+    try:
+        content = Path(path).read_bytes()
+        version = msgspec.json.decode(content, type=Head).version
+        if version > VERSION:
+            message = (
+                f"{path} is a recording of version {version}, and this release knows "
+                f"{VERSION}: install a newer one"
+            )
+            raise UnlikeError(message)
+        return msgspec.json.decode(content, type=Likeness)
+    except OSError as reason:
+        message = f"{path} cannot be read: {reason.strerror}"
+    except (msgspec.DecodeError, RecursionError):
+        message = f"{path} is no recording that cc-clicks check --record wrote"
+    raise UnlikeError(message)
+
+
+def _refusal(endpoint: str, status: int, answered: Answered) -> Answer:
+    """Return a refusal, or what is no answer of the API's, of its status and kind."""
+    if answered.body.kind == "array":
+        return error(status, RECORDED)
+    if answered.body.kind == "object":
+        none = endpoint == "stats" and status == NOT_FOUND
+        return answer(NO_STATS if none else {"error_key": RECORDED}, status)
+    return Answer(status, b"<html></html>")
+
+
+def _changes(answered: Answered) -> tuple[Change, ...]:
+    def shape(_: str, body: dict[str, Any]) -> None:
+        shaped = _object(answered.body, body)
+        body.clear()
+        body.update(shaped)
+
+    changes: list[Change] = [shape]
+    if any("next" in link.query for link in answered.links):
+        changes.append(offset_links)
+    links = answered.body.within("_links")
+    following = links.within("next")
+    if any("null" in one.kinds for one in (links, following, following.within("href"))):
+        changes.append(null_links)
+    activities = answered.body.within("campaign_activities").items or Shape()
+    if activities.within("role").formats.keys() - {ROLE}:
+        changes.append(other_roles)
+    return tuple(changes)
+
+
+def _shaped(shape: Shape, value: Any) -> Any:
+    """Return a value of the simulator's in the form of those recorded."""
+    items = shape.items or Shape()
+    if shape.kind == "null":
+        return value if not shape.kinds else None
+    if isinstance(value, list):
+        if shape.kind == "array":
+            return [_shaped(items, one) for one in value]
+        value = value[0] if value else {}
+    elif shape.kind == "array":
+        return [_shaped(items, value)]
+    if isinstance(value, dict):
+        return _object(shape, value)
+    return _scalar(shape, value)
+
+
+def _object(shape: Shape, value: dict[str, Any]) -> dict[str, Any]:
+    told = shape.properties
+    named = {name if name in told else dotted(name): one for name, one in value.items()}
+    kept = {
+        name: _shaped(told[name], one) for name, one in named.items() if name in told
+    }
+    # What every row has; of other properties the simulator may know a few rows.
+    everywhere = {name for name, one in told.items() if not one.absent}
+    unknown = everywhere - named.keys() - {LINKS, OTHER}
+    links = {LINKS: value[LINKS]} if LINKS in value else {}
+    return {**kept, **{name: _sample(told[name]) for name in unknown}, **links}
+
+
+def _scalar(shape: Shape, value: Any) -> Any:
+    if shape.kind == "string":
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        form = shape.format
+        return (
+            _retimed(text, form)
+            if TIME.fullmatch(text) and form[:4] == "9999"
+            else text
+        )
+    if shape.kind in {"integer", "number"} and isinstance(value, str):
+        return int(value) if value.isdecimal() else 0
+    return value
+
+
+def _retimed(text: str, form: str) -> str:
+    """Return a moment in a form that has a 9 for each digit."""
+    zone = ZONE.search(form, len("9999-99-99"))
+    tail = zone.group() if zone else ""
+    head = len(form) - len(tail)
+    when = datetime.fromisoformat(text).replace(tzinfo=None)
+    digits = when.isoformat(form[10:11] or "T", "microseconds")
+    return digits[:head] + tail.replace("9", "0")
+
+
+def _sample(shape: Shape) -> Any:
+    """Return something for a property that the simulator does not know."""
+    if shape.kind == "object":
+        return {name: _sample(one) for name, one in shape.properties.items()}
+    if shape.kind == "array":
+        return [_sample(shape.items)] if shape.items else []
+    form = shape.format
+    if form.startswith("9999"):
+        return _retimed("2026-11-01T08:00:00.000Z", form)
+    if shape.kind == "string":
+        return TEXTS.get(form, "made up")
+    return SAMPLES.get(shape.kind)
