@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 # The documented form, which needs no rewriting: 2019-05-16T21:14:00.000Z. Whether there
@@ -79,10 +80,12 @@ def this_hour() -> int:
     return int(time.time() // SECONDS_PER_HOUR)
 
 
-def is_recent(hour: int, hours: float) -> bool:
-    """Tell whether an hour of then is no longer ago than so many hours.
+def is_within(moments: Iterable[str | None], hours: float) -> bool:
+    """Tell whether any of these moments lies within the last hours."""
+    since = earlier(now(), hours)
+    return any(text > since for text in moments if text)
 
-    The hour that has begun counts as a whole one: nothing is put off too long. One that
-    is yet to come was noted by a clock that was wrong, and counts as long ago.
-    """
-    return 0 <= this_hour() - hour <= hours - 1
+
+def hour_of(text: str | None) -> float:
+    """Return the hours from 1970 to a moment; 0 for none."""
+    return _datetime(text).timestamp() / SECONDS_PER_HOUR if text else 0

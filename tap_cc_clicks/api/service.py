@@ -9,11 +9,12 @@ from typing import Any
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.client import OBJECT, Client, Form
+from tap_cc_clicks.api.client import MOST_ROWS, OBJECT, Client, Form
 from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.urls import quoted
 from tap_cc_clicks.api.wire import (
+    CAMPAIGN,
     Counters,
     activity_rows,
     campaign_records,
@@ -37,7 +38,7 @@ class Service:
 
     Args:
         client: Makes the requests.
-        page_size: Rows a page of a list, at most 500.
+        page_size: Rows a page of a report, at most 500.
         oddities: Where what is not as documented is counted.
     """
 
@@ -48,24 +49,27 @@ class Service:
         self._client = client
         self._page_size = page_size
 
-    def campaigns(self) -> Iterator[list[Record]]:
+    def campaigns(self, limit: int = MOST_ROWS) -> Iterator[list[Record]]:
         """Yield the campaigns' records, page by page, the latest change first."""
         form = Form("campaigns", required=False)
-        for page in self._client.pages("/emails", form, self._limit()):
+        for page in self._client.pages("/emails", form, {"limit": limit}):
             yield campaign_records(page.rows, self.oddities)
 
-    def summaries(self) -> Iterator[list[Record]]:
+    def summaries(self, limit: int = MOST_ROWS) -> Iterator[list[Record]]:
         """Yield the rows of the campaigns' summaries, the latest send first."""
         path = "/reports/summary_reports/email_campaign_summaries"
         form = Form("bulk_email_campaign_summaries")
-        for page in self._client.pages(path, form, self._limit()):
+        for page in self._client.pages(path, form, {"limit": limit}):
             yield [summary_of(row, self.oddities) for row in page.rows]
 
-    def campaign_activities(self, campaign_id: str) -> list[Record]:
-        """Return id, role and document of each of a campaign's activities."""
+    def campaign(self, campaign_id: str) -> tuple[Record, list[Record]]:
+        """Return a campaign's record, and id, role and document of its activities."""
         form = Form("campaign_activities", required=False)
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
-        return activity_rows(form.rows_of(body), self.oddities)
+        told = {name: body.get(name) for name in CAMPAIGN}
+        told["campaign_id"] = campaign_id
+        (record,) = campaign_records([told], self.oddities)
+        return record, activity_rows(form.rows_of(body), self.oddities)
 
     def details(self, activity_id: str) -> Record:
         """Return what an activity's own endpoint alone knows."""
@@ -99,7 +103,8 @@ class Service:
         """
         path = _path(f"/reports/email_reports/{{}}/tracking/{report}", activity_id)
         form = replace(form, oddities=self.oddities)
-        return self._client.pages(path, form, {**self._limit(), **query})
+        query = {"limit": self._page_size, **query}
+        return self._client.pages(path, form, query)
 
     def again(self, page: Page, form: Form) -> Page:
         """Return a page of a report as it is now."""
@@ -109,9 +114,6 @@ class Service:
         """Return whose account it is, from «GET a Summary of Account Details»."""
         summary: Record = self._client.get("/account/summary", form=OBJECT)
         return summary
-
-    def _limit(self) -> dict[str, int]:
-        return {"limit": self._page_size}
 
 
 def _path(pattern: str, *ids: str) -> str:

@@ -54,8 +54,10 @@ ACTIVITY: Columns = {
     "role": text,
     "document_id": text,
 }
-# What «GET an Email Campaign Activity» alone knows of an activity.
+# What «GET an Email Campaign Activity» alone knows of an activity, and its document.
+DETAILS_STREAM = "campaign_activity_details"
 DETAILS: Columns = {
+    "document_id": text,
     "current_status": text,
     "format_type": number,
     "subject": text,
@@ -122,7 +124,7 @@ IDS = ("campaign_activity_id", "campaign_id", "role", "document_id")
 LEFT_OUT = ("html_content", "physical_address_in_footer", "document_properties")
 # What the contract requires, where it requires anything.
 DETAILS_SHAPE = Shape(
-    "campaign_activities",
+    DETAILS_STREAM,
     frozenset({*DETAILS, *IDS, *LEFT_OUT}),
     frozenset({"from_email", "from_name", "reply_to_email", "subject"}),
 )
@@ -159,7 +161,8 @@ class Counters:
     stats: Mapping[str, int] = field(default_factory=dict)
 
 
-UNKNOWN = Counters()
+# The service counts nothing that can be read; or it was not asked, or did not answer.
+UNKNOWN, NOT_ASKED = Counters(), Counters()
 
 
 def campaign_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
@@ -177,25 +180,20 @@ def activity_rows(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
 
 
 def activity_record(campaign: Record, row: Record) -> Record:
-    """Return an activity's record, made from its campaign's, without details."""
+    """Return an activity's record, made from its campaign's and the look-up's."""
     return {
         "campaign_activity_id": row["campaign_activity_id"],
         "campaign_id": campaign["campaign_id"],
         "role": row["role"],
         **{column: campaign[name] for column, name in OF_CAMPAIGN.items()},
-        **dict.fromkeys(DETAILS),
         "document_id": row["document_id"],
     }
 
 
 def details_record(body: Record, oddities: Oddities) -> Record:
-    """Return what an activity's own endpoint alone knows, and what it knows too."""
-    document: Columns = {"document_id": text}
+    """Return what an activity's own endpoint alone knows."""
     oddities.look(DETAILS_SHAPE, [body])
-    return {
-        **oddities.record("campaign_activities", DETAILS, body),
-        **_known(oddities.record("campaign_activities", document, body)),
-    }
+    return oddities.record(DETAILS_STREAM, DETAILS, body)
 
 
 def link_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:

@@ -20,14 +20,10 @@ class Search(Struct, array_like=True, frozen=True):
 
     Attributes:
         missing: How many there are.
-        futile: How many searches of the whole report in a row did not find them.
-        disbelief: How many of them in a row were for a count that had risen again.
-        hour: When the last of those searches was, in hours since 1970.
+        hour: When the whole report was last searched for them, in hours since 1970.
     """
 
     missing: Number = 0
-    futile: Number = 0
-    disbelief: Number = 0
     hour: Number = 0
 
 
@@ -43,6 +39,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         window: Those of them within the ``lookback`` hours before ``value``.
         lookback: The setting by which ``window`` was counted.
         search: Present if clicks are missing.
+        doubt: Whether the report changed too fast to be read: it is read again.
         unusable: Rows that could not be told apart, the most that a run met.
     """
 
@@ -53,6 +50,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     window: Number = 0
     lookback: float = DEFAULT_LOOKBACK
     search: Search | None = None
+    doubt: bool = False
     unusable: Number = 0
 
     @classmethod
@@ -62,6 +60,10 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         Raises:
             ValueError: It is not one.
         """
+        search = partition.get("search")
+        if search and len(search) > len(Search.__struct_fields__):
+            # Versions 1 and 2 kept more of the searches between the two.
+            partition = {**partition, "search": [search[0], search[-1]]}
         bookmark = msgspec.convert(partition, cls)
         bookmark.value = moment(bookmark.value) if bookmark.value else None
         return bookmark

@@ -33,6 +33,7 @@ class Reading:
         known: The bookmark, or None to read all.
         counters: What the service counts now.
         terms: The settings that say where reading stops.
+        search: Whether all of it is read, for what is counted and was not shown.
     """
 
     report: EventReport
@@ -42,6 +43,7 @@ class Reading:
     known: Bookmark | None
     counters: Counters
     terms: Terms
+    search: bool = False
 
     @property
     def context(self) -> dict[str, str]:
@@ -81,7 +83,9 @@ class Reader:
     def read(self) -> Iterator[list[Any] | Read]:
         """Yield records, a list for each page, and last how far it was read."""
         reading = self._reading
-        tally = Tally(reading.known, reading.counters, reading.terms)
+        tally = Tally(
+            reading.known, reading.counters, reading.terms, search=reading.search
+        )
         for rows, page in self._pages():
             fresh = self._numbering.number(rows, page)
             if self._numbering.instant_is_over:

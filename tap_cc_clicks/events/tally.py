@@ -14,18 +14,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tap_cc_clicks.api.moments import earlier, is_recent, now, this_hour
-from tap_cc_clicks.api.wire import Counters
+from tap_cc_clicks.api.moments import earlier, is_within, now, this_hour
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Search
 
-# A search for clicks that are counted but not shown is repeated ever more seldom, up to
-# this many doublings of recheck_hours.
-MOST_DOUBLINGS = 5
-# A count that rises again is believed, and searched for at once, until so many of these
-# searches in a row were in vain.
-BELIEVED = 2
-HOURS_PER_DAY = 24
-COUNTED_WITHIN_DAYS = 1
+COUNTED_WITHIN_HOURS = 24
 
 
 @dataclass(frozen=True)
@@ -35,13 +28,11 @@ class Terms:
     Attributes:
         start: The moment before which no click is wanted; empty for none.
         lookback: Hours before a bookmark that are read again.
-        recheck_hours: The first pause between two searches.
         filtered: Whether the report is read for one link only.
     """
 
     start: str = ""
     lookback: float = DEFAULT_LOOKBACK
-    recheck_hours: float = 24
     filtered: bool = False
 
     def floor(self, known: Bookmark | None) -> str:
@@ -50,47 +41,28 @@ class Terms:
             return self.start
         return max(self.start, earlier(known.value, self.lookback))
 
-    def put_off(self, search: Search, times: int) -> bool:
-        """Tell whether the last search is too recent for another one.
-
-        Args:
-            search: When it was.
-            times: How many searches in a row were in vain.
-        """
-        if times <= 0:
-            return False
-        doublings = min(times - 1, MOST_DOUBLINGS)
-        return is_recent(search.hour, self.recheck_hours * (1 << doublings))
+    @property
+    def sees_all(self) -> bool:
+        """Whether all that the service counts is wanted."""
+        return not self.start and not self.filtered
 
 
-def is_due(known: Bookmark | None, counters: Counters, terms: Terms) -> bool:
+def is_due(known: Bookmark | None, counters: Counters) -> bool:
     """Tell whether an activity's counters ask for a look at its report.
 
     A counter of 0 is believed once the report was read: it may count nothing, ever.
     """
-    if known is None:
-        return True
-    if counters.clicks is None or counters.clicks != known.clicks:
-        return True
-    return _search_is_due(known, terms)
-
-
-def _search_is_due(known: Bookmark, terms: Terms) -> bool:
-    search = known.search
-    return search is not None and not terms.put_off(search, search.futile)
+    return known is None or counters.clicks is None or counters.clicks != known.clicks
 
 
 def lasting_gap(known: Bookmark, counters: Counters) -> int:
     """Return how many rows a report has beyond its counter; below 0 if it lacks some.
 
-    0 as long as the service may still count a click of the last day, or until a second
-    search for what it counted was in vain.
+    0 as long as the service may still count, or show, a click of the last day.
     """
-    if counters.clicks is None or is_hot([known.value], COUNTED_WITHIN_DAYS):
+    if counters.clicks is None or is_within([known.value], COUNTED_WITHIN_HOURS):
         return 0
-    gap = known.rows_read - counters.clicks
-    searched = known.search is not None and known.search.futile >= BELIEVED
-    return gap if gap > 0 or searched else 0
+    return known.rows_read - counters.clicks
 
 
 def new_clicks(known: Bookmark | None, counters: Counters) -> int:
@@ -106,18 +78,12 @@ def rows_to_read(known: Bookmark | None, counters: Counters, terms: Terms) -> in
     Down to the first one below the floor, or to the end; as :class:`Tally` stops.
     """
     total = counters.clicks
-    if known is None or not known.value or _search_is_due(known, terms):
+    if known is None or not known.value:
         return total or 0
     if known.lookback != terms.lookback:
         return known.rows_read if total is None else total
     rows = new_clicks(known, counters) + known.window + 1
     return rows if total is None else min(total, rows)
-
-
-def is_hot(moments: list[str | None], days: float) -> bool:
-    """Tell whether any of these moments lies within the last days."""
-    since = earlier(now(), HOURS_PER_DAY * days)
-    return any(text > since for text in moments if text)
 
 
 def _later(times: list[str], than: str) -> int:
@@ -131,15 +97,28 @@ class Tally:
     Attributes:
         floor: The moment down to which the report is read.
         enough: Whether reading may stop.
+
+    Args:
+        known: How far the report was read, or None.
+        counters: What the service counts.
+        terms: How far it is wanted.
+        search: Whether to read all of it, for what is counted and was not shown.
     """
 
     def __init__(
-        self, known: Bookmark | None, counters: Counters, terms: Terms
+        self,
+        known: Bookmark | None,
+        counters: Counters,
+        terms: Terms,
+        *,
+        search: bool = False,
     ) -> None:
         self.floor = terms.floor(known)
         self.enough = False
         self._known = known or Bookmark()
         self._searched = self._known.search or Search()
+        # A count that rises is searched for at once, until one was in vain.
+        self._may_search = search or self._known.search is None
         self._first = known is None
         self._counters = counters
         self._terms = terms
@@ -183,11 +162,6 @@ class Tally:
         return rows
 
     @property
-    def _sees_all(self) -> bool:
-        """Whether all that the service counts is wanted."""
-        return not self._terms.start and not self._terms.filtered
-
-    @property
     def _value(self) -> str | None:
         """The newest moment read; none so far to come that it would hide others."""
         return min(self._newest, self._latest) if self._newest else None
@@ -221,51 +195,60 @@ class Tally:
             self.floor > self._terms.start
             and self._counters.clicks is not None
             and self._counted > self._found
-            and not self._search_put_off()
+            and self._may_search
         )
-
-    @property
-    def _rose_unseen(self) -> bool:
-        """Whether the count rose since the bookmark by more clicks than were found."""
-        rise = self._counted - self._searched.missing
-        return not self._first and rise > self._found
-
-    def _search_put_off(self) -> bool:
-        last = self._searched
-        times = last.disbelief - BELIEVED + 1 if self._rose_unseen else last.futile
-        return self._terms.put_off(last, times)
 
     def bookmark(self) -> Bookmark:
         """Return how far the activity is read now."""
-        known, clicks = self._known, self._counters.clicks
+        known, clicks, found = self._known, self._counters.clicks, self._found
+        rows = self._all if self._complete else known.rows_read + found
+        if self._counters is NOT_ASKED:
+            return self._uncompared(rows)
+        counted = self._counted
         if self._newest and self._newest > self._latest:
             clicks = None  # Read again until the future has come.
-        found, counted = self._found, self._counted
         # Clicks before the start date or on other links are counted, but not missing.
-        comparable = clicks is not None and not (self._first and not self._sees_all)
+        sees_all = self._terms.sees_all
+        comparable = clicks is not None and not (self._first and not sees_all)
         missing = max(0, counted - found) if comparable else 0
-        if self._complete and self._sees_all:
+        if self._complete and sees_all:
             missing = max(0, (clicks or 0) - self._all)
-        rows = self._all if self._complete else known.rows_read + found
-        return Bookmark(
-            value=self._value,
+        return self._moved(
             clicks=clicks,
             rows=None if rows == (clicks or 0) - missing else rows,
             ahead=max(0, min(self._uncounted, found - counted)) if comparable else 0,
+            search=self._search(missing) if missing else None,
+        )
+
+    def _uncompared(self, rows: int) -> Bookmark:
+        """Return the bookmark where nothing was counted to compare with.
+
+        The next counter is compared with what was read.
+        """
+        known, clicks = self._known, self._known.clicks
+        if self._first and self._terms.sees_all:
+            clicks = rows
+        ahead = known.ahead if self._first else known.ahead + self._found
+        return self._moved(
+            clicks=clicks,
+            rows=None if rows == clicks else rows,
+            ahead=ahead,
+            search=known.search,
+        )
+
+    def _moved(self, **told: Any) -> Bookmark:
+        return Bookmark(
+            value=self._value,
             window=self._window,
             lookback=self._terms.lookback,
-            search=self._search(missing) if missing else None,
+            **told,
         )
 
     def unmoved(self) -> Bookmark:
         """Return the bookmark as it was, but so that the next run reads again."""
-        return replace(self._known, clicks=None, rows=self._known.rows_read)
+        known = self._known
+        return replace(known, clicks=None, rows=known.rows_read, doubt=True)
 
     def _search(self, missing: int) -> Search:
-        last, in_vain = self._searched, self._complete
-        return Search(
-            missing=missing,
-            futile=last.futile + in_vain,
-            disbelief=last.disbelief + in_vain if self._rose_unseen else 0,
-            hour=this_hour() if in_vain else last.hour,
-        )
+        hour = this_hour() if self._complete else self._searched.hour
+        return Search(missing=missing, hour=hour)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property, partial
+from typing import cast
 
 from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import RunEndedError
-from tap_cc_clicks.api.moments import moment, now
-from tap_cc_clicks.api.wire import DETAILS
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, moment, now
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
+from tap_cc_clicks.sync.agenda import Planner
 from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
+from tap_cc_clicks.sync.failures import LOOK_UPS
+from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.lookups import Lookups
-from tap_cc_clicks.sync.outcomes import CampaignOutcome, remember
+from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.readahead import read_ahead
-from tap_cc_clicks.sync.state_format import CampaignMemory
+from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class Campaigns(ConstantContactStream):
@@ -28,12 +33,18 @@ class Campaigns(ConstantContactStream):
     primary_keys = ("campaign_id",)
     replication_key = "updated_at"
 
+    @property
+    def since(self) -> str:
+        """The moment from which on campaigns are wanted; empty for all."""
+        bookmark = self.stream_state.get("replication_key_value")
+        return moment(bookmark) if bookmark and not self.reads_all else ""
+
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        bookmark = self.stream_state.get("replication_key_value")
-        since = moment(bookmark) if bookmark and not self.reads_all else ""
+        since = self.since
         began, newest = now(), since
-        listing = self.run.listing
+        activities = self._tap.streams[CampaignActivities.name]
+        listing = cast("CampaignActivities", activities).listing
         try:
             for record in read_ahead(listing.campaigns(), self.run.beat):
                 updated_at = record["updated_at"] or ""
@@ -62,7 +73,6 @@ class CampaignActivities(ConstantContactStream):
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield new and changed activities, and write the reports of all on the way."""
-        cut = False
         failures = self.run.failures
         reports = [child.name for child in self.selected_children]
         failures.recall(self.stream_state.get("failed", {}), reports)
@@ -72,15 +82,16 @@ class CampaignActivities(ConstantContactStream):
             for child in self.selected_children:
                 child.write_schema()
                 stack.enter_context(child.record_counter)
-            for item in CampaignPass(self.lookups, counting=self.counting):
+            for item in self.campaign_pass:
                 if isinstance(item, Passed):
-                    self._settle(CampaignOutcome(item.campaign, item.found, cut))
-                    cut = False
+                    self._settle(item)
                     continue
                 if item.activity.record is not None and self.selected:
                     self.run.progress.records += 1
                     yield item.activity.record
-                cut = not self._written(item) or cut
+                self._write(item)
+            if self.listing.ended and not self.run.settings.campaign_ids:
+                self.stream_state["whole"] = self.looks.hour
 
     def _remember_failures(self) -> None:
         """Let the next run know what to try last."""
@@ -88,25 +99,46 @@ class CampaignActivities(ConstantContactStream):
         if not self.stream_state["failed"]:
             del self.stream_state["failed"]
 
-    def _written(self, started: Started) -> bool:
-        """Write an activity's reports, whether or not it has a record of its own.
-
-        Returns:
-            Whether nothing is left for the next run.
-        """
+    def _write(self, started: Started) -> None:
+        """Write an activity's reports, and note that it was looked at."""
         whole = [child.write_report(started) for child in self.selected_children]
-        return all(whole) and not started.cut
+        if not started.at or not all(whole):
+            return
+        activity = started.activity
+        for child in self.selected_children:
+            child.report.note(activity, started.counters)
+        self.memory.note_look(activity.activity_id, started.at)
+        self.looks.note(activity.looks)
+        self.run.progress.looks += bool(activity.looks)
+        if activity.told and activity.record is None:
+            self.memory.remember(activity.campaign_id, sent=activity.told)
 
-    def _settle(self, outcome: CampaignOutcome) -> None:
+    def _settle(self, passed: Passed) -> None:
         """Remember a campaign, once its activities' records are surely written."""
         self.run.progress.campaigns += 1
-        self.run.progress.new += not outcome.campaign.read_before
-        checks = self.run.settings.change_detection == "fast"
-        settle = partial(remember, self.memory, outcome, checks=checks)
+        self.looks.note(passed.campaign.looks)
+        settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)
         else:
             settle()
+
+    def _remember(self, passed: Passed) -> None:
+        campaign, found = passed.campaign, passed.found
+        if not found.asked:
+            return
+        record = found.record or {}
+        # The status of nearly all is left out.
+        status = record.get("current_status")
+        ids = [one.activity_id for one in found.activities if one.has_reports]
+        self.memory.remember(
+            campaign.campaign_id,
+            ids,
+            updated_at=record.get("updated_at"),
+            status=None if status == "Done" else status,
+            sent=campaign.told or campaign.known.get("sent"),
+            looked=None if ids else int(time.time()),
+        )
 
     @override
     def generate_child_contexts(
@@ -124,29 +156,42 @@ class CampaignActivities(ConstantContactStream):
             if isinstance(child, ReportStream) and child.selected
         ]
 
-    @property
-    def counting(self) -> bool:
-        """Whether counters are asked for."""
-        detecting = self.run.settings.change_detection != "off"
-        return any(
-            detecting or child.report.needs_counters for child in self.selected_children
-        )
-
     @cached_property
     def memory(self) -> CampaignMemory:
         """What earlier runs looked up."""
         return CampaignMemory(self.stream_state)
 
     @cached_property
-    def lookups(self) -> Lookups:
-        """What the pass asks."""
-        return Lookups(
-            self.run,
-            self.run.service,
-            self.run.once,
+    def looks(self) -> Looks:
+        """The budget for looks."""
+        per_day = self.run.settings.look_requests_per_day
+        return Looks(per_day, self.stream_state, time.time() / SECONDS_PER_HOUR)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The listing, to be read as far as any stream of this run wants it."""
+        listing = self.run.listing
+        campaigns = cast("Campaigns", self._tap.streams[Campaigns.name])
+        if campaigns.selected:
+            listing.since = campaigns.since
+        if self.selected or self.selected_children:
+            listing.memory = self.memory
+            since = self.looks.hour - self.stream_state.get("whole", 0)
+            listing.whole = self.reads_all or not 0 <= since < HOURS_PER_DAY
+        return listing
+
+    @cached_property
+    def campaign_pass(self) -> CampaignPass:
+        """What is asked of the API, in its order."""
+        run, listing = self.run, self.listing
+        lookups = Lookups(run, run.service, run.once)
+        reports = [child.report for child in self.selected_children]
+        planner = Planner(
             self.memory,
-            [child.report for child in self.selected_children],
-            wants_details=self.selected
-            and any(self.mask["properties", name] for name in DETAILS),
+            reports,
+            self.looks,
+            is_turn=partial(run.failures.is_turn, LOOK_UPS),
+            wanted=run.settings.campaign_ids,
             all_anew=self.reads_all,
         )
+        return CampaignPass(lookups, planner, listing, reports)

@@ -38,36 +38,35 @@ class ReportStream(ConstantContactStream):
         """Write an activity's report, and move the bookmark after it.
 
         Returns:
-            Whether nothing of it is left for the next run.
+            Whether the run did not end before it was read.
         """
         job = started.reads.get(self.name)
         if job is None:
-            activity, counters = started.activity, started.counters
-            self.report.skip(activity, counters, counted=started.counted)
-            if gap := self.report.gap(activity, counters):
+            activity_id, counters = started.activity.activity_id, started.counters
+            if gap := self.report.gap(activity_id, counters):
                 self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
             return True
-        whole = self._write(job, started)
+        ended = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)
-        return whole
+        return not ended
 
     def _write(self, job: Ahead[Any], started: Started) -> bool:
+        """Write a report; tell whether the run ended before it did."""
         try:
             moved: list[Moved] = []
             self.write_pages(self._pages(job, moved))
             self._move(moved)
             self.run.progress.reports += 1
+            self.run.failures.succeeded(self.name, started.activity.activity_id)
         except RunEndedError as reason:
             self.run.tell_end(reason)
+            return True
         except GoneError as error:
-            return self._gone(started, error)
+            self._gone(started, error)
         except TokenError:
             raise
         except FatalAPIError as error:
             self._failed(started, error)
-        else:
-            self.run.failures.succeeded(self.name, started.activity.activity_id)
-            return True
         return False
 
     def _failed(self, started: Started, error: Exception) -> None:
@@ -76,22 +75,21 @@ class ReportStream(ConstantContactStream):
             self.run.failures.excuse([activity.activity_id])
         self.run.failures.record(self.name, activity.activity_id, error)
 
-    def _gone(self, started: Started, error: GoneError) -> bool:
+    def _gone(self, started: Started, error: GoneError) -> None:
         """Judge a report that is not there: an error if there were rows of it."""
         activity = started.activity
         if not activity.removed and (
             started.counters.clicks or self.report.has_rows(activity.activity_id)
         ):
             self._failed(started, error)
-        else:
-            self.run.failures.succeeded(self.name, activity.activity_id)
-            self.logger.warning(
-                "The %s of activity %s are not there (404): asked for again by the "
-                "next run",
-                self.name,
-                activity.activity_id,
-            )
-        return False
+            return
+        self.run.failures.succeeded(self.name, activity.activity_id)
+        self.report.leave(activity.ids)
+        self.logger.warning(
+            "The %s of activity %s are not there (404): asked for again by a later run",
+            self.name,
+            activity.activity_id,
+        )
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
         """Yield the pages of a report; the one before was written when one is."""

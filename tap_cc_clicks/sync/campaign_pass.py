@@ -2,40 +2,46 @@
 
 Each stage runs ahead of the next, in threads that only fetch::
 
-    listing → activities of new or changed campaigns → counters, ten by ten → reports
+    agenda → look-ups → counters, ten by ten → reports
 
-Campaigns never read come before those read before, so that a budget or a day's quota
-that ends the run is spent on what is missing. Reports that need more than what is left
-of the budget come after those that fit. What failed in an earlier run comes last, in a
-small pass of its own.
+Clicks come first: of changed and fresh campaigns, of new ones, then of what the
+schedule has chosen. Reports that need more than what is left of the budget come after
+those that fit; then what failed in an earlier run; last of all what is owed beside
+clicks: counters of new activities, links and details.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tap_cc_clicks.api.errors import RunEndedError
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
-from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters
+from tap_cc_clicks.sync.agenda import Agenda, Planner
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
 from tap_cc_clicks.sync.findings import UNCOUNTED
+from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
 from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
-from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.reports import Events, Owed, Report
+from tap_cc_clicks.sync.schedule import left_out
 
 # For each thread, how many items may wait between two stages; and before the reader,
 # which a single long report can hold up while many short ones are fetched.
 ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
+# Of which not all need counters.
+MOST_IN_CHUNK = 2 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
 class Passed:
-    """A campaign, once all its activities went by."""
+    """A campaign that was looked up, once all its activities went by."""
 
     campaign: Campaign
     found: LookUp
@@ -47,17 +53,26 @@ class Started:
 
     Attributes:
         counters: What the service counts of it.
-        counted: Whether it was asked for that.
-        cut: Whether something of it is left: the run ended before its counters came, or
-            a report has its turn later.
+        at: When that was asked for, in seconds since 1970; 0 if it was not looked at.
         reads: The reports under way, by stream; each a job of pages and Moved.
     """
 
     activity: Activity
-    counters: Counters = UNKNOWN
-    counted: bool = False
-    cut: bool = False
+    counters: Counters = NOT_ASKED
+    at: int = 0
     reads: Mapping[str, Ahead[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Counters of up to ten activities, and when they were asked for.
+
+    Attributes:
+        counters: By activity; those that could not be read are left out.
+    """
+
+    counters: Mapping[str, Counters]
+    at: int
 
 
 @dataclass(frozen=True)
@@ -71,25 +86,38 @@ class Wanted:
 
 
 Item: TypeAlias = "Activity | Passed"
-# A campaign, and the job that looks its activities up or what is known of them.
-Looked: TypeAlias = "tuple[Campaign, Ahead[LookUp] | LookUp]"
-Chunk: TypeAlias = "tuple[list[Item], Ahead[dict[str, Counters]] | None]"
+# What to go through: activities, or a campaign and the job that looks it up.
+Task: TypeAlias = "Activity | tuple[Campaign, Ahead[LookUp]]"
+Chunk: TypeAlias = "tuple[list[Item], Ahead[Counted] | None]"
 
 
 class CampaignPass:
     """One pass over all campaigns, in the order in which they are to be read.
 
     Args:
-        lookups: Asks the API, or state.
-        counting: Whether counters are wanted.
+        lookups: Asks the API.
+        planner: Makes the agenda.
+        listing: The campaigns there are.
+        reports: Those that are selected.
     """
 
-    def __init__(self, lookups: Lookups, *, counting: bool) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        planner: Planner,
+        listing: Listing,
+        reports: Iterable[Report],
+    ) -> None:
         self._lookups = lookups
-        self._counting = counting
+        self._planner = planner
+        self._listing = listing
         self._run = lookups.run
         self._failures = self._run.failures
-        self._failed_before: list[tuple[Campaign, LookUp]] = []
+        self._all = list(reports)
+        self._reports = [one for one in self._all if not isinstance(one, Owed)]
+        self._owed = [one for one in self._all if isinstance(one, Owed)]
+        self._memory = planner.memory
+        self._agenda = Agenda()
         self._budget = Budget(self._run.gate)
         self._large: list[Wanted] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
@@ -97,36 +125,68 @@ class CampaignPass:
     def __iter__(self) -> Iterator[Started | Passed]:
         """Yield activities, their reports under way, each campaign after its own."""
         try:
-            yield from self._staged(self._looked_up())
+            self._agenda = self._made()
+            yield from self._staged(self._tasks())
             yield from self._large_ones()
-            if not self._run.gate.ended:
-                if not self._run.listing.incomplete:
-                    self._failures.forget_missing()
-                while retried := self._failures.retry():
-                    yield from self._staged(self._again(retried))
+            yield from self._failed_before()
+            yield from self._staged(self._uncounted())
+            yield from self._ahead.buffered(self._owed_ones(), ITEMS_BEFORE_READER)
+        except RunEndedError as reason:
+            self._run.tell_end(reason)
         finally:
             self._ahead.close()
 
-    def _staged(self, looked_up: Iterable[Looked]) -> Iterator[Started | Passed]:
+    def _made(self) -> Agenda:
+        listing = self._listing
+        (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
+        listed = {
+            record["campaign_id"]: record
+            for record in self._ahead.buffered(listing.campaigns())
+        }
+        agenda = self._planner.agenda(listed, summaries, whole=listing.ended)
+        self._run.progress.plan(agenda)
+        if short := left_out(agenda.candidates, agenda.looks):
+            self._run.logger.warning("%s", short)
+        return agenda
+
+    def _staged(self, tasks: Iterable[Task]) -> Iterator[Started | Passed]:
         """Let each stage run ahead of the next one."""
         buffered, threads = self._ahead.buffered, self._run.settings.concurrency
         between = ITEMS_BETWEEN_STAGES * threads
-        looked_up = buffered(looked_up, between)
-        counted = buffered(self._counted(self._activities(looked_up)), between)
+        tasks = buffered(self._until_the_end(tasks), between)
+        counted = buffered(self._counted(self._items(tasks)), between)
         yield from buffered(self._started(counted), ITEMS_BEFORE_READER * threads)
 
-    def _looked_up(self) -> Iterator[Looked]:
-        lookups = self._lookups
-        try:
-            for campaign in self._ordered():
-                if self._run.gate.ended:
-                    return
-                if campaign.look_up and lookups.is_turn(campaign):
-                    yield campaign, self._ahead.submit(lookups.look_up(campaign))
-                else:
-                    yield campaign, lookups.remembered(campaign)
-        except RunEndedError as reason:
-            self._run.tell_end(reason)
+    def _until_the_end(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        for task in tasks:
+            if self._run.gate.ended:
+                return
+            yield task
+
+    def _tasks(self) -> Iterator[Task]:
+        agenda = self._agenda
+        yield from map(self._look_up, agenda.changed)
+        yield from agenda.fresh
+        yield from map(self._look_up, agenda.new)
+        for activity in agenda.unread:
+            yield replace(activity, counted=self._counts_first)
+        for one in agenda.others:
+            yield one if isinstance(one, Activity) else self._look_up(one)
+
+    def _look_up(self, campaign: Campaign) -> Task:
+        return campaign, self._ahead.submit(self._lookups.look_up(campaign))
+
+    @property
+    def _counts_first(self) -> bool:
+        """Whether even what was never read is counted before.
+
+        Where nothing else says whether a report fits into the budget, or which of the
+        clicks counted are not wanted.
+        """
+        return self._run.settings.max_requests is not None or any(
+            isinstance(one, Events) and one.needs_counters_first
+            for one in self._reports
+        )
 
     def _large_ones(self) -> Iterator[Started]:
         """Yield the reports that did not fit into the budget, if they do now."""
@@ -138,7 +198,8 @@ class CampaignPass:
                 continue
             job = self._ahead.submit(self._read(large))
             reads = {large.report.stream: job}
-            yield Started(large.activity, large.counters, counted=True, reads=reads)
+            at = int(time.time())
+            yield Started(large.activity, large.counters, at, reads)
 
     def _tell_large(self, large: Wanted) -> None:
         most = self._run.gate.max_requests or 0
@@ -157,53 +218,76 @@ class CampaignPass:
             advice,
         )
 
-    def _again(self, retried: frozenset[str]) -> Iterator[Looked]:
-        """Yield the campaigns of which something failed before and has its turn now."""
-        for campaign, found in self._failed_before:
-            if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
+    def _failed_before(self) -> Iterator[Started | Passed]:
+        """Yield what failed in earlier runs, as far as it is there and has its turn."""
+        if self._run.gate.ended:
+            return
+        for item in self._failures.before:
+            campaign = self._campaign_of(item)
+            self._failures.excuse([item] if campaign and campaign.removed else ())
+        if self._listing.ended:
+            self._failures.forget_missing(self._is_there)
+        while retried := self._failures.retry(self._is_there):
+            yield from self._staged(self._again(retried))
+
+    def _is_there(self, item: str) -> bool:
+        return self._campaign_of(item) is not None
+
+    def _campaign_of(self, item: str) -> Campaign | None:
+        """Return a campaign by its own id, or by that of one of its activities."""
+        campaign_id = self._memory.campaign_of(item) or item
+        return self._agenda.campaigns.get(campaign_id)
+
+    def _again(self, retried: Iterable[str]) -> Iterator[Task]:
+        for item in retried:
+            campaign = self._campaign_of(item)
+            if campaign and campaign.campaign_id == item:
+                yield self._look_up(campaign)
+            elif campaign:
+                counted = self._failures.is_retry(COUNTERS, item)
+                yield campaign.activity(item, counted=counted)
+
+    def _uncounted(self) -> Iterator[Activity]:
+        """Yield the activities whose counters are wanted and were never asked for."""
+        for activity in self._newest_first():
+            if any(one.is_uncounted(activity.activity_id) for one in self._all):
+                yield replace(activity, counted=True)
+
+    def _owed_ones(self) -> Iterator[Started]:
+        """Yield what is owed beside clicks."""
+        activities = {one.activity_id: one for one in self._newest_first()}
+        for report in self._owed:
+            for activity_id in report.owed(activities, self._planner.looks.hour):
+                if self._run.gate.ended:
+                    return
+                activity = activities[activity_id]
+                if self._failures.is_turn(report.stream, activity_id):
+                    wanted = Wanted(report, activity, NOT_ASKED, requests=0)
+                    job = self._ahead.submit(self._read(wanted))
+                    yield Started(activity, reads={report.stream: job})
+
+    def _newest_first(self) -> Iterator[Activity]:
+        campaigns = sorted(
+            self._agenda.campaigns.values(),
+            key=lambda one: one.updated_at or "",
+            reverse=True,
+        )
+        for campaign in campaigns:
+            for activity_id in self._memory.activities(campaign.campaign_id):
+                yield campaign.activity(activity_id)
+
+    def _items(self, tasks: Iterable[Task]) -> Iterator[Item]:
+        for task in tasks:
+            if isinstance(task, Activity):
+                yield task
                 continue
-            self._run.progress.campaigns_known += 1
-            if self._lookups.is_retry(campaign):
-                yield campaign, self._ahead.submit(self._lookups.look_up(campaign))
-            else:
-                left = [
-                    replace(one, record=None)
-                    for one in found.activities
-                    if one.activity_id in retried
-                ]
-                yield campaign, replace(found, activities=left)
-
-    def _ordered(self) -> Iterator[Campaign]:
-        """Yield the campaigns never read first, those read before after them.
-
-        Without a budget, those read before fill the time in which the listing is
-        waited for.
-        """
-        budgeted = self._run.settings.max_requests is not None
-        # Both are chains of pages: side by side they take half the time.
-        listing = self._ahead.buffered(self._lookups.campaigns())
-        summaries = next(iter(self._ahead.submit(self._lookups.summaries())))
-        read_before: deque[Campaign] = deque()
-        for listed in listing:
-            campaign = replace(listed, summary=summaries.get(listed.campaign_id))
-            if campaign.read_before:
-                read_before.append(campaign)
-            else:
-                yield campaign
-            while read_before and listing.waiting and not budgeted:
-                yield read_before.popleft()
-        yield from read_before
-
-    def _activities(self, looked_up: Iterable[Looked]) -> Iterator[Item]:
-        for campaign, job in looked_up:
-            found = job if isinstance(job, LookUp) else self._answer(job)
+            campaign, job = task
+            found = self._answer(job)
             if found is None:
                 continue
-            yield from found.activities
-            ids = [campaign.campaign_id, *found.activity_ids]
-            if self._failures.concern(ids):
-                self._failed_before.append((campaign, found))
-                self._failures.excuse(ids if campaign.removed else ())
+            for activity in found.activities:
+                unread = any(one.is_new(activity.activity_id) for one in self._reports)
+                yield replace(activity, counted=self._counts_first or not unread)
             yield Passed(campaign, found)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Chunk]:
@@ -213,54 +297,62 @@ class CampaignPass:
             chunk.append(item)
             if isinstance(item, Activity) and self._is_counted(item):
                 ids.append(item.activity_id)
-            if len(ids) == IDS_PER_STATS_REQUEST or not self._counting:
+            full = len(ids) == IDS_PER_STATS_REQUEST or len(chunk) >= MOST_IN_CHUNK
+            if full or not ids:
                 yield chunk, self._count(ids)
                 chunk, ids = [], []
         yield chunk, self._count(ids)
 
     def _is_counted(self, activity: Activity) -> bool:
         return (
-            self._counting
+            activity.counted
             and activity.has_reports
+            and bool(self._all)
             and self._failures.is_turn(COUNTERS, activity.activity_id)
         )
 
-    def _count(self, ids: list[str]) -> Ahead[dict[str, Counters]] | None:
-        return self._ahead.submit(self._lookups.count(ids)) if ids else None
+    def _count(self, ids: list[str]) -> Ahead[Counted] | None:
+        return self._ahead.submit(self._count_now(ids)) if ids else None
+
+    def _count_now(self, ids: list[str]) -> Iterator[Counted]:
+        at = int(time.time())
+        for counters in self._lookups.count(ids):
+            yield Counted(counters, at)
 
     def _started(self, chunks: Iterable[Chunk]) -> Iterator[Started | Passed]:
         for chunk, job in chunks:
-            counters = self._answer(job) if job else {}
+            counted = self._answer(job) if job else Counted({}, int(time.time()))
             for item in chunk:
                 if isinstance(item, Passed):
                     yield item
+                elif counted is None:
+                    # The run has ended: nothing is known, but the records there are.
+                    yield Started(item)
                 else:
-                    yield self._start(item, counters)
+                    yield self._start(item, counted)
 
-    def _start(
-        self, activity: Activity, counters: dict[str, Counters] | None
-    ) -> Started:
-        if not activity.has_reports or counters is None:
-            return Started(activity, cut=activity.has_reports)
-        counted = counters.get(activity.activity_id, UNKNOWN)
-        if activity.activity_id in counters and counted.clicks is None:
-            self._note_uncounted(activity, counted)
-        reads: dict[str, Ahead[Any]] = {}
-        wanted = self._wanted(activity, counted)
-        for one in wanted:
-            if not self._failures.is_turn(one.report.stream, activity.activity_id):
-                continue
-            if self._budget.reserve(one.requests):
-                reads[one.report.stream] = self._ahead.submit(self._read(one))
-            else:
-                self._large.append(one)
-        return Started(
-            activity,
-            counted,
-            counted=self._counting,
-            cut=len(reads) < len(wanted),
-            reads=reads,
-        )
+    def _start(self, activity: Activity, counted: Counted) -> Started:
+        if not activity.has_reports:
+            return Started(activity)
+        counters = counted.counters.get(activity.activity_id, NOT_ASKED)
+        if counters is not NOT_ASKED and counters.clicks is None:
+            self._note_uncounted(activity, counters)
+        if not self._planner.looks.affords(activity, counters):
+            return Started(activity)
+        wanted = self._wanted(activity, counters)
+        reads = {
+            one.report.stream: self._ahead.submit(self._read(one))
+            for one in wanted
+            if self._failures.is_turn(one.report.stream, activity.activity_id)
+            and self._reserved(one)
+        }
+        return Started(activity, counters, counted.at, reads)
+
+    def _reserved(self, wanted: Wanted) -> bool:
+        reserved = self._budget.reserve(wanted.requests)
+        if not reserved:
+            self._large.append(wanted)
+        return reserved
 
     def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
         if counters.stats or activity.settled:
@@ -268,17 +360,25 @@ class CampaignPass:
             self._run.oddities.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[Wanted]:
-        return [
-            Wanted(
-                report,
-                activity,
-                counters,
-                report.expected(activity, counters).requests,
-            )
-            for report in self._lookups.reports
-            if self._failures.is_retry(report.stream, activity.activity_id)
-            or is_due(report, activity, counters)
+        expected = [
+            (one, one.expected(activity.activity_id, counters).requests)
+            for one in self._all
+            if self._is_due(one, activity, counters)
         ]
+        return [Wanted(one, activity, counters, count) for one, count in expected]
+
+    def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
+        if self._failures.has_turn(activity.activity_id) and counters is NOT_ASKED:
+            return self._failures.is_retry(report.stream, activity.activity_id)
+        stale = activity.recent and self._is_stale(activity, counters)
+        return report.is_due(activity, counters) or (
+            stale and isinstance(report, Events)
+        )
+
+    def _is_stale(self, activity: Activity, counters: Counters) -> bool:
+        """Tell whether counters are older than the last look: they tell nothing new."""
+        looked = self._memory.looked(activity.activity_id)
+        return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
     def _read(self, wanted: Wanted) -> Iterator[Any]:
         report, activity = wanted.report, wanted.activity
@@ -297,8 +397,3 @@ class CampaignPass:
         except RunEndedError as reason:
             self._run.tell_end(reason)
             return None
-
-
-def is_due(report: Report, activity: Activity, counters: Counters) -> bool:
-    """Tell whether a report of an activity is to be read."""
-    return activity.has_reports and report.is_due(activity, counters)

@@ -34,7 +34,6 @@ NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 
 # What is asked for, as failures name it; reports go by the name of their stream.
 LOOK_UPS = "look-ups of campaigns"
-DETAILS = "activity details"
 COUNTERS = "counters"
 
 # By endpoint and id, when a failed item was last tried, in seconds since 1970.
@@ -65,7 +64,6 @@ class Failures:
         self._before: frozenset[tuple[str, str]] = frozenset()
         self._retried: frozenset[tuple[str, str]] = frozenset()
         self._tried: set[tuple[str, str]] = set()
-        self._met: set[str] = set()
         self._in_a_row: defaultdict[str, list[str]] = defaultdict(list)
         self._down: set[str] = set()
         self._unselected: Marks = {}
@@ -79,7 +77,7 @@ class Failures:
             marks: As :meth:`marks` returned them.
             reports: The streams whose reports are read in this run.
         """
-        asked = {LOOK_UPS, DETAILS, COUNTERS, *reports}
+        asked = {LOOK_UPS, COUNTERS, *reports}
         for endpoint, items in marks.items():
             if endpoint in asked:
                 self._open.update({(endpoint, item): at for item, at in items.items()})
@@ -103,34 +101,39 @@ class Failures:
         """Tell whether it is the turn of an item that failed before."""
         return (endpoint, item) in self._retried
 
-    def concern(self, items: Collection[str]) -> bool:
-        """Note what is there, by id; tell whether any of it failed before."""
-        if not self._before:
-            return False
-        self._met.update(items)
-        return any(item in items for _, item in self._before)
+    def has_turn(self, item: str) -> bool:
+        """Tell whether it is the turn of anything of an item that failed before."""
+        return any(one == item for _, one in self._retried)
 
-    def retry(self) -> frozenset[str]:
+    @property
+    def before(self) -> frozenset[str]:
+        """The ids of what failed in earlier runs."""
+        return frozenset(item for _, item in self._before)
+
+    def retry(self, is_there: Callable[[str], bool]) -> frozenset[str]:
         """Let those that failed longest ago have their turn, and return their ids.
 
         As long as they can be read now, others follow; ten that fail again are enough.
+
+        Args:
+            is_there: Tells whether there is a campaign or an activity of this id.
         """
         self._tried |= self._retried
         there = [
             key
             for key in self._before
-            if key in self._open and key not in self._tried and key[1] in self._met
+            if key in self._open and key not in self._tried and is_there(key[1])
         ]
         there.sort(key=lambda key: self._open[key])
         room = MOST_RETRIES - len(self._tried & self._open.keys())
         self._retried = frozenset(there[:room])
         return frozenset(item for _, item in self._retried)
 
-    def forget_missing(self) -> None:
+    def forget_missing(self, is_there: Callable[[str], bool]) -> None:
         """Forget what is not there any more: the run has seen all there is."""
         with self._lock:
             for key in self._before:
-                if key[1] not in self._met:
+                if not is_there(key[1]):
                     self._open.pop(key, None)
 
     def excuse(self, items: Iterable[str]) -> None:

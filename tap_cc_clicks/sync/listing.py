@@ -1,9 +1,14 @@
-"""The listing of campaigns: asked for once in a run, whichever stream wants it."""
+"""The listing of campaigns and their summaries, read as far as there is news.
+
+Both are read whole once a day. In between, the listing is read until all on a page is
+known, and of the summaries the first page: the campaigns that were sent last.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from singer_sdk.helpers.types import Record
@@ -12,6 +17,7 @@ from tap_cc_clicks.api.bodies import received
 from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError, InputError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
+from tap_cc_clicks.sync.memory import CampaignMemory
 
 NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
@@ -28,7 +34,7 @@ Pages: TypeAlias = Callable[[], Iterator[list[Record]]]
 
 
 class Listing:
-    """All campaigns, or those that the settings name.
+    """All campaigns, or those that the settings name; each page is asked for once.
 
     Args:
         service: Where to ask.
@@ -38,6 +44,10 @@ class Listing:
 
     Attributes:
         incomplete: Whether some pages could not be reached.
+        whole: Whether all is read, whatever is known.
+        memory: Which campaigns were looked up, if any are to be.
+        since: The moment after which the stream ``campaigns`` wants them; None if it is
+            not selected.
     """
 
     def __init__(
@@ -48,47 +58,96 @@ class Listing:
         failures: Failures,
     ) -> None:
         self.incomplete = False
+        self.whole = False
+        self.memory: CampaignMemory | None = None
+        self.since: str | None = None
         self._service = service
         self._wanted = wanted
         self._logger = logger
         self._failures = failures
-        self._listed: list[Record] | None = None
+        self._listed: dict[str, Record] = {}
+        self._pages: Iterator[list[Record]] | None = None
+        self._over = self._known = False
+        self._summaries: dict[str, Record] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last page was read."""
+        return self._over and not self.incomplete
 
     def campaigns(self) -> Iterator[Record]:
-        """Yield each campaign's record once.
+        """Yield each campaign's record once, as far as there is news.
 
         Raises:
             InputError: The settings name campaigns, and none of them is there.
         """
-        if self._listed is not None:
-            yield from self._listed
-            return
-        wanted = self._wanted
-        listed: dict[str, Record] = {}
-        for page in self._pages("campaigns", self._service.campaigns):
-            for record in page:
-                campaign_id = record["campaign_id"]
-                if campaign_id not in listed and (not wanted or campaign_id in wanted):
-                    listed[campaign_id] = record
-                    yield record
-            if wanted and len(listed) == len(wanted):
-                break
-        missing = () if self.incomplete else sorted(wanted - listed.keys())
-        if missing and not listed:
+        yield from self._listed.values()
+        if self._pages is None:
+            self._pages = self._bounded("campaigns", self._service.campaigns)
+        while not self._is_enough():
+            page = next(self._pages, None)
+            if page is None:
+                self._over = True
+                self._tell_missing()
+                return
+            yield from self._new(page)
+            self._known = self._is_known(page)
+
+    def _new(self, page: list[Record]) -> Iterator[Record]:
+        for record in page:
+            campaign_id = record["campaign_id"]
+            there = campaign_id in self._listed
+            if not there and (not self._wanted or campaign_id in self._wanted):
+                self._listed[campaign_id] = record
+                yield record
+
+    def _is_enough(self) -> bool:
+        if self._over or (self._wanted and len(self._listed) == len(self._wanted)):
+            return True
+        return self._known and not self.whole and self._sought <= self._listed.keys()
+
+    @property
+    def _sought(self) -> set[str]:
+        """The campaigns that must be there and are not known, wherever they stand."""
+        if self.memory is None:
+            return set()
+        named = set(self._wanted or self.summaries())
+        return {one for one in named if not self.memory.find(one)}
+
+    def _is_known(self, page: list[Record]) -> bool:
+        """Tell whether no older page has news: all here is known, the newest first."""
+        moments = [record["updated_at"] or "" for record in page]
+        ordered = all(newer >= older for newer, older in pairwise(moments))
+        return ordered and all(map(self._is_old, page))
+
+    def _is_old(self, record: Record) -> bool:
+        if self._wanted and record["campaign_id"] not in self._wanted:
+            return True
+        if self.since is not None and (record["updated_at"] or "") > self.since:
+            return False
+        return self.memory is None or self.memory.has(record)
+
+    def _tell_missing(self) -> None:
+        missing = () if self.incomplete else sorted(self._wanted - self._listed.keys())
+        if missing and not self._listed:
             raise InputError(NONE_THERE)
         for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
-        self._listed = list(listed.values())
 
-    def summaries(self) -> dict[str, dict[str, Any]]:
-        """Return each campaign's summary."""
-        pages = self._pages("summaries", self._service.summaries)
-        return {str(row.get("campaign_id")): row for page in pages for row in page}
+    def summaries(self) -> dict[str, Record]:
+        """Return campaigns' summaries: of those sent last, or of all."""
+        if self._summaries is None:
+            self._summaries = {}
+            for page in self._bounded("summaries", self._service.summaries):
+                self._summaries.update((str(row["campaign_id"]), row) for row in page)
+                if not self.whole:
+                    break
+        return self._summaries
 
-    def _pages(self, name: str, pages: Pages) -> Iterator[list[Record]]:
+    def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""
         try:
-            yield from _bounded(_twice(pages))
+            yield from _limited(_twice(pages))
         except EndlessPagesError as error:
             self._failures.missing(name, "listing", error)
             self.incomplete = True
@@ -102,7 +161,7 @@ def _twice(pages: Pages) -> Iterator[list[Record]]:
         yield from pages()
 
 
-def _bounded(pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
+def _limited(pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
     """Yield the pages, as long as they fit into memory.
 
     Raises:

@@ -1,21 +1,21 @@
-"""Campaigns and their activities: from the API where they changed, else from state."""
+"""Campaigns and their activities, asked for from the API; and activities' counters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import (
-    GoneError,
-    NoStatsError,
-    RunEndedError,
-    TokenError,
+from tap_cc_clicks.api.errors import GoneError, NoStatsError, TokenError
+from tap_cc_clicks.api.moments import (
+    SECONDS_PER_HOUR,
+    hour_of,
+    is_within,
+    moment_or_none,
 )
-from tap_cc_clicks.api.moments import moment_or_none
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
     DONE,
@@ -25,78 +25,128 @@ from tap_cc_clicks.api.wire import (
     UNKNOWN,
     Counters,
     activity_record,
-    activity_rows,
 )
-from tap_cc_clicks.events.tally import is_hot
-from tap_cc_clicks.sync.failures import COUNTERS, DETAILS, LOOK_UPS
+from tap_cc_clicks.sync.failures import COUNTERS, LOOK_UPS
+from tap_cc_clicks.sync.memory import fingerprint
 from tap_cc_clicks.sync.run import Run
-from tap_cc_clicks.sync.state_format import CampaignMemory
-from tap_cc_clicks.sync.summaries import unchanged
-
-if TYPE_CHECKING:
-    # A report is told an activity, which is made here.
-    from tap_cc_clicks.sync.reports import Report
-
-# So long after an email was sent, the service should count its clicks.
-SETTLED_DAYS = 1
+from tap_cc_clicks.sync.schedule import FRESH_HOURS, HOURS_PER_DAY, Look
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign of the listing, beside what state remembers of it.
+    """A campaign as listing and summaries have it, beside what state remembers of it.
 
     Attributes:
-        record: Its record.
-        look_up: Whether its activities have to be asked for.
-        known: Whether it was looked up before.
-        read_before: Whether all its reports were read before.
-        activity_ids: Its activities with reports, as state has them.
-        summary: Its summary, if summaries are read.
+        record: Its record in the listing; None if this run did not come upon it.
+        known: What state remembers; nothing if it was never looked up.
+        summary: Its summary; None if this run did not come upon it.
+        looks: The look that looking it up is, if nothing announced that.
     """
 
-    record: Record
-    look_up: bool
-    known: bool = False
-    read_before: bool = False
-    activity_ids: tuple[str, ...] = ()
+    campaign_id: str
+    record: Record | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
+    looks: tuple[Look, ...] = ()
 
     @property
-    def campaign_id(self) -> str:
-        """The campaign's id."""
-        return str(self.record["campaign_id"])
+    def is_new(self) -> bool:
+        """Whether it was never looked up."""
+        return "activities" not in self.known
 
     @property
-    def moments(self) -> list[str | None]:
-        """When it was changed and sent last, as far as that is known."""
-        sent = (self.summary or {}).get("last_sent_date")
-        return [self.record["updated_at"], moment_or_none(sent)]
+    def status(self) -> str:
+        """Its status in small letters, as it was told last."""
+        told = (self.record or {}).get("current_status", self.known.get("status"))
+        return str(told or DONE).lower()
 
     @property
     def removed(self) -> bool:
         """Whether it was deleted: the API may answer 404 for it."""
-        return str(self.record["current_status"]).lower() == REMOVED
+        return self.status == REMOVED
+
+    @property
+    def never_sent(self) -> bool:
+        """Whether it has no reports yet."""
+        return self.status in NEVER_SENT
+
+    @property
+    def updated_at(self) -> str | None:
+        """When it was changed."""
+        told: str | None = (self.record or self.known).get("updated_at")
+        return told
+
+    @property
+    def sent_at(self) -> str | None:
+        """When it was sent last, by its summary."""
+        return moment_or_none((self.summary or {}).get("last_sent_date"))
+
+    @property
+    def told(self) -> str | None:
+        """What to remember of its summary: when it was sent last, and its counts."""
+        if self.summary is None:
+            return None
+        seconds = int(hour_of(self.sent_at) * SECONDS_PER_HOUR)
+        return f"{seconds}-{fingerprint(self.summary.get('unique_counts'))}"
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was sent or changed within three days."""
+        return self.is_within(FRESH_HOURS)
+
+    def is_within(self, hours: float) -> bool:
+        """Tell whether it was sent or changed within the last hours."""
+        return is_within([self.updated_at, self.sent_at], hours)
+
+    def known_activities(self) -> list[Activity]:
+        """Return the activities with reports that it had before."""
+        ids = [item[0] for item in self.known.get("activities", ())]
+        return [self.activity(one, counted=True) for one in ids]
+
+    def activity(self, activity_id: str, **values: Any) -> Activity:
+        """Return one of its activities."""
+        recent = self.is_within(HOURS_PER_DAY)
+        return Activity(
+            self.campaign_id,
+            activity_id,
+            fresh=self.is_fresh,
+            recent=recent,
+            settled=self.status == DONE and not recent,
+            removed=self.removed,
+            told=self.told,
+            **values,
+        )
 
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity of a campaign.
+    """An activity of a campaign, and what is to be done with it.
 
     Attributes:
         has_reports: Whether there are reports of it.
-        hot: Whether it is so fresh that its reports are read whatever is counted.
+        fresh: Whether it was sent or changed within three days.
+        recent: Whether that was within a day.
         settled: Whether it was sent more than a day ago: its clicks should be counted.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
-        record: Its record, or None if it has not changed.
+        told: What to remember of its campaign's summary.
+        record: Its record, or None if it was not looked up.
+        counted: Whether its counters are asked for, before its reports.
+        search: Whether its report is read for what is counted and was not shown.
+        looks: The looks that this is; none if it was announced.
     """
 
     campaign_id: str
     activity_id: str
     has_reports: bool = True
-    hot: bool = False
+    fresh: bool = False
+    recent: bool = False
     settled: bool = False
     removed: bool = False
+    told: str | None = None
     record: Record | None = None
+    counted: bool = False
+    search: bool = False
+    looks: tuple[Look, ...] = ()
 
     @property
     def ids(self) -> dict[str, str]:
@@ -113,232 +163,64 @@ class LookUp:
 
     Attributes:
         activities: Those to go through.
-        activity_ids: All that have reports.
-        whole: Whether the API was asked and answered completely, so that it need not be
-            asked again before something changes.
-        unfinished: What was told of each activity, if the run ended before their
-            details were read.
-        checked: Whether the counters of its activities are asked for.
+        record: The campaign's.
+        asked: Whether the API was asked and answered, if only that there is none.
     """
 
     activities: Sequence[Activity] = ()
-    activity_ids: Sequence[str] = ()
-    whole: bool = False
-    unfinished: Sequence[Record] | None = None
-    checked: bool = True
+    record: Record | None = None
+    asked: bool = False
 
 
 @dataclass
 class Lookups:
-    """Asks the API where it must, and state where it can.
+    """Asks the API for campaigns and counters; a failure costs what was asked for.
 
     Attributes:
         run: Settings, and where to log.
         service: Where to ask.
         once: The same, for what is tried only once.
-        memory: What earlier runs looked up.
-        reports: Those that are selected.
-        wants_details: Whether a property is selected that only an activity's own
-            endpoint gives.
-        all_anew: Whether to look up every campaign, changed or not.
     """
 
     run: Run
     service: Service
     once: Service
-    memory: CampaignMemory
-    reports: Sequence[Report] = field(default_factory=tuple)
-    wants_details: bool = False
-    all_anew: bool = False
-
-    def campaigns(self) -> Iterator[Campaign]:
-        """Yield the campaigns that may have been sent."""
-        for record in self.run.listing.campaigns():
-            campaign = self._campaign(record)
-            if campaign is not None:
-                self.run.progress.campaigns_known += 1
-                self.run.progress.new_known += not campaign.read_before
-                yield campaign
-
-    def summaries(self) -> Iterator[dict[str, dict[str, Any]]]:
-        """Yield all campaigns' summaries at once; none unless detection is fast."""
-        yield self.run.listing.summaries() if self._fast else {}
-
-    @property
-    def _fast(self) -> bool:
-        return self.run.settings.change_detection == "fast"
-
-    def _campaign(self, record: Record) -> Campaign | None:
-        known = self.memory.find(record["campaign_id"])
-        never_sent = str(record["current_status"]).lower() in NEVER_SENT
-        if never_sent and "activities" not in known:
-            return None
-        # A campaign without that moment is looked up each time.
-        changed = record["updated_at"] is None or (
-            known.get("updated_at") != record["updated_at"]
-            or known.get("status", record["current_status"]) != record["current_status"]
-        )
-        ids = self.memory.activities(record["campaign_id"])
-        return Campaign(
-            record=record,
-            look_up=(changed or self.all_anew) and not never_sent,
-            known="activities" in known,
-            read_before="activities" in known and self._were_read(ids),
-            activity_ids=tuple(ids),
-        )
-
-    def _were_read(self, activity_ids: Sequence[str]) -> bool:
-        return all(
-            report.has_read(activity_id)
-            for report in self.reports
-            for activity_id in activity_ids
-        )
-
-    def remembered(self, campaign: Campaign) -> LookUp:
-        """Return a campaign's activities as state has them.
-
-        None to go through, where its summary says that there is nothing new.
-        """
-        ids, hot = campaign.activity_ids, self._is_hot(campaign)
-        settled = self._is_settled(campaign)
-        if campaign.read_before and not hot and self._unchanged(campaign):
-            return LookUp(activity_ids=ids, checked=False)
-        activities = [
-            Activity(
-                campaign.campaign_id,
-                one,
-                hot=hot,
-                settled=settled,
-                removed=campaign.removed,
-            )
-            for one in ids
-        ]
-        return LookUp(activities, ids)
-
-    def _unchanged(self, campaign: Campaign) -> bool:
-        check = self.memory.find(campaign.campaign_id).get("check")
-        hours = self.run.settings.recheck_hours
-        return self._fast and unchanged(check, campaign.summary, hours)
-
-    def _is_hot(self, campaign: Campaign) -> bool:
-        return is_hot(campaign.moments, self.run.settings.hot_days)
-
-    def _is_settled(self, campaign: Campaign) -> bool:
-        done = str(campaign.record["current_status"]).lower() == DONE
-        moments = campaign.moments
-        return done and any(moments) and not is_hot(moments, SETTLED_DAYS)
-
-    def unfinished(self, campaign: Campaign) -> list[Record] | None:
-        """Return the activities that an earlier run was told of and left undone."""
-        left = self.memory.find(campaign.campaign_id).get("unfinished")
-        if left and left["updated_at"] == campaign.record["updated_at"]:
-            return activity_rows(left["activities"], self.run.oddities)
-        return None
-
-    def is_turn(self, campaign: Campaign) -> bool:
-        """Tell whether a campaign's look-up is to be tried now."""
-        failures = self.run.failures
-        return failures.is_turn(LOOK_UPS, campaign.campaign_id) and (
-            failures.is_turn(DETAILS, campaign.campaign_id)
-        )
-
-    def is_retry(self, campaign: Campaign) -> bool:
-        """Tell whether a campaign's look-up failed before and has its turn now."""
-        failures = self.run.failures
-        return failures.is_retry(LOOK_UPS, campaign.campaign_id) or (
-            failures.is_retry(DETAILS, campaign.campaign_id)
-        )
 
     def look_up(self, campaign: Campaign) -> Iterator[LookUp]:
-        """Yield a campaign's activities, from the API or else from state."""
+        """Yield a campaign's activities; none if it could not be looked up."""
+        failures, campaign_id = self.run.failures, campaign.campaign_id
+        retried = failures.is_retry(LOOK_UPS, campaign_id)
+        service = self.once if retried else self.service
         try:
-            self.run.failures.check(LOOK_UPS)
-            found = self._found(campaign)
+            failures.check(LOOK_UPS)
+            record, rows = service.campaign(campaign_id)
         except TokenError:
             raise
         except GoneError:
-            found = replace(self.remembered(campaign), whole=campaign.removed)
             if not campaign.removed:
                 self.run.logger.warning(
-                    "Campaign %s is not there (404): asked for again by the next run",
-                    campaign.campaign_id,
+                    "Campaign %s is not there (404): asked for again by a later run",
+                    campaign_id,
                 )
+            failures.succeeded(LOOK_UPS, campaign_id)
+            yield LookUp(campaign.known_activities(), campaign.record, asked=True)
         except FatalAPIError as error:
-            self._failed(LOOK_UPS, campaign, error)
-            found = self.remembered(campaign)
-        yield found
-
-    def _failed(self, endpoint: str, campaign: Campaign, error: Exception) -> None:
-        if campaign.removed:
-            self.run.failures.excuse([campaign.campaign_id])
-        self.run.failures.record(endpoint, campaign.campaign_id, error)
-
-    def _service_for(self, campaign: Campaign) -> Service:
-        return self.once if self.is_retry(campaign) else self.service
-
-    def _found(self, campaign: Campaign) -> LookUp:
-        rows = self.unfinished(campaign) or self._service_for(
-            campaign
-        ).campaign_activities(campaign.campaign_id)
-        self.run.failures.succeeded(LOOK_UPS, campaign.campaign_id)
-        try:
-            activities = self.activities(campaign, rows)
-        except RunEndedError as reason:
-            self.run.tell_end(reason)
-            return LookUp(unfinished=rows)
-        ids = [one.activity_id for one in activities if one.has_reports]
-        # A sent campaign has activities, and each of them a record: else it is asked
-        # again.
-        whole = campaign.removed or (
-            bool(rows) and all(one.record is not None for one in activities)
-        )
-        if whole:
-            self.run.failures.succeeded(DETAILS, campaign.campaign_id)
-        return LookUp(activities, ids, whole=whole)
-
-    def activities(self, campaign: Campaign, rows: Sequence[Record]) -> list[Activity]:
-        """Return a campaign's activities from what is told of each."""
-        hot, settled = self._is_hot(campaign), self._is_settled(campaign)
-        return [
-            Activity(
-                campaign.campaign_id,
-                row["campaign_activity_id"],
-                has_reports=row["role"] in ROLES_WITH_REPORTS,
-                hot=hot,
-                settled=settled,
-                removed=campaign.removed,
-                record=self._record(campaign, row),
-            )
-            for row in rows
-        ]
-
-    def _record(self, campaign: Campaign, row: Record) -> Record | None:
-        if campaign.removed and campaign.known and self.wants_details:
-            # Its details cannot be had any more: keep those loaded before.
-            return None
-        record = activity_record(campaign.record, row)
-        # A web page, a permalink, has no details.
-        detailed = self.wants_details and row["role"] in ROLES_WITH_REPORTS
-        if not detailed or campaign.removed:
-            return record
-        details = self._details(campaign, row["campaign_activity_id"])
-        return None if details is None else {**record, **details}
-
-    def _details(self, campaign: Campaign, activity_id: str) -> Record | None:
-        """Return an activity's details; None if they could not be read."""
-        try:
-            self.run.failures.check(DETAILS)
-            return self._service_for(campaign).details(activity_id)
-        except TokenError:
-            raise
-        except GoneError:
-            self.run.logger.warning(
-                "Activity %s is gone (404); its details stay empty", activity_id
-            )
-            return {}
-        except FatalAPIError as error:
-            self._failed(DETAILS, campaign, error)
-            return None
+            if campaign.removed:
+                failures.excuse([campaign_id])
+            failures.record(LOOK_UPS, campaign_id, error)
+            yield LookUp(campaign.known_activities())
+        else:
+            failures.succeeded(LOOK_UPS, campaign_id)
+            record = campaign.record or record
+            found = [_activity(campaign, record, row) for row in rows]
+            there = {one.activity_id for one in found}
+            # What was there before and is not named now is no less there.
+            found += [
+                one
+                for one in campaign.known_activities()
+                if one.activity_id not in there
+            ]
+            yield LookUp(found, record, asked=True)
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
         """Yield the counters of up to ten activities, unknown ones of those without.
@@ -392,3 +274,11 @@ class Lookups:
         for activity_id, why in failed.items():
             failures.record(COUNTERS, activity_id, why)
         return counters
+
+
+def _activity(campaign: Campaign, record: Record, row: Record) -> Activity:
+    return campaign.activity(
+        row["campaign_activity_id"],
+        has_reports=row["role"] in ROLES_WITH_REPORTS,
+        record=activity_record(record, row),
+    )

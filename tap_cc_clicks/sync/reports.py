@@ -1,21 +1,21 @@
 """The reports of an activity: which are worth asking for, and where they were read to.
 
 A report is a plain object. The pass asks it in the reading thread whether an activity
-is due, runs its ``read`` in a worker, and calls ``move`` and ``skip`` in the thread
-that writes.
+is due, runs its ``read`` in a worker, and calls ``move``, ``note`` and ``leave`` in the
+thread that writes.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
-from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.reading import Read, Reader, Reading
@@ -29,10 +29,18 @@ from tap_cc_clicks.events.tally import (
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
-from tap_cc_clicks.sync.summaries import fingerprint
+from tap_cc_clicks.sync.memory import (
+    ASKED,
+    DUE,
+    NEVER_ASKED,
+    CampaignMemory,
+    fingerprint,
+)
+from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, links_are_due
 
-NOT_READ = -1
 NOTHING_COUNTED = ""
+# Details of activities that were known before the stream was selected, in a day.
+BACKLOG_PER_DAY = 1_000
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,10 @@ class Expected:
     Attributes:
         requests: Pages to ask for.
         clicks: Clicks not read before.
-        sure: Whether it will be just so many requests.
-        clicks_sure: Whether it will be just so many clicks.
     """
 
     requests: int = 1
     clicks: int = 0
-    sure: bool = True
-    clicks_sure: bool = True
 
 
 class Report(ABC):
@@ -77,20 +81,14 @@ class Report(ABC):
     """
 
     stream: str
-    needs_counters: ClassVar[bool] = False
-    """Whether counters are asked for even where change detection does not want them."""
+
+    @abstractmethod
+    def is_new(self, activity_id: str) -> bool:
+        """Tell whether an activity's report is to be read, whatever is counted."""
 
     @abstractmethod
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether an activity's report is to be read."""
-
-    @abstractmethod
-    def has_read(self, activity_id: str) -> bool:
-        """Tell whether an activity's report was ever read."""
-
-    def has_rows(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Tell whether rows of an activity's report were ever read."""
-        return False
+        """Tell whether it is to be read after a look."""
 
     @abstractmethod
     def read(
@@ -102,24 +100,27 @@ class Report(ABC):
     def move(self, moved: Moved) -> None:
         """Move the bookmark: all records before it were written."""
 
-    def expected(self, activity: Activity, counters: Counters) -> Expected:  # noqa: ARG002
+    def is_uncounted(self, activity_id: str) -> bool:  # noqa: ARG002
+        """Tell whether an activity's counters are wanted that were never asked for."""
+        return False
+
+    def has_rows(self, activity_id: str) -> bool:  # noqa: ARG002
+        """Tell whether rows of an activity's report were ever read."""
+        return False
+
+    def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
         """Tell what it will take to read an activity's report, without reading it."""
         return Expected()
 
-    def gap(self, activity: Activity, counters: Counters) -> int:  # noqa: ARG002
+    def gap(self, activity_id: str, counters: Counters) -> int:  # noqa: ARG002
         """Return how many rows, for good, a report has beyond its counter."""
         return 0
 
-    def skip(  # noqa: B027 - most have nothing to note
-        self, activity: Activity, counters: Counters, *, counted: bool
-    ) -> None:
-        """Note that an activity's report need not be read.
+    def note(self, activity: Activity, counters: Counters) -> None:  # noqa: B027
+        """Note what a look at an activity told."""
 
-        Args:
-            activity: The activity.
-            counters: What the service counts of it.
-            counted: Whether it was asked for that.
-        """
+    def leave(self, context: Mapping[str, str]) -> None:  # noqa: B027
+        """Note that there is no such report, so that it is no new one."""
 
 
 class Events(Report):
@@ -145,62 +146,104 @@ class Events(Report):
         self._bookmarks = bookmarks
         self._reads_all = reads_all
         self._page_size = settings.page_size
-        self._always = reads_all or settings.change_detection == "off"
         self._links: Sequence[str | None] = settings.url_ids or (None,)
         self._terms = Terms(
             start="" if reads_all else settings.start_date or "",
             lookback=settings.lookback,
-            recheck_hours=settings.recheck_hours,
             filtered=bool(settings.url_ids),
         )
 
+    @property
+    def needs_counters_first(self) -> bool:
+        """Whether what is read cannot be compared with counters asked for later."""
+        return not self._terms.sees_all
+
     def _readings(
-        self, activity_id: str, campaign_id: str | None, counters: Counters
+        self, activity: Activity, counters: Counters
     ) -> Iterator[Reading]:
         for url_id in self._links:
-            wanted = Reading(
+            known = self._known(activity.activity_id, url_id)
+            yield Reading(
                 report=self._report,
-                activity_id=activity_id,
-                campaign_id=campaign_id,
+                activity_id=activity.activity_id,
+                campaign_id=activity.campaign_id,
                 url_id=url_id,
-                known=None if self._reads_all else self._known(activity_id, url_id),
+                known=None if self._reads_all else known,
                 counters=counters,
                 terms=self._terms,
+                search=activity.search,
             )
-            yield wanted
 
-    def _known(self, activity_id: str, url_id: str | None) -> Bookmark | None:
+    def _known(self, activity_id: str, url_id: str | None = None) -> Bookmark | None:
         link = {"url_id": url_id} if url_id else {}
         return self._bookmarks.find({"campaign_activity_id": activity_id, **link})
 
-    def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether counters or freshness ask for a look."""
-        return (
-            self._always
-            or activity.hot
-            or any(
-                is_due(self._known(activity.activity_id, url_id), counters, self._terms)
-                for url_id in self._links
-            )
-        )
+    def known(self, activity_id: str) -> list[Bookmark]:
+        """Return the bookmarks of an activity, one for each link asked for alone."""
+        known = [self._known(activity_id, url_id) for url_id in self._links]
+        return [one for one in known if one is not None]
 
-    def has_read(self, activity_id: str) -> bool:
-        """Tell whether there is a bookmark, of each link that is asked for."""
-        return self._reads_all or all(
-            self._known(activity_id, url_id) is not None for url_id in self._links
+    @override
+    def is_new(self, activity_id: str) -> bool:
+        known = self.known(activity_id)
+        return (
+            self._reads_all
+            or len(known) < len(self._links)
+            or any(one.doubt for one in known)
         )
 
     @override
-    def has_rows(self, activity_id: str) -> bool:
-        known = [self._known(activity_id, url_id) for url_id in self._links]
-        return any(one.rows_read for one in known if one)
+    def is_due(self, activity: Activity, counters: Counters) -> bool:
+        if activity.search or self.is_new(activity.activity_id):
+            return True
+        known = self.known(activity.activity_id)
+        # What a fresh report does not show yet may come at any moment.
+        late = activity.fresh and any(one.search for one in known)
+        return late or any(is_due(one, counters) for one in known)
 
+    @override
+    def has_rows(self, activity_id: str) -> bool:
+        return any(one.rows_read for one in self.known(activity_id))
+
+    def counted(self, activity_id: str) -> int | None:
+        """Return how many clicks the service had counted; None if that is unknown."""
+        known = self._known(activity_id)
+        return known.clicks if known else None
+
+    def look_requests(self, activity_id: str) -> int:
+        """Return what a look at the report itself costs; 0 where counters tell."""
+        known = self.known(activity_id)
+        return len(known) if any(one.clicks is None for one in known) else 0
+
+    def search_requests(self, activity_id: str, hour: float) -> int:
+        """Return what a search for what is counted, and was not shown, would cost.
+
+        0 if nothing is missing, or it was searched for within a day.
+        """
+        known = [one for one in self.known(activity_id) if one.search]
+        since = hour - HOURS_PER_DAY
+        if not any(one.search and one.search.hour <= since for one in known):
+            return 0
+        return sum(self._pages(one.clicks or 0) for one in known)
+
+    def searched(self, activity_id: str) -> float:
+        """Return when that was searched for last, in hours since 1970."""
+        return min(
+            one.search.hour for one in self.known(activity_id) if one.search
+        )
+
+    def newest(self, activity_id: str) -> str | None:
+        """Return when the newest event that was read happened."""
+        return max((one.value or "" for one in self.known(activity_id)), default=None)
+
+    def _pages(self, rows: int) -> int:
+        return max(1, -(-rows // self._page_size))
+
+    @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
-        """Fetch the events that are new."""
-        readings = self._readings(activity.activity_id, activity.campaign_id, counters)
-        for reading in readings:
+        for reading in self._readings(activity, counters):
             for item in Reader(service, reading).read():
                 if isinstance(item, Read):
                     known = reading.known.unusable if reading.known else 0
@@ -210,118 +253,238 @@ class Events(Report):
                 else:
                     yield item
 
+    @override
     def move(self, moved: Moved) -> None:
-        """Move the bookmark, unless everything is read each time."""
         if not self._reads_all:
             self._bookmarks.move(moved.context, moved.to)
 
     @override
-    def gap(self, activity: Activity, counters: Counters) -> int:
-        known = self._known(activity.activity_id, None)
-        if self._terms.start or self._terms.filtered or not known:
+    def leave(self, context: Mapping[str, str]) -> None:
+        activity_id = context["campaign_activity_id"]
+        for url_id in self._links:
+            if not self._reads_all and self._known(activity_id, url_id) is None:
+                link = {"url_id": url_id} if url_id else {}
+                there = {"campaign_activity_id": activity_id, **link}
+                self._bookmarks.move(there, Bookmark(rows=0))
+
+    @override
+    def gap(self, activity_id: str, counters: Counters) -> int:
+        known = self._known(activity_id)
+        if not self._terms.sees_all or not known:
             return 0
         return lasting_gap(known, counters)
 
-    def expected(self, activity: Activity, counters: Counters) -> Expected:
-        """Tell how many pages there are to read, and how many clicks."""
-        readings = self._readings(activity.activity_id, None, counters)
-        known = [reading.known for reading in readings]
+    @override
+    def expected(self, activity_id: str, counters: Counters) -> Expected:
+        known = [
+            None if self._reads_all else self._known(activity_id, url_id)
+            for url_id in self._links
+        ]
         # What is counted is not told by link.
         counted = UNKNOWN if self._terms.filtered else counters
         rows = [rows_to_read(one, counted, self._terms) for one in known]
         return Expected(
-            requests=sum(max(1, -(-count // self._page_size)) for count in rows),
+            requests=sum(map(self._pages, rows)),
             clicks=max(new_clicks(one, counters) for one in known),
-            # All on one page takes one request, whichever of them are new.
-            sure=counted.clicks is not None and counted.clicks <= self._page_size,
-            clicks_sure=counted.clicks is not None and not self._terms.start,
         )
 
 
-class Links(Report):
-    """An activity's links and how many people clicked each.
-
-    Args:
-        stream: The stream's name.
-        clicks: The clicks counted by activity when its links were last read; part of
-            the state.
-    """
-
-    def __init__(self, stream: str, clicks: dict[str, int | None]) -> None:
-        self.stream = stream
-        self._clicks = clicks
-
-    def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether clicks came since the links were read."""
-        known = self._clicks.get(activity.activity_id, NOT_READ)
-        return counters.clicks is None or counters.clicks != known
-
-    def has_read(self, activity_id: str) -> bool:
-        """Tell whether the links were ever read."""
-        return activity_id in self._clicks
-
-    def read(
-        self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
-        """Fetch the links."""
-        links = service.links(activity.activity_id)
-        yield [{**activity.ids, **link} for link in links]
-        yield Moved(activity.ids, counters.clicks)
-
-    def move(self, moved: Moved) -> None:
-        """Remember how many clicks there were."""
-        self._clicks[moved.context["campaign_activity_id"]] = moved.to
-
-
 class Stats(Report):
-    """Counters: change detection asks for them, and what it is told is written too.
+    """Counters: looks ask for them, and what they are told is written too.
 
     Args:
         stream: The stream's name.
         counts: The columns that are counts.
-        prints: The fingerprint of each activity's counters as last written; part of the
-            state.
+        memory: Knows the fingerprint of each activity's counters as last written.
     """
 
-    needs_counters = True
-
     def __init__(
-        self, stream: str, counts: Sequence[str], prints: dict[str, str]
+        self, stream: str, counts: Sequence[str], memory: CampaignMemory
     ) -> None:
         self.stream = stream
         self._counts = counts
-        self._prints = prints
+        self._memory = memory
 
+    @override
+    def is_new(self, activity_id: str) -> bool:
+        return False
+
+    @override
+    def is_uncounted(self, activity_id: str) -> bool:
+        return self._memory.fingerprint(activity_id) is None
+
+    @override
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether the counters have changed."""
-        known = self._prints.get(activity.activity_id)
+        known = self._memory.fingerprint(activity.activity_id)
         return bool(counters.stats) and fingerprint(counters.stats) != known
 
-    def has_read(self, activity_id: str) -> bool:
-        """Tell whether counters were ever written, or there were none."""
-        return activity_id in self._prints
-
+    @override
     def read(
         self,
-        service: Service,  # noqa: ARG002
+        service: Service,
         activity: Activity,
         counters: Counters,
     ) -> Iterator[list[Any] | Moved]:
-        """Make a record of the counters, without a request."""
         counts = {name: counters.stats.get(name) for name in self._counts}
         refreshed = {"last_refresh_time": counters.refreshed}
         yield [{**activity.ids, **refreshed, **counts}]
         yield Moved(activity.ids, fingerprint(counters.stats))
 
+    @override
     def move(self, moved: Moved) -> None:
-        """Remember the counters' fingerprint."""
-        self._prints[moved.context["campaign_activity_id"]] = moved.to
-
-    def skip(self, activity: Activity, counters: Counters, *, counted: bool) -> None:
-        """Note an activity of which the service counts nothing."""
-        if counted and not counters.stats:
-            self._prints[activity.activity_id] = NOTHING_COUNTED
+        self._memory.note_fingerprint(moved.context["campaign_activity_id"], moved.to)
 
     @override
-    def expected(self, activity: Activity, counters: Counters) -> Expected:
+    def note(self, activity: Activity, counters: Counters) -> None:
+        if counters is not NOT_ASKED and not counters.stats:
+            self._memory.note_fingerprint(activity.activity_id, NOTHING_COUNTED)
+
+    @override
+    def expected(self, activity_id: str, counters: Counters) -> Expected:
         return Expected(requests=0)
+
+
+class Owed(Report):
+    """A report that is no news: what is owed of it is read after all clicks."""
+
+    @abstractmethod
+    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
+        """Yield the activities of which it is owed.
+
+        Args:
+            activity_ids: All there are, newest first.
+            hour: This hour, since 1970.
+        """
+
+    @override
+    def is_new(self, activity_id: str) -> bool:
+        return False
+
+    @override
+    def is_due(self, activity: Activity, counters: Counters) -> bool:
+        return False
+
+
+class Links(Owed):
+    """An activity's links and how many people clicked each.
+
+    Args:
+        stream: The stream's name.
+        clicks: By activity, the clicks counted when its links were read, and in which
+            hour; part of the state. A third number says that there were more since.
+        counted: Returns the clicks counted of an activity, where that is known.
+        hour: This hour, since 1970.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        clicks: dict[str, Any],
+        counted: Callable[[str], int | None],
+        hour: int,
+    ) -> None:
+        self.stream = stream
+        self._clicks = clicks
+        self._counted = counted
+        self._hour = hour
+
+    def _entry(self, activity_id: str) -> list[Any] | None:
+        entry = self._clicks.get(activity_id)
+        # Versions before did not know when.
+        known = activity_id in self._clicks
+        return entry if isinstance(entry, list) else [entry, 0] if known else None
+
+    @override
+    def is_uncounted(self, activity_id: str) -> bool:
+        known = activity_id in self._clicks
+        return not known and self._counted(activity_id) is None
+
+    @override
+    def note(self, activity: Activity, counters: Counters) -> None:
+        count, entry = counters.clicks, self._entry(activity.activity_id)
+        if entry and counters is not NOT_ASKED and (count is None or count != entry[0]):
+            self._clicks[activity.activity_id] = [count, entry[1], 1]
+
+    @override
+    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
+        for activity_id in activity_ids:
+            entry = self._entry(activity_id)
+            read, clicked = (entry[1], len(entry) > 2) if entry else (None, False)
+            if links_are_due(read, hour, clicked=clicked):
+                yield activity_id
+
+    @override
+    def read(
+        self, service: Service, activity: Activity, counters: Counters
+    ) -> Iterator[list[Any] | Moved]:
+        links = service.links(activity.activity_id)
+        yield [{**activity.ids, **link} for link in links]
+        yield Moved(activity.ids, None)
+
+    @override
+    def move(self, moved: Moved) -> None:
+        activity_id = moved.context["campaign_activity_id"]
+        entry = self._entry(activity_id)
+        count = entry[0] if entry and len(entry) > 2 else self._counted(activity_id)
+        self._clicks[activity_id] = [count, self._hour]
+
+    @override
+    def leave(self, context: Mapping[str, str]) -> None:
+        self.move(Moved(dict(context), None))
+
+
+class Details(Owed):
+    """What an activity's own endpoint alone knows.
+
+    Args:
+        stream: The stream's name.
+        state: The stream's part of the state.
+        memory: Knows of which activities it was asked for.
+        hour: This hour, since 1970.
+    """
+
+    def __init__(
+        self, stream: str, state: dict[str, Any], memory: CampaignMemory, hour: int
+    ) -> None:
+        self.stream = stream
+        self._memory = memory
+        self._day = hour // HOURS_PER_DAY
+        if "backlog" not in state:
+            memory.forget_details()
+        # How many of the backlog were read on which day.
+        self._backlog = state.setdefault("backlog", [self._day, 0])
+
+    @override
+    def note(self, activity: Activity, counters: Counters) -> None:
+        if activity.record is not None:
+            self._memory.note_details(activity.activity_id, DUE)
+
+    @override
+    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
+        left = BACKLOG_PER_DAY
+        if self._backlog[0] == self._day:
+            left -= self._backlog[1]
+        for activity_id in activity_ids:
+            known = self._memory.details(activity_id)
+            left -= known == NEVER_ASKED
+            if known == DUE or (known == NEVER_ASKED and left >= 0):
+                yield activity_id
+
+    @override
+    def read(
+        self, service: Service, activity: Activity, counters: Counters
+    ) -> Iterator[list[Any] | Moved]:
+        yield [{**activity.ids, **service.details(activity.activity_id)}]
+        yield Moved(activity.ids, None)
+
+    @override
+    def move(self, moved: Moved) -> None:
+        self.leave(moved.context)
+
+    @override
+    def leave(self, context: Mapping[str, str]) -> None:
+        activity_id = context["campaign_activity_id"]
+        if self._memory.details(activity_id) == NEVER_ASKED:
+            day, read = self._backlog
+            self._backlog[:] = [self._day, read + 1 if day == self._day else 1]
+        self._memory.note_details(activity_id, ASKED)

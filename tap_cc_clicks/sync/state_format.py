@@ -1,23 +1,25 @@
 """What a state holds, and whether one can be used.
 
-Version 2, which has the ``status`` of campaigns over version 1::
+Version 2::
 
     {"version": 2, "bookmarks": {
       "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
-        "updated_at": "…Z", "status": "Done",
-        "activities": [["<campaign_activity_id>", "1e19c23a"]]}},
+        "updated_at": "…Z", "status": "Removed", "sent": "1795608000-1e19c23a",
+        "activities": [["<campaign_activity_id>", "1e19c23a", 1795608000, 1]]}},
         "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}},
+        "looks": [2500, 1804.5, 498780.25], "whole": 498770.5,
         "told": ["short of email_clicks"]},
-      "email_links": {"clicks": {"<campaign_activity_id>": 12}},
+      "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
+      "campaign_activity_details": {"backlog": [20782, 0]},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
-        "clicks": 12, "window": 3, "search": [1, 1, 0, 498746]}]}}}
+        "clicks": 12, "window": 3, "search": [1, 498746]}]}}}
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -38,19 +40,16 @@ class _Context(Struct):
 
 class _Partition(Bookmark, kw_only=True):
     context: _Context
-
-
-class _LookedUp(Struct):
-    updated_at: str | None
-    activities: list[dict[str, Any]]
+    # Versions before kept more numbers of a search.
+    search: list[Number] | None = None  # type: ignore[assignment]
 
 
 class _Remembered(Struct):
     updated_at: str | None = None
-    activities: list[str | tuple[str, str]] = []
-    unfinished: _LookedUp | None = None
+    activities: list[str | list[str | int | None]] = []
     status: str | None = None
-    check: Annotated[str, Meta(pattern=r"^[^@]*@[0-9]{1,12}$")] | None = None
+    sent: Annotated[str, Meta(pattern=r"^-?[0-9]{1,12}-")] | None = None
+    looked: Number = 0
 
 
 class _StreamState(Struct):
@@ -61,67 +60,10 @@ class _StreamState(Struct):
     campaigns: dict[str, _Remembered] = {}
     failed: dict[str, dict[str, Number]] = {}
     told: list[str] = []
-    clicks: dict[str, Number | None] = {}
-
-
-class CampaignMemory:
-    """Which campaigns were looked up, as they were then, and their activities.
-
-    Args:
-        stream_state: The state of the stream ``campaign_activities``.
-
-    Attributes:
-        prints: The fingerprint of each activity's counters as they were written.
-    """
-
-    def __init__(self, stream_state: dict[str, Any]) -> None:
-        self._campaigns: dict[str, dict[str, Any]] = stream_state.setdefault(
-            "campaigns", {}
-        )
-        self.prints: dict[str, str] = {
-            item[0]: item[1]
-            for known in self._campaigns.values()
-            for item in known.get("activities", ())
-            if not isinstance(item, str)
-        }
-
-    def __len__(self) -> int:
-        """Return how many campaigns are remembered."""
-        return len(self._campaigns)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the ids of the campaigns that are remembered."""
-        yield from self._campaigns
-
-    def find(self, campaign_id: str) -> dict[str, Any]:
-        """Return what is remembered of a campaign."""
-        return self._campaigns.get(campaign_id, {})
-
-    def activities(self, campaign_id: str) -> list[str]:
-        """Return a campaign's activities with reports."""
-        items = self.find(campaign_id).get("activities", ())
-        return [item if isinstance(item, str) else item[0] for item in items]
-
-    def remember(
-        self, campaign_id: str, activity_ids: Iterable[str] | None = None, **values: Any
-    ) -> None:
-        """Remember these values of a campaign, besides those known; forget Nones.
-
-        Args:
-            campaign_id: The campaign.
-            activity_ids: Its activities with reports; None to leave them.
-            values: The rest.
-        """
-        if activity_ids is not None:
-            items = [
-                [one, self.prints[one]] if one in self.prints else one
-                for one in activity_ids
-            ]
-            values = {"activities": items, **values}
-        known = {**self.find(campaign_id), **values}
-        self._campaigns[campaign_id] = {
-            name: value for name, value in known.items() if value is not None
-        }
+    looks: tuple[float, float, float] | None = None
+    whole: float = 0
+    clicks: dict[str, Number | list[Number | None] | None] = {}
+    backlog: tuple[Number, Number] = (0, 0)
 
 
 def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:

@@ -1,0 +1,253 @@
+"""What a run is to do: made once, from listing, summaries and state.
+
+Campaigns that are new or have changed are looked up; reports that were never read are
+read. What else there is may be looked at for change, as far as the schedule goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from singer_sdk.helpers.types import Record
+
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
+from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.sync.lookups import Activity, Campaign
+from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.memory import CampaignMemory
+from tap_cc_clicks.sync.reports import Events, Report
+from tap_cc_clicks.sync.schedule import (
+    COUNTERS,
+    HOURS_PER_DAY,
+    REQUEST,
+    Candidate,
+    Look,
+    is_at_rest,
+    promised_days,
+    spread,
+)
+
+LOOK_UP, SEARCH = "look up ", "search "
+GONE = "Removed"
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What a run is to do, in this order.
+
+    Attributes:
+        changed: Campaigns to look up that were looked up before.
+        fresh: Activities sent within three days, to be looked at.
+        new: Campaigns never looked up.
+        unread: Activities with a report that was never read.
+        others: Other activities and campaigns, to be looked at.
+        candidates: All that could be looked at.
+        looks: Those of them that are.
+        campaigns: All there are, by id.
+    """
+
+    changed: Sequence[Campaign] = ()
+    fresh: Sequence[Activity] = ()
+    new: Sequence[Campaign] = ()
+    unread: Sequence[Activity] = ()
+    others: Sequence[Activity | Campaign] = ()
+    candidates: Sequence[Candidate] = ()
+    looks: Sequence[Look] = ()
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+
+
+@dataclass
+class Planner:
+    """Makes a run's agenda.
+
+    Attributes:
+        memory: What earlier runs know.
+        reports: Those that are selected.
+        looks: The budget for looks.
+        wanted: The campaigns that the settings name; empty for all.
+        all_anew: Whether to look up every campaign, changed or not.
+        is_turn: Tells whether a campaign's look-up is to be tried before all else.
+    """
+
+    memory: CampaignMemory
+    reports: Sequence[Report]
+    looks: Looks
+    is_turn: Callable[[str], bool]
+    wanted: frozenset[str] = frozenset()
+    all_anew: bool = False
+    _events: list[Events] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._events = [one for one in self.reports if isinstance(one, Events)]
+
+    def agenda(
+        self,
+        listed: Mapping[str, Record],
+        summaries: Mapping[str, Record],
+        *,
+        whole: bool,
+    ) -> Agenda:
+        """Return what is to be done.
+
+        Args:
+            listed: Campaigns of the listing, the latest change first.
+            summaries: Campaigns' summaries.
+            whole: Whether the listing has all there are.
+        """
+        campaigns = list(self._campaigns(listed, summaries))
+        if whole and not self.wanted:
+            for one in campaigns:
+                if one.record is None and not one.is_new:
+                    self.memory.remember(one.campaign_id, status=GONE)
+        look_up = [one for one in campaigns if self._is_to_look_up(one)]
+        announced = {one.campaign_id for one in look_up}
+        rest = [
+            one
+            for one in campaigns
+            if one.campaign_id not in announced and not one.is_new
+        ]
+        candidates = [candidate for one in rest for candidate in self._candidates(one)]
+        return replace(
+            self._chosen(rest, candidates),
+            changed=[one for one in look_up if not one.is_new],
+            new=[one for one in look_up if one.is_new],
+            unread=[activity for one in rest for activity in self._unread(one)],
+            campaigns={one.campaign_id: one for one in campaigns},
+        )
+
+    def _campaigns(
+        self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
+    ) -> Iterator[Campaign]:
+        """Yield all campaigns there are, those listed first."""
+        there = dict.fromkeys([*listed, *summaries, *self.memory])
+        for campaign_id in there:
+            if not self.wanted or campaign_id in self.wanted:
+                yield Campaign(
+                    campaign_id,
+                    listed.get(campaign_id),
+                    self.memory.find(campaign_id),
+                    summaries.get(campaign_id),
+                )
+
+    def _is_to_look_up(self, campaign: Campaign) -> bool:
+        if campaign.never_sent:
+            self._note_status(campaign)
+            return False
+        if not self.is_turn(campaign.campaign_id):
+            return False
+        if campaign.is_new or self.all_anew:
+            return campaign.record is not None or campaign.summary is not None
+        if campaign.record is not None and not self.memory.has(campaign.record):
+            return True
+        self._note_status(campaign)
+        # Whatever the listing says: it was sent once more.
+        told, known = campaign.told, campaign.known.get("sent")
+        return bool(told and known and told.split("-")[0] != known.split("-")[0])
+
+    def _note_status(self, campaign: Campaign) -> None:
+        status = (campaign.record or {}).get("current_status")
+        if not campaign.is_new and status and str(status).lower() != "done":
+            self.memory.remember(campaign.campaign_id, status=status)
+
+    def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
+        ids = self.memory.activities(campaign.campaign_id)
+        unread = [one for one in ids if self._is_unread(one)]
+        if is_at_rest(campaign.status, read=not unread):
+            return
+        if not ids or not self.reports:
+            looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
+            yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
+        for activity_id in ids:
+            if activity_id not in unread:
+                yield from self._candidates_of(campaign, activity_id)
+
+    def _candidates_of(self, campaign: Campaign, activity_id: str) -> Iterator[Candidate]:
+        looked = self.memory.looked(activity_id) / SECONDS_PER_HOUR
+        requests = sum(one.look_requests(activity_id) for one in self._events)
+        newest = [hour_of(one.newest(activity_id)) for one in self._events]
+        cost = REQUEST * requests or COUNTERS
+        one = self._candidate(campaign, activity_id, looked, cost=cost)
+        yield replace(one, moved=max(one.moved, *newest, 0))
+        searches = [
+            (events.searched(activity_id), requests)
+            for events in self._events
+            if (requests := events.search_requests(activity_id, self.looks.hour))
+        ]
+        if searches:
+            cost = REQUEST * sum(requests for _, requests in searches)
+            looked = min(hour for hour, _ in searches)
+            yield replace(one, key=SEARCH + activity_id, cost=cost, looked=looked)
+
+    def _candidate(
+        self, campaign: Campaign, key: str, looked: float, *, cost: int = REQUEST
+    ) -> Candidate:
+        told, known = campaign.told, campaign.known.get("sent")
+        return Candidate(
+            key,
+            cost,
+            looked,
+            max(hour_of(campaign.updated_at), hour_of(campaign.sent_at)),
+            fresh=campaign.is_fresh,
+            hinted=bool(told and known and told != known),
+        )
+
+    def _is_unread(self, activity_id: str) -> bool:
+        return any(report.is_new(activity_id) for report in self.reports)
+
+    def _unread(self, campaign: Campaign) -> Iterator[Activity]:
+        for activity_id in self.memory.activities(campaign.campaign_id):
+            if self._is_unread(activity_id):
+                yield campaign.activity(activity_id)
+
+    def _chosen(
+        self, campaigns: Sequence[Campaign], candidates: list[Candidate]
+    ) -> Agenda:
+        candidates = self._dated(candidates)
+        looks = self.looks.choose(candidates)
+        by_id = {one.campaign_id: one for one in campaigns}
+        chosen: dict[str, list[Look]] = {}
+        for look in looks:
+            chosen.setdefault(look.candidate.key.removeprefix(SEARCH), []).append(look)
+        fresh: list[Activity] = []
+        others: list[Activity | Campaign] = []
+        for key, its_looks in chosen.items():
+            if key.startswith(LOOK_UP):
+                campaign = by_id[key.removeprefix(LOOK_UP)]
+                others.append(replace(campaign, looks=tuple(its_looks)))
+                continue
+            campaign = by_id[str(self.memory.campaign_of(key))]
+            activity = campaign.activity(
+                key,
+                counted=any(look.candidate.cost == COUNTERS for look in its_looks),
+                search=any(look.candidate.key.startswith(SEARCH) for look in its_looks),
+                looks=tuple(its_looks),
+            )
+            (fresh if campaign.is_fresh else others).append(activity)
+        return Agenda(
+            fresh=fresh, others=_seated(others), candidates=candidates, looks=looks
+        )
+
+    def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return candidates that all were looked at, if only by supposition."""
+        hour = self.looks.hour
+        total = sum(one.cost for one in candidates)
+        days = max(1.0, promised_days(total, self.looks.per_day))
+        return [
+            one if one.looked else replace(one, looked=spread(one.key, days, hour))
+            for one in candidates
+        ]
+
+
+def _seated(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:
+    """Return looks in an order that fills requests for counters.
+
+    Where one has room, those without counters are asked for theirs again.
+    """
+    counted = [one for one in looks if isinstance(one, Activity) and one.counted]
+    uncounted = [one for one in looks if isinstance(one, Activity) and not one.counted]
+    room = -len(counted) % IDS_PER_STATS_REQUEST
+    seated = [replace(one, counted=True) for one in uncounted[:room]]
+    rest = [one for one in looks if not isinstance(one, Activity)]
+    return [*counted, *seated, *uncounted[room:], *rest]
