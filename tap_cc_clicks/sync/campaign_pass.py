@@ -89,7 +89,7 @@ class CampaignPass:
         self._counting = counting
         self._run = lookups.run
         self._failures = self._run.failures
-        self._failed_before: list[tuple[Campaign, LookUp]] = []
+        self._failed_before: dict[str, tuple[Campaign, LookUp]] = {}
         self._budget = Budget(self._run.gate)
         self._large: list[Wanted] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
@@ -159,7 +159,7 @@ class CampaignPass:
 
     def _again(self, retried: frozenset[str]) -> Iterator[Looked]:
         """Yield the campaigns of which something failed before and has its turn now."""
-        for campaign, found in self._failed_before:
+        for campaign, found in self._failed_before.values():
             if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
                 continue
             self._run.progress.campaigns_known += 1
@@ -202,7 +202,7 @@ class CampaignPass:
             yield from found.activities
             ids = [campaign.campaign_id, *found.activity_ids]
             if self._failures.concern(ids):
-                self._failed_before.append((campaign, found))
+                self._failed_before.setdefault(campaign.campaign_id, (campaign, found))
                 self._failures.excuse(ids if campaign.removed else ())
             yield Passed(campaign, found)
 
