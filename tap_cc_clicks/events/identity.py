@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from tap_cc_clicks.api.pages import Page
+from tap_cc_clicks.api.pages import Page, limit_of
 from tap_cc_clicks.events.declaration import EventReport
 
 # A struct of the report's own kind.
@@ -62,6 +62,11 @@ class Shown:
     likes: list[Likeness]
     page: Page
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it has fewer rows than asked for: its link may lead anywhere."""
+        return len(self.likes) < (limit_of(self.page.url) or 0)
+
 
 @dataclass
 class Doubt:
@@ -95,8 +100,14 @@ class Doubt:
         (before, page), *others = self.met
         if any(_led_back(*pages) for pages in self.met):
             return None
-        if [one.likes for one in now] == [one.likes for one in self.shown]:
-            return 0
+        shown = self.shown
+        if [one.likes for one in now] == [one.likes for one in shown]:
+            links = [one.page.link for one in now] != [one.page.link for one in shown]
+            odd = any(
+                _begins_anew(before, page) and (links or before.is_short)
+                for before, page in self.met
+            )
+            return None if odd else 0
         # A link that has changed counts from a row, not from the front.
         if others or now[1:] or now[0].page.link != before.page.link:
             return None
@@ -112,6 +123,11 @@ class Doubt:
 def _led_back(before: Shown, page: Shown) -> bool:
     """Tell whether a page was reached by a link that it has itself."""
     return page.page.link is not None and page.page.link == before.page.link
+
+
+def _begins_anew(before: Shown, page: Shown) -> bool:
+    """Tell whether a page begins with all that the one before shows."""
+    return page.likes[: len(before.likes)] == before.likes
 
 
 class Numbering:
