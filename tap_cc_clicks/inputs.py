@@ -225,6 +225,24 @@ def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
         raise InputError(message) from None
 
 
+def _warn_of_retired(shape: _Entry, stream: Any) -> None:
+    """Name the selected columns of version 0.1.0 that are another stream's now."""
+    retired = sorted(
+        one.breadcrumb[-1]
+        for one in shape.metadata
+        if one.metadata.selected
+        and one.breadcrumb[:1] == ["properties"]
+        and one.breadcrumb[-1] not in stream.schema["properties"]
+    )
+    if retired:
+        logger.warning(
+            "Columns of %s that are no more, and are ignored: %s. Select the stream "
+            "campaign_activity_details for them",
+            stream.name,
+            ", ".join(retired),
+        )
+
+
 def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:
     """Return a selected entry with the names that the SDK goes by.
 

@@ -39,6 +39,9 @@ BOOLEANS = {
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 KEYS = "__key_properties__"
+# Settings of version 0.1.0 that went: they are named in a warning, and ignored.
+RETIRED = ("change_detection", "hot_days", "recheck_hours")
+REPLACEMENT = "look_requests_per_day"
 # How alike a variable's name must be to be taken for a misspelt setting.
 NEAR = 0.85
 
@@ -141,27 +144,12 @@ class Settings:
         "Rows per page (the API's limit parameter).",
         500,
     )
-    change_detection: str = _setting(
-        th.StringType(allowed_values=["exact", "fast", "off"]),
-        "Change detection",
-        "How to find activities with new clicks: exact (every activity's counters), "
-        "fast (campaign summaries first) or off (read all).",
-        "exact",
-    )
-    hot_days: float = _setting(
-        th.NumberType(minimum=0),
-        "Hot days",
-        "Activities of campaigns sent or updated within these days are read whatever "
-        "their counters say.",
-        1,
-    )
-    recheck_hours: float = _setting(
-        th.NumberType(exclusive_minimum=0),
-        "Recheck hours",
-        "How long counters go unasked with fast change detection while a campaign's "
-        "summary stays the same; also the first pause between searches for clicks "
-        "that are counted but not shown.",
-        24,
+    look_requests_per_day: int = _setting(
+        th.IntegerType(minimum=0),
+        "Look requests per day",
+        "Requests that may be spent in a day on looking for change, where nothing "
+        "announced it; 0 for no limit. Reading what was found is not counted.",
+        500,
     )
     concurrency: int = _setting(
         th.IntegerType(minimum=1, maximum=64),
@@ -243,6 +231,14 @@ def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
         schema: The JSON schema of the settings.
     """
     known = schema["properties"]
+    if retired := ", ".join(name for name in RETIRED if name in config):
+        logger.warning(
+            "Settings that are no more, and are ignored: %s. What is looked at for "
+            "change follows from %s",
+            retired,
+            REPLACEMENT,
+        )
+    config = {name: config[name] for name in config if name not in RETIRED}
     found = {
         name: _typed(value, known[name]["type"]) if name in known else value
         for name, value in config.items()
@@ -303,9 +299,10 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if name.startswith(prefix)
     }
     known = schema["properties"]
-    for name in texts.keys() - known.keys():
+    for name in texts.keys() - known.keys() - {*RETIRED}:
         _warn_of_near_miss(name, known, prefix)
-    return typed({name: texts[name] for name in texts.keys() & known.keys()}, schema)
+    read = texts.keys() & (known.keys() | {*RETIRED})
+    return typed({name: texts[name] for name in read}, schema)
 
 
 def _warn_of_near_miss(name: str, known: Collection[str], prefix: str) -> None:

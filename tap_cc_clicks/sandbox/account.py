@@ -282,7 +282,7 @@ class Account:
         return [
             activity
             for campaign in self.campaigns.values()
-            if campaign.current_status in SENT - {"Removed"}
+            if campaign.current_status in SENT - {"Removed", "Error"}
             for activity in campaign.activities
             if activity.has_reports
         ]

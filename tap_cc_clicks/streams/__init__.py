@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.email_streams import (
+    CampaignActivityDetails,
     CampaignActivityStats,
     EmailClicks,
     EmailLinks,
@@ -15,6 +16,7 @@ from tap_cc_clicks.streams.email_streams import (
 __all__ = [
     "STREAMS",
     "CampaignActivities",
+    "CampaignActivityDetails",
     "CampaignActivityStats",
     "Campaigns",
     "EmailClicks",
@@ -24,6 +26,7 @@ __all__ = [
 STREAMS = (
     Campaigns,
     CampaignActivities,
+    CampaignActivityDetails,
     EmailClicks,
     EmailLinks,
     CampaignActivityStats,

@@ -19,8 +19,8 @@ from tap_cc_clicks.sync.agenda import Planner
 from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
 from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.listing import Listing
-from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.readahead import read_ahead
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
@@ -109,14 +109,16 @@ class CampaignActivities(ConstantContactStream):
             child.report.note(activity, started.counters)
         self.memory.note_look(activity.activity_id, started.at)
         self.looks.note(activity.looks)
-        self.run.progress.looks += bool(activity.looks)
+        self.run.progress.looks += len(activity.looks)
         if activity.told and activity.record is None:
             self.memory.remember(activity.campaign_id, sent=activity.told)
 
     def _settle(self, passed: Passed) -> None:
         """Remember a campaign, once its activities' records are surely written."""
-        self.run.progress.campaigns += 1
-        self.looks.note(passed.campaign.looks)
+        looks = passed.campaign.looks
+        self.run.progress.campaigns += not looks
+        self.run.progress.looks += len(looks)
+        self.looks.note(looks)
         settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
-from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.reports import Events, Report
 from tap_cc_clicks.sync.schedule import (
     COUNTERS,
-    HOURS_PER_DAY,
     REQUEST,
     Candidate,
     Look,
@@ -80,6 +78,7 @@ class Planner:
     _events: list[Events] = field(init=False)
 
     def __post_init__(self) -> None:
+        """Tell the reports that are read by looks."""
         self._events = [one for one in self.reports if isinstance(one, Events)]
 
     def agenda(
@@ -154,7 +153,7 @@ class Planner:
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
         unread = [one for one in ids if self._is_unread(one)]
-        if is_at_rest(campaign.status, read=not unread):
+        if is_at_rest(campaign.status, read=not unread) and not campaign.is_hinted:
             return
         if not ids or not self.reports:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
@@ -163,7 +162,9 @@ class Planner:
             if activity_id not in unread:
                 yield from self._candidates_of(campaign, activity_id)
 
-    def _candidates_of(self, campaign: Campaign, activity_id: str) -> Iterator[Candidate]:
+    def _candidates_of(
+        self, campaign: Campaign, activity_id: str
+    ) -> Iterator[Candidate]:
         looked = self.memory.looked(activity_id) / SECONDS_PER_HOUR
         requests = sum(one.look_requests(activity_id) for one in self._events)
         newest = [hour_of(one.newest(activity_id)) for one in self._events]
@@ -183,14 +184,13 @@ class Planner:
     def _candidate(
         self, campaign: Campaign, key: str, looked: float, *, cost: int = REQUEST
     ) -> Candidate:
-        told, known = campaign.told, campaign.known.get("sent")
         return Candidate(
             key,
             cost,
             looked,
             max(hour_of(campaign.updated_at), hour_of(campaign.sent_at)),
             fresh=campaign.is_fresh,
-            hinted=bool(told and known and told != known),
+            hinted=campaign.is_hinted,
         )
 
     def _is_unread(self, activity_id: str) -> bool:

@@ -144,7 +144,10 @@ class CampaignPass:
             for record in self._ahead.buffered(listing.campaigns())
         }
         agenda = self._planner.agenda(listed, summaries, whole=listing.ended)
-        self._run.progress.plan(agenda)
+        progress = self._run.progress
+        progress.campaigns_known = len(agenda.changed) + len(agenda.new)
+        progress.looks_known = len(agenda.looks)
+        progress.waiting = len(agenda.candidates) - len(agenda.looks)
         if short := left_out(agenda.candidates, agenda.looks):
             self._run.logger.warning("%s", short)
         return agenda

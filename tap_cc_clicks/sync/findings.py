@@ -25,13 +25,14 @@ SENTENCES = {
     ROLES: "Activities have a role that the tap does not know, and may have clicks, "
     "but no report is asked of them: %s. Please report it",
     UNCOUNTED: "The clicks of activities are not counted in a way that the tap "
-    "understands: %s. Each of them costs a request in every run; cc-clicks check shows "
-    "more",
+    "understands: %s. A look at one of them costs a request, ten times as much; "
+    "cc-clicks check shows more",
     BEYOND: "Reports have more rows than the service counts: %s. What is not counted "
-    "is read with the next click that is; to look for it, run once with "
-    "change_detection off",
+    "is read with the next click that is; to look for it, have the activities read "
+    "again (cc-clicks state reset)",
     SHORT: "Reports have fewer rows than the service counts: %s. They are searched "
-    "again ever more seldom, a whole report each time; to compare, cc-clicks reconcile",
+    "again as look_requests_per_day allows, a whole report each time; to compare, "
+    "cc-clicks reconcile",
 }
 # They cost neither requests nor rows.
 FREE = frozenset({UNKNOWN})

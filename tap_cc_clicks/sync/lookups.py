@@ -90,6 +90,12 @@ class Campaign:
         return f"{seconds}-{fingerprint(self.summary.get('unique_counts'))}"
 
     @property
+    def is_hinted(self) -> bool:
+        """Whether its summary has changed since it was looked at."""
+        known = self.known.get("sent")
+        return bool(known and self.told and known != self.told)
+
+    @property
     def is_fresh(self) -> bool:
         """Whether it was sent or changed within three days."""
         return self.is_within(FRESH_HOURS)

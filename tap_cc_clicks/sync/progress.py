@@ -22,18 +22,18 @@ class Progress:
         per_day: Requests that the API key allows in a day.
 
     Attributes:
-        campaigns_known: Campaigns that may have been sent, listed so far.
+        campaigns_known: Campaigns that are new or have changed.
         campaigns: Those of them that the run is through with.
-        new_known: Those of ``campaigns_known`` that were never read before, which take
-            nearly all the time.
-        new: Those of them that the run is through with.
+        looks_known: Looks for change that this run is to make.
+        looks: Those of them that were made.
+        waiting: What could be looked at, and is left to later runs.
         reports: Reports read.
         records: Records of all streams.
     """
 
     def __init__(self, logger: logging.Logger, gate: RequestGate, per_day: int) -> None:
         self.campaigns = self.campaigns_known = 0
-        self.new = self.new_known = 0
+        self.looks = self.looks_known = self.waiting = 0
         self.reports = 0
         self.records = 0
         self._logger = logger
@@ -65,16 +65,19 @@ class Progress:
     def _counts(self, now: float) -> str:
         requests = self._gate.requests
         rate = requests / max(now - self._started, 0.001)
+        waiting = f", {self.waiting:,} wait" if self.waiting else ""
         return (
-            f"{self.campaigns:,} of {self.campaigns_known:,} campaigns, "
+            f"{self.campaigns:,} of {self.campaigns_known:,} new or changed campaigns, "
+            f"{self.looks:,} of {self.looks_known:,} looks for change{waiting}, "
             f"{self.reports:,} reports read, {self.records:,} records, "
             f"{requests:,} requests ({rate:.1f}/s, "
             f"{100 * requests / self._per_day:.1f} % of a day's quota)"
         )
 
     def _time_left(self, now: float) -> str:
-        left = self.new_known - self.new
-        if not self.new or not left:
+        done = self.campaigns + self.looks
+        left = self.campaigns_known + self.looks_known - done
+        if not self.campaigns or not left:
             return ""
-        seconds = (now - self._started) / self.new * left
+        seconds = (now - self._started) / done * left
         return f", about {max(1, round(seconds / SECONDS_PER_MINUTE))} min left"

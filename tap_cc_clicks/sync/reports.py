@@ -158,9 +158,7 @@ class Events(Report):
         """Whether what is read cannot be compared with counters asked for later."""
         return not self._terms.sees_all
 
-    def _readings(
-        self, activity: Activity, counters: Counters
-    ) -> Iterator[Reading]:
+    def _readings(self, activity: Activity, counters: Counters) -> Iterator[Reading]:
         for url_id in self._links:
             known = self._known(activity.activity_id, url_id)
             yield Reading(
@@ -228,9 +226,7 @@ class Events(Report):
 
     def searched(self, activity_id: str) -> float:
         """Return when that was searched for last, in hours since 1970."""
-        return min(
-            one.search.hour for one in self.known(activity_id) if one.search
-        )
+        return min(one.search.hour for one in self.known(activity_id) if one.search)
 
     def newest(self, activity_id: str) -> str | None:
         """Return when the newest event that was read happened."""
@@ -409,8 +405,8 @@ class Links(Owed):
     def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
         for activity_id in activity_ids:
             entry = self._entry(activity_id)
-            read, clicked = (entry[1], len(entry) > 2) if entry else (None, False)
-            if links_are_due(read, hour, clicked=clicked):
+            _, read, *clicked = entry or (None, None)
+            if links_are_due(read, hour, clicked=bool(clicked)):
                 yield activity_id
 
     @override
@@ -424,8 +420,8 @@ class Links(Owed):
     @override
     def move(self, moved: Moved) -> None:
         activity_id = moved.context["campaign_activity_id"]
-        entry = self._entry(activity_id)
-        count = entry[0] if entry and len(entry) > 2 else self._counted(activity_id)
+        count, _, *clicked = self._entry(activity_id) or (None, None)
+        count = count if clicked else self._counted(activity_id)
         self._clicks[activity_id] = [count, self._hour]
 
     @override
