@@ -61,8 +61,7 @@ class Examination:
         self._tap = tap
         self._run = tap.run
         self._client = Witness(*self._run.client.args, tries=1)
-        fast = self._run.settings.change_detection == "fast"
-        self._evidence = Evidence(self._client, fast=fast)
+        self._evidence = Evidence(self._client)
         self._service = self._evidence.service
 
     def findings(self) -> Iterator[Finding]:

@@ -14,10 +14,9 @@ from tap_cc_clicks.tap import TapCCClicks
 
 MINUTES_PER_HOUR = 60
 LABELS = {
-    "campaigns": "campaign listing",
-    "summaries": "campaign summaries",
+    "lists": "campaigns and summaries",
     "look_ups": "campaign look-ups",
-    "details": "activity details",
+    "campaign_activity_details": "activity details",
     "stats": "counters",
     "email_clicks": "clicks reports",
     "email_links": "links reports",
@@ -63,8 +62,8 @@ def plan(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Tell what a run would cost: requests, minutes, and days of quota.
 
-    Numbers with "about" are scaled up from a sample. The plan makes a few requests
-    itself: two for every 500 campaigns, and twice the sample at most.
+    Numbers that a sample was taken for are given as bounds. The plan makes a few
+    requests itself: two for every 500 campaigns, and three times the sample at most.
     """
     tap = tap_of(
         configs,
@@ -86,32 +85,46 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     settings = tap.run.settings
     out = console()
     kind = "A first run (no state was given)" if first else "The next run"
-    say(out, f"{kind}, change detection {settings.change_detection}:")
+    say(out, f"{kind}:")
     say(out)
     say(
         out,
-        f"{made.listed:,} campaigns listed, {made.sent:,} to go through: "
-        f"{made.new:,} new, {made.known:,} known, {made.changed:,} of these changed",
+        f"{made.listed:,} campaigns listed: {made.new:,} new, {made.changed:,} changed",
     )
-    say(out, f"{made.activities} activities to go through")
     say(out, f"{made.clicks} clicks not read yet")
+    say(out, _looks(made, settings.look_requests_per_day))
+    if made.backlog_days:
+        say(
+            out,
+            f"Details of what was known before take {made.backlog_days:,} days, after "
+            "all clicks",
+        )
     say(out)
     rows = [
         [LABELS.get(name, name), str(figure)]
         for name, figure in made.requests.items()
-        if figure.value
+        if figure.high
     ]
     print_table(["requests for", "number"], [*rows, ["total", str(made.total)]])
-    about = "" if made.total.exact else "about "
     say(out)
     say(
         out,
-        f"{about}{_duration(made.minutes)} at {settings.requests_per_second:g} "
-        f"requests a second, {about}{100 * made.share_of_quota:.1f} % of a day's "
+        f"At most {_duration(made.minutes)} at {settings.requests_per_second:g} "
+        f"requests a second, and {100 * made.share_of_quota:.1f} % of a day's "
         f"{settings.key_requests_per_day:,}",
     )
     say(out, _runs(made, budget))
-    say(out, _said(made))
+    say(out, f"This plan made {made.spent:,} requests")
+
+
+def _looks(made: Plan, per_day: int) -> str:
+    if not made.looks + made.waiting:
+        return "Nothing to look at for change"
+    every = f"everything within {made.whole_days:g} days and a run"
+    return (
+        f"{made.looks:,} looks for change, {made.waiting:,} wait; "
+        f"{every if per_day else 'everything in each run'}"
+    )
 
 
 def _duration(minutes: float) -> str:
@@ -129,18 +142,4 @@ def _runs(made: Plan, max_requests: int | None) -> str:
         )
     if made.runs == 1:
         return "It takes one run"
-    return (
-        f"It takes about {made.runs:,} runs, because of {limit}; these use the quota "
-        f"of {made.days:,} day{'s' if made.days != 1 else ''}"
-    )
-
-
-def _said(made: Plan) -> str:
-    spent = f"This plan made {made.spent:,} requests"
-    if made.total.exact and made.clicks.exact:
-        return f"{spent}; as long as nothing changes, its numbers are exact"
-    return (
-        f"{spent}: it looked up {made.looked_up:,} campaigns and asked for the "
-        f'counters of {made.counted:,} activities. "About" is scaled up from these; a '
-        "report of several pages may also take one page more or less than counted"
-    )
+    return f"It takes up to {made.runs:,} runs, because of {limit}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -16,7 +15,7 @@ from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
 from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
 from tap_cc_clicks.cli.reconciliation import Comparison, Loaded, compare, tally
 from tap_cc_clicks.cli.tables import PLAIN_GAP, print_json, say
-from tap_cc_clicks.streams import CampaignActivities
+from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.tap import TapCCClicks
 
 # They leave clicks out that the service counts.
@@ -123,10 +122,10 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
         console(stderr=True),
         f"Counters of {len(activity_ids):,} activities: {len(chunks):,} requests",
     )
-    activities = cast("CampaignActivities", tap.streams["campaign_activities"])
+    lookups = Lookups(tap.run, tap.run.service, tap.run.once)
     counters: dict[str, Counters] = {}
     for chunk in chunks:
-        counters.update(next(activities.lookups.count(chunk)))
+        counters.update(next(lookups.count(chunk)))
     return counters
 
 

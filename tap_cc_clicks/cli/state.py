@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
+from time import time
 
 import click
 from msgspec import Struct
 
 from tap_cc_clicks.api.errors import InputError
-from tap_cc_clicks.api.moments import hours_since, this_hour
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hours_since
 from tap_cc_clicks.cli.meltano_state import MELTANO, usual_file
 from tap_cc_clicks.cli.options import console, json_option
 from tap_cc_clicks.cli.state_editing import (
@@ -36,7 +37,7 @@ class Line(Struct):
         clicks: What the service had counted when they were read; None if not known.
         rows: Clicks read; None if they never were.
         missing: Clicks counted that no report showed.
-        checked_hours: Since the counters were asked for, where that is remembered.
+        looked_hours: Since it was looked at for change; None if that is not known.
     """
 
     campaign_id: str | None
@@ -47,7 +48,7 @@ class Line(Struct):
     clicks: int | None
     rows: int | None
     missing: int
-    checked_hours: int | None
+    looked_hours: float | None
 
     @classmethod
     def of(cls, known: KnownActivity) -> Line:
@@ -64,13 +65,17 @@ class Line(Struct):
             clicks=bookmark.clicks if bookmark else None,
             rows=bookmark.rows_read if bookmark else None,
             missing=search.missing if search else 0,
-            checked_hours=this_hour() - known.checked if known.checked else None,
+            looked_hours=_hours_ago(known.looked),
         )
 
     @property
     def never_read(self) -> bool:
         """Whether its clicks are still to be read for the first time."""
         return self.rows is None
+
+
+def _hours_ago(seconds: int) -> float | None:
+    return round((time() - seconds) / SECONDS_PER_HOUR, 1) if seconds else None
 
 
 def _age(moment: str) -> float | None:
@@ -85,6 +90,7 @@ class Totals(Struct):
     """A state in a few numbers.
 
     Attributes:
+        oldest_look_hours: Since the look that is longest ago, of those known.
         bookmarks: The bookmark of each stream that has one for itself.
         bytes_per_activity: Of the state, by its activities.
     """
@@ -98,6 +104,7 @@ class Totals(Struct):
     clicks: int
     rows: int
     missing: int
+    oldest_look_hours: float | None
     bookmarks: dict[str, str]
 
 
@@ -185,6 +192,9 @@ def _totals(read: StateFile, lines: list[Line]) -> Totals:
         clicks=sum(line.clicks or 0 for line in lines),
         rows=sum(line.rows or 0 for line in lines),
         missing=sum(line.missing for line in lines),
+        oldest_look_hours=max(
+            (line.looked_hours for line in lines if line.looked_hours), default=None
+        ),
         bookmarks=bookmarks,
     )
 
@@ -192,7 +202,7 @@ def _totals(read: StateFile, lines: list[Line]) -> Totals:
 def _print(totals: Totals, lines: list[Line], limit: int) -> None:
     screen, links = console(), any(line.url_id for line in lines)
     header = ["campaign", "activity", *(["link"] if links else [])]
-    header += ["newest click", "age", "counted", "read", "missing", "checked"]
+    header += ["newest click", "age", "counted", "read", "missing", "looked at"]
     print_table(header, [_cells(line, links=links) for line in lines[:limit]])
     if len(lines) > limit:
         say(screen, f"… and {len(lines) - limit:,} more (--limit)")
@@ -205,6 +215,8 @@ def _print(totals: Totals, lines: list[Line], limit: int) -> None:
         f"({totals.never_read:,} never read); {totals.clicks:,} clicks counted, "
         f"{totals.rows:,} read, {totals.missing:,} missing",
     )
+    if totals.oldest_look_hours is not None:
+        say(screen, f"The oldest look for change was {ago(totals.oldest_look_hours)}")
     for name, value in totals.bookmarks.items():
         say(screen, f"{name}: read up to {value}")
     say(screen, f"State version {totals.version or 'not given'}, {size}")
@@ -227,7 +239,7 @@ def _cells(line: Line, *, links: bool) -> list[str]:
         line.campaign_activity_id,
         *link,
         *known,
-        ago(line.checked_hours),
+        ago(line.looked_hours),
     ]
 
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.sync.state_format import CampaignMemory, key_of
+from tap_cc_clicks.sync.memory import DUE, CampaignMemory
+from tap_cc_clicks.sync.state_format import key_of
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class KnownActivity:
         campaign_id: Its campaign; None if that is not remembered.
         url_id: The link that this bookmark is for; None for all of them.
         bookmark: How far its clicks were read; None if they never were.
-        checked: When its counters were last asked for, in hours since 1970; None if
-            that is not remembered (only ``fast`` change detection does).
+        looked: When it was last looked at, in seconds since 1970; 0 if that is not
+            known.
     """
 
     campaign_activity_id: str
     campaign_id: str | None
     url_id: str | None = None
     bookmark: Bookmark | None = None
-    checked: int | None = None
+    looked: int = 0
 
 
 def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
@@ -40,11 +41,11 @@ def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
         unread.pop(activity_id, None)
         campaign_id = campaign_of.get(activity_id)
         bookmark = Bookmark.from_partition(partition)
-        checked = _checked(memory, campaign_id)
-        yield KnownActivity(activity_id, campaign_id, url_id, bookmark, checked)
+        looked = memory.looked(activity_id)
+        yield KnownActivity(activity_id, campaign_id, url_id, bookmark, looked)
     for activity_id, campaign_id in unread.items():
-        checked = _checked(memory, campaign_id)
-        yield KnownActivity(activity_id, campaign_id, checked=checked)
+        looked = memory.looked(activity_id)
+        yield KnownActivity(activity_id, campaign_id, looked=looked)
 
 
 def campaigns_of(state: Mapping[str, Any]) -> CampaignMemory:
@@ -63,11 +64,8 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
         ]
     forget_links(state, campaign_activity_id)
     memory = campaigns_of(state)
-    if memory.prints.pop(campaign_activity_id, None) is not None:
-        for campaign_id in memory:
-            ids = memory.activities(campaign_id)
-            if campaign_activity_id in ids:
-                memory.remember(campaign_id, ids)
+    memory.note_fingerprint(campaign_activity_id, None)
+    memory.note_details(campaign_activity_id, DUE)
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
@@ -87,9 +85,9 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
     memory = campaigns_of(state)
     known = memory.find(campaign_id)
     activities = memory.activities(campaign_id)
-    listed = known.get("updated_at") or known.get("unfinished", {}).get("updated_at")
-    _move_back(_bookmark(state, "campaigns"), listed)
-    memory.remember(campaign_id, updated_at=None, check=None, unfinished=None)
+    _move_back(_bookmark(state, "campaigns"), known.get("updated_at"))
+    _bookmark(state, "campaign_activities").pop("whole", None)
+    memory.remember(campaign_id, updated_at=None)
     for activity_id in activities:
         forget_activity(state, activity_id)
     return activities
@@ -111,8 +109,3 @@ def _activities_of_campaigns(state: Mapping[str, Any]) -> Iterator[tuple[str, st
     for campaign_id in memory:
         for activity_id in memory.activities(campaign_id):
             yield activity_id, campaign_id
-
-
-def _checked(memory: CampaignMemory, campaign_id: str | None) -> int | None:
-    _, _, hour = (memory.find(campaign_id or "").get("check") or "").partition("@")
-    return int(hour) if hour.isdigit() else None

@@ -125,7 +125,7 @@ class CampaignPass:
     def __iter__(self) -> Iterator[Started | Passed]:
         """Yield activities, their reports under way, each campaign after its own."""
         try:
-            self._agenda = self._made()
+            self._agenda = self.agenda()
             yield from self._staged(self._tasks())
             yield from self._large_ones()
             yield from self._failed_before()
@@ -136,7 +136,8 @@ class CampaignPass:
         finally:
             self._ahead.close()
 
-    def _made(self) -> Agenda:
+    def agenda(self) -> Agenda:
+        """Return what is to be done, and tell of it."""
         listing = self._listing
         (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
         listed = {

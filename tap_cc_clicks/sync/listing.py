@@ -11,10 +11,17 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TypeAlias
 
+from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.bodies import received
-from tap_cc_clicks.api.errors import CursorRefusedError, EndlessPagesError, InputError
+from tap_cc_clicks.api.errors import (
+    CursorRefusedError,
+    EndlessPagesError,
+    GoneError,
+    InputError,
+    TokenError,
+)
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
@@ -138,11 +145,21 @@ class Listing:
         """Return campaigns' summaries: of those sent last, or of all."""
         if self._summaries is None:
             self._summaries = {}
-            for page in self._bounded("summaries", self._service.summaries):
-                self._summaries.update((str(row["campaign_id"]), row) for row in page)
-                if not self.whole:
-                    break
+            try:
+                self._read_summaries()
+            except TokenError:
+                raise
+            except (FatalAPIError, GoneError) as error:
+                # They hint at change, no more.
+                self._failures.missing("summaries", "listing", error)
         return self._summaries
+
+    def _read_summaries(self) -> None:
+        for page in self._bounded("summaries", self._service.summaries):
+            told = {str(row["campaign_id"]): row for row in page}
+            self._summaries = {**told, **(self._summaries or {})}
+            if not self.whole:
+                return
 
     def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:
         """Yield the pages; where they come to no end, note a failure and stop."""

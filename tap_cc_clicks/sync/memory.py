@@ -144,3 +144,8 @@ class CampaignMemory:
         """Note that no details were asked for."""
         for item in self._items.values():
             item[3] = NEVER_ASKED
+
+    @property
+    def never_detailed(self) -> int:
+        """How many activities there are whose details were never asked for."""
+        return sum(item[3] == NEVER_ASKED for item in self._items.values())

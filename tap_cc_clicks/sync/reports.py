@@ -343,6 +343,11 @@ class Stats(Report):
 class Owed(Report):
     """A report that is no news: what is owed of it is read after all clicks."""
 
+    @property
+    def backlog(self) -> int:
+        """How much is owed of what was known before the stream was selected."""
+        return 0
+
     @abstractmethod
     def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
         """Yield the activities of which it is owed.
@@ -449,6 +454,11 @@ class Details(Owed):
             memory.forget_details()
         # How many of the backlog were read on which day.
         self._backlog = state.setdefault("backlog", [self._day, 0])
+
+    @property
+    @override
+    def backlog(self) -> int:
+        return self._memory.never_detailed
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
