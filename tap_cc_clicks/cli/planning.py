@@ -225,14 +225,14 @@ class Planner:
         return cost
 
     def _add_owed(self, agenda: Agenda) -> None:
-        ids = [
-            activity_id
+        known = [
+            activity
             for one in agenda.campaigns.values()
-            for activity_id in self._stream.memory.activities(one.campaign_id)
+            for activity in one.known_activities()
         ]
         for report in self._reports:
             if isinstance(report, Owed):
-                owed = len(list(report.owed(ids, self._stream.looks.hour)))
+                owed = len(list(report.owed(known, self._stream.looks.hour)))
                 self._add(report.stream, _exactly(owed))
                 self._plan.backlog_days += ceil(report.backlog / BACKLOG_PER_DAY)
 

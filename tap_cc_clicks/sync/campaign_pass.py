@@ -259,13 +259,12 @@ class CampaignPass:
 
     def _owed_ones(self) -> Iterator[Started]:
         """Yield what is owed beside clicks."""
-        activities = {one.activity_id: one for one in self._newest_first()}
+        activities = list(self._newest_first())
         for report in self._owed:
-            for activity_id in report.owed(activities, self._planner.looks.hour):
+            for activity in report.owed(activities, self._planner.looks.hour):
                 if self._run.gate.ended:
                     return
-                activity = activities[activity_id]
-                if self._failures.is_turn(report.stream, activity_id):
+                if self._failures.is_turn(report.stream, activity.activity_id):
                     wanted = Wanted(report, activity, NOT_ASKED, requests=0)
                     job = self._ahead.submit(self._read(wanted))
                     yield Started(activity, reads={report.stream: job})

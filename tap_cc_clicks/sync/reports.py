@@ -349,11 +349,11 @@ class Owed(Report):
         return 0
 
     @abstractmethod
-    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
+    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
         """Yield the activities of which it is owed.
 
         Args:
-            activity_ids: All there are, newest first.
+            activities: All there are, newest first.
             hour: This hour, since 1970.
         """
 
@@ -389,30 +389,31 @@ class Links(Owed):
         self._counted = counted
         self._hour = hour
 
-    def _entry(self, activity_id: str) -> list[Any] | None:
-        entry = self._clicks.get(activity_id)
+    def _entry(self, activity_id: str) -> list[Any]:
+        """Return the clicks counted, when links were read, and whether more came."""
+        if activity_id not in self._clicks:
+            return [self._counted(activity_id), None]
+        entry = self._clicks[activity_id]
         # Versions before did not know when.
-        known = activity_id in self._clicks
-        return entry if isinstance(entry, list) else [entry, 0] if known else None
+        return entry if isinstance(entry, list) else [entry, 0]
 
     @override
     def is_uncounted(self, activity_id: str) -> bool:
-        known = activity_id in self._clicks
-        return not known and self._counted(activity_id) is None
+        return activity_id not in self._clicks and self._counted(activity_id) is None
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
         count, entry = counters.clicks, self._entry(activity.activity_id)
-        if entry and counters is not NOT_ASKED and (count is None or count != entry[0]):
+        if counters is not NOT_ASKED and (count is None or count != entry[0]):
             self._clicks[activity.activity_id] = [count, entry[1], 1]
 
     @override
-    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
-        for activity_id in activity_ids:
-            entry = self._entry(activity_id)
-            _, read, *clicked = entry or (None, None)
-            if links_are_due(read, hour, clicked=bool(clicked)):
-                yield activity_id
+    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+        for activity in activities:
+            count, read, *clicked = self._entry(activity.activity_id)
+            # Links that nobody clicked are not in the report.
+            if count != 0 and links_are_due(read, hour, clicked=bool(clicked)):
+                yield activity
 
     @override
     def read(
@@ -425,9 +426,7 @@ class Links(Owed):
     @override
     def move(self, moved: Moved) -> None:
         activity_id = moved.context["campaign_activity_id"]
-        count, _, *clicked = self._entry(activity_id) or (None, None)
-        count = count if clicked else self._counted(activity_id)
-        self._clicks[activity_id] = [count, self._hour]
+        self._clicks[activity_id] = [self._entry(activity_id)[0], self._hour]
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
@@ -466,15 +465,18 @@ class Details(Owed):
             self._memory.note_details(activity.activity_id, DUE)
 
     @override
-    def owed(self, activity_ids: Iterable[str], hour: float) -> Iterator[str]:
+    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
         left = BACKLOG_PER_DAY
         if self._backlog[0] == self._day:
             left -= self._backlog[1]
-        for activity_id in activity_ids:
-            known = self._memory.details(activity_id)
+        for activity in activities:
+            known = self._memory.details(activity.activity_id)
+            # The API has none of what was removed.
+            if activity.removed or known == ASKED:
+                continue
             left -= known == NEVER_ASKED
-            if known == DUE or (known == NEVER_ASKED and left >= 0):
-                yield activity_id
+            if known == DUE or left >= 0:
+                yield activity
 
     @override
     def read(
