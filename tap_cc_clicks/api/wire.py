@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from singer_sdk.helpers.types import Record
 
@@ -239,7 +240,7 @@ def spelling_of(body: Record) -> str | None:
     return None
 
 
-def people_of(summary: Record) -> int:
+def people_of(summary: Mapping[str, Any]) -> int:
     """Return how many people clicked, by a campaign's summary; 0 if it is not known."""
     counts = summary.get("unique_counts")
     clicks = counts.get("clicks") if isinstance(counts, dict) else None

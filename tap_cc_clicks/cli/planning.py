@@ -172,7 +172,7 @@ class Planner:
         self._plan.requests[kind] = self._plan.requests.get(kind, Figure()) + figure
 
     def _add_campaigns(self, campaigns: list[Campaign]) -> None:
-        campaigns.sort(key=lambda one: people_of(dict(one.summary or {})), reverse=True)
+        campaigns.sort(key=lambda one: people_of(one.summary or {}), reverse=True)
         first, spread, unseen = _sample(campaigns, self._sample)
         found = self._fetched([self._lookups.look_up(one) for one in (*first, *spread)])
         activities = [

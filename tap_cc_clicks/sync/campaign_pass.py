@@ -15,12 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
-from tap_cc_clicks.api.wire import NOT_ASKED, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
 from tap_cc_clicks.sync.agenda import Agenda, Planner
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
@@ -35,6 +35,8 @@ from tap_cc_clicks.sync.schedule import left_out
 # which a single long report can hold up while many short ones are fetched.
 ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
+# A look-up, and the report that follows.
+WITH_REPORT = 2
 # Of which not all need counters.
 MOST_IN_CHUNK = 2 * IDS_PER_STATS_REQUEST
 
@@ -173,31 +175,38 @@ class CampaignPass:
         yield from agenda.fresh
         yield from map(self._look_up, agenda.new)
         for activity in agenda.unread:
-            yield replace(activity, counted=self._counts_first)
+            campaign = agenda.campaigns[activity.campaign_id]
+            yield replace(activity, counted=self._counts_first(campaign))
         for one in agenda.others:
             yield one if isinstance(one, Activity) else self._look_up(one)
 
     def _look_up(self, campaign: Campaign) -> Task:
+        """Look a campaign up, as soon as the budget has room for its report too."""
+        self._budget.wait(WITH_REPORT, self._is_over)
         return campaign, self._ahead.submit(self._lookups.look_up(campaign))
 
-    @property
-    def _counts_first(self) -> bool:
-        """Whether even what was never read is counted before.
+    def _is_over(self) -> bool:
+        return self._ahead.room.closed or self._run.gate.ended is not None
 
-        Where nothing else says whether a report fits into the budget, or which of the
-        clicks counted are not wanted.
+    def _counts_first(self, campaign: Campaign) -> bool:
+        """Tell whether even what was never read is counted before.
+
+        Where nothing else tells which of the clicks counted are not wanted, or that a
+        report fits into the budget.
         """
-        return self._run.settings.max_requests is not None or any(
-            isinstance(one, Events) and one.needs_counters_first
-            for one in self._reports
-        )
+        if any(one.needs_counters_first for one in self._reports if is_events(one)):
+            return True
+        page = self._run.settings.page_size
+        small = campaign.summary is not None and people_of(campaign.summary) * 2 < page
+        return self._run.settings.max_requests is not None and not small
 
     def _large_ones(self) -> Iterator[Started]:
         """Yield the reports that did not fit into the budget, if they do now."""
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
-            if not self._budget.reserve(large.requests):
+            # With nothing left, the first of them ends the run.
+            if not self._budget.reserve(large.requests) and self._budget.left:
                 self._tell_large(large)
                 continue
             job = self._ahead.submit(self._read(large))
@@ -286,12 +295,16 @@ class CampaignPass:
                 continue
             campaign, job = task
             found = self._answer(job)
-            if found is None:
-                continue
-            for activity in found.activities:
+            kept = WITH_REPORT - 1
+            self._budget.release(1 if found else WITH_REPORT)
+            for activity in found.activities if found else ():
                 unread = any(one.is_new(activity.activity_id) for one in self._reports)
-                yield replace(activity, counted=self._counts_first or not unread)
-            yield Passed(campaign, found)
+                counted = not unread or self._counts_first(campaign)
+                yield replace(activity, counted=counted, kept=kept)
+                kept = 0
+            self._budget.release(kept)
+            if found:
+                yield Passed(campaign, found)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Chunk]:
         chunk: list[Item] = []
@@ -301,7 +314,9 @@ class CampaignPass:
             if isinstance(item, Activity) and self._is_counted(item):
                 ids.append(item.activity_id)
             full = len(ids) == IDS_PER_STATS_REQUEST or len(chunk) >= MOST_IN_CHUNK
-            if full or not ids:
+            # The next look-up may wait for the budget that this one keeps.
+            kept = isinstance(item, Passed) and self._budget.left is not None
+            if full or kept or not ids:
                 yield chunk, self._count(ids)
                 chunk, ids = [], []
         yield chunk, self._count(ids)
@@ -336,26 +351,30 @@ class CampaignPass:
 
     def _start(self, activity: Activity, counted: Counted) -> Started:
         if not activity.has_reports:
+            self._budget.release(activity.kept)
             return Started(activity)
         counters = counted.counters.get(activity.activity_id, NOT_ASKED)
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
         if not self._planner.looks.affords(activity, counters):
             return Started(activity)
-        wanted = self._wanted(activity, counters)
         reads = {
             one.report.stream: self._ahead.submit(self._read(one))
-            for one in wanted
+            for one in self._reserved(activity, counters)
             if self._failures.is_turn(one.report.stream, activity.activity_id)
-            and self._reserved(one)
         }
         return Started(activity, counters, counted.at, reads)
 
-    def _reserved(self, wanted: Wanted) -> bool:
-        reserved = self._budget.reserve(wanted.requests)
-        if not reserved:
-            self._large.append(wanted)
-        return reserved
+    def _reserved(self, activity: Activity, counters: Counters) -> Iterator[Wanted]:
+        """Yield the reports to be read that fit into the budget."""
+        kept = activity.kept
+        for wanted in self._wanted(activity, counters):
+            if self._budget.reserve(wanted.requests, kept):
+                yield wanted
+            else:
+                self._large.append(wanted)
+            kept = 0
+        self._budget.release(kept)
 
     def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
         if counters.stats or activity.settled:
@@ -363,20 +382,24 @@ class CampaignPass:
             self._run.oddities.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[Wanted]:
-        expected = [
-            (one, one.expected(activity.activity_id, counters).requests)
+        """Return the reports that are due, those of most requests first."""
+        wanted = [
+            Wanted(
+                one,
+                activity,
+                counters,
+                one.expected(activity.activity_id, counters).requests,
+            )
             for one in self._all
             if self._is_due(one, activity, counters)
         ]
-        return [Wanted(one, activity, counters, count) for one, count in expected]
+        return sorted(wanted, key=lambda one: one.requests, reverse=True)
 
     def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
         if self._failures.has_turn(activity.activity_id) and counters is NOT_ASKED:
             return self._failures.is_retry(report.stream, activity.activity_id)
         stale = activity.recent and self._is_stale(activity, counters)
-        return report.is_due(activity, counters) or (
-            stale and isinstance(report, Events)
-        )
+        return report.is_due(activity, counters) or (stale and is_events(report))
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:
         """Tell whether counters are older than the last look: they tell nothing new."""
@@ -400,3 +423,8 @@ class CampaignPass:
         except RunEndedError as reason:
             self._run.tell_end(reason)
             return None
+
+
+def is_events(report: Report) -> TypeGuard[Events]:
+    """Tell whether a report is one of events."""
+    return isinstance(report, Events)

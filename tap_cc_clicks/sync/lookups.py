@@ -139,6 +139,7 @@ class Activity:
         counted: Whether its counters are asked for, before its reports.
         search: Whether its report is read for what is counted and was not shown.
         looks: The looks that this is; none if it was announced.
+        kept: Requests of the budget that were kept for its report.
     """
 
     campaign_id: str
@@ -153,6 +154,7 @@ class Activity:
     counted: bool = False
     search: bool = False
     looks: tuple[Look, ...] = ()
+    kept: int = 0
 
     @property
     def ids(self) -> dict[str, str]:
