@@ -361,7 +361,6 @@ class CampaignPass:
         reads = {
             one.report.stream: self._ahead.submit(self._read(one))
             for one in self._reserved(activity, counters)
-            if self._failures.is_turn(one.report.stream, activity.activity_id)
         }
         return Started(activity, counters, counted.at, reads)
 
@@ -391,7 +390,8 @@ class CampaignPass:
                 one.expected(activity.activity_id, counters).requests,
             )
             for one in self._all
-            if self._is_due(one, activity, counters)
+            if self._failures.is_turn(one.stream, activity.activity_id)
+            and self._is_due(one, activity, counters)
         ]
         return sorted(wanted, key=lambda one: one.requests, reverse=True)
 
