@@ -275,7 +275,11 @@ class Numbering:
             self.doubt = self.doubt or Doubt(self._began or end)
             self.doubt.rows += known
             self.doubt.met.append((end, shown))
-        self._behind = end.likes[-1] not in shown.likes
+        there = here.get(end.likes[-1], 0)
+        # A page that begins before the instant has all of it, down to where it ends.
+        begins_before = rows[0].created_time > self.last
+        expected = self._times(end.likes[-1]) if begins_before else 1
+        self._behind = there < expected
         return fresh
 
     def _advance(self, rows: list[Row], shown: Shown) -> None:
