@@ -140,6 +140,12 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     arrivals=[["a"] * 3, ["a"], ["a"] * 2, ["a"] * 3],
     page_size=4,
 )
+@example(
+    # The same within an instant that is longer than a page.
+    first=[row(1, contact) for contact in "babaa"] + [row(0, "a")],
+    arrivals=[[], ["a"] * 2, ["a"] * 4],
+    page_size=3,
+)
 def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
     first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int
 ) -> None:
