@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
@@ -23,6 +24,8 @@ def ending(tell: Callable[[str, str], object]) -> Generator[None]:
         tell: Shows a sentence; called as a logger's method is.
     """
     try:
+        if sys.stdout is None:
+            _refuse_closed_stdout()
         try:
             yield
         finally:
@@ -59,6 +62,11 @@ def sentences(error: Exception) -> list[str]:
         "with what the log level DEBUG (TAP_CC_CLICKS_LOGLEVEL) adds"
     )
     return [sentence]
+
+
+def _refuse_closed_stdout() -> NoReturn:
+    message = "The output is closed (stdout): nothing can be written"
+    raise SingerSDKError(message)
 
 
 def _let_go_of_stdout() -> None:

@@ -107,7 +107,7 @@ def read_text(kind: str, path: str) -> str:
     try:
         with click.open_file(path, "rb") as file:
             return text_of(file.read(LARGEST + 1))
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "there can be no such file"
         message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None

@@ -69,3 +69,19 @@ def test_a_full_disk_is_a_sentence(
     assert "No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
     assert "Exception ignored" not in result.stderr
+
+
+@pytest.mark.parametrize("module", ["tap_cc_clicks", "tap_cc_clicks.cli"])
+def test_a_closed_stdout_is_a_sentence(module: str) -> None:
+    """As a shell's ``>&-`` closes it."""
+    command = f"exec {sys.executable} -m {module} --help >&-"
+    result = subprocess.run(
+        ["/bin/sh", "-c", command],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=HANGS,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "The output is closed (stdout)" in result.stderr
+    assert "Traceback" not in result.stderr
