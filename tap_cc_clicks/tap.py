@@ -41,7 +41,8 @@ class TapCCClicks(RunTap):
         if isinstance(catalog, Mapping):
             catalog = check_catalog(catalog, STREAMS)
         super().__init__(catalog=catalog, **kwargs)
-        if isinstance(maps := self.config.get("stream_maps"), Mapping):
+        maps = self.config.get("stream_maps")
+        if maps and kwargs.get("validate_config", True):
             columns = {
                 name: stream.schema["properties"]
                 for name, stream in self.streams.items()
