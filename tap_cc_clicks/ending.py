@@ -49,9 +49,13 @@ def sentences(error: Exception) -> list[str]:
         return error.errors
     if isinstance(error, SingerSDKError):
         return [str(error)]
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError):
         name = f" {error.filename}" if isinstance(error.filename, str) else ""
-        return [f"A file{name} cannot be read or written: {error.strerror}"]
+        reason = error.strerror or type(error).__name__
+        return [f"A file{name} cannot be read or written: {reason}"]
+    if isinstance(error, ImportError):
+        # As the SDK's storage of batches says which one.
+        return [f"A package is missing beside the tap: {error}"]
     for line in traceback.format_tb(error.__traceback__):
         logger.debug("%s", line)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.ending import ending
+from tap_cc_clicks.ending import ending, sentences
 from tests.support import HANGS
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
     assert "cannot explain (ValueError at test_ending.py:" in sentence
     assert 'int("hush" * 2)' in caplog.text
     assert "hushhush" not in caplog.text + sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ImportError("Install s3fs"), "A package is missing beside the tap: Install"),
+        (FileExistsError("/a"), "A file cannot be read or written: FileExistsError"),
+    ],
+)
+def test_what_batches_may_meet_is_explained(error: Exception, sentence: str) -> None:
+    """Where their storage is a file, or needs a package that is not there."""
+    assert sentences(error)[0].startswith(sentence)
 
 
 def into_full_disk(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
