@@ -199,6 +199,7 @@ class CampaignPass:
             found = job if isinstance(job, LookUp) else self._answer(job)
             if found is None:
                 continue
+            self._run.progress.looked_up += 1
             yield from found.activities
             ids = [campaign.campaign_id, *found.activity_ids]
             if self._failures.concern(ids):

@@ -23,6 +23,7 @@ class Progress:
 
     Attributes:
         campaigns_known: Campaigns that may have been sent, listed so far.
+        looked_up: Those of them whose activities are known.
         campaigns: Those of them that the run is through with.
         new_known: Those of ``campaigns_known`` that were never read before, which take
             nearly all the time.
@@ -33,17 +34,22 @@ class Progress:
 
     def __init__(self, logger: logging.Logger, gate: RequestGate, per_day: int) -> None:
         self.campaigns = self.campaigns_known = 0
-        self.new = self.new_known = 0
+        self.new = self.new_known = self.looked_up = 0
         self.reports = 0
         self.records = 0
         self._logger = logger
         self._gate = gate
         self._per_day = per_day
         self._started = self._logged = time.monotonic()
+        # When the first campaigns were done, and how many: before, look-ups and reports
+        # of many more were under way, so only the time since then tells the pace.
+        self._first = (0.0, 0)
 
     def beat(self) -> None:
         """Log how far the run is, if ten seconds have passed."""
         now = time.monotonic()
+        if self.new and not self._first[1]:
+            self._first = (now, self.new)
         if now - self._logged >= LINE_SECONDS:
             self._logged = now
             self._logger.info("%s%s", self._counts(now), self._time_left(now))
@@ -65,16 +71,19 @@ class Progress:
     def _counts(self, now: float) -> str:
         requests = self._gate.requests
         rate = requests / max(now - self._started, 0.001)
+        ahead = self.looked_up - self.campaigns
+        looked_up = f" ({self.looked_up:,} looked up)" if ahead > 0 else ""
         return (
-            f"{self.campaigns:,} of {self.campaigns_known:,} campaigns, "
+            f"{self.campaigns:,} of {self.campaigns_known:,} campaigns{looked_up}, "
             f"{self.reports:,} reports read, {self.records:,} records, "
             f"{requests:,} requests ({rate:.1f}/s, "
             f"{100 * requests / self._per_day:.1f} % of a day's quota)"
         )
 
     def _time_left(self, now: float) -> str:
-        left = self.new_known - self.new
-        if not self.new or not left:
+        since, before = self._first
+        left, done = self.new_known - self.new, self.new - before
+        if not left or not done:
             return ""
-        seconds = (now - self._started) / self.new * left
-        return f", about {max(1, round(seconds / SECONDS_PER_MINUTE))} min left"
+        minutes = round((now - since) / done * left / SECONDS_PER_MINUTE)
+        return f", about {minutes} min left" if minutes else ", less than a minute left"
