@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
@@ -23,6 +24,8 @@ def ending(tell: Callable[[str, str], object]) -> Generator[None]:
         tell: Shows a sentence; called as a logger's method is.
     """
     try:
+        if sys.stdout is None:
+            _refuse_closed_stdout()
         try:
             yield
         finally:
@@ -46,9 +49,13 @@ def sentences(error: Exception) -> list[str]:
         return error.errors
     if isinstance(error, SingerSDKError):
         return [str(error)]
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError):
         name = f" {error.filename}" if isinstance(error.filename, str) else ""
-        return [f"A file{name} cannot be read or written: {error.strerror}"]
+        reason = error.strerror or type(error).__name__
+        return [f"A file{name} cannot be read or written: {reason}"]
+    if isinstance(error, ImportError):
+        # As the SDK's storage of batches says which one.
+        return [f"A package is missing beside the tap: {error}"]
     for line in traceback.format_tb(error.__traceback__):
         logger.debug("%s", line)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -59,6 +66,11 @@ def sentences(error: Exception) -> list[str]:
         "with what the log level DEBUG (TAP_CC_CLICKS_LOGLEVEL) adds"
     )
     return [sentence]
+
+
+def _refuse_closed_stdout() -> NoReturn:
+    message = "The output is closed (stdout): nothing can be written"
+    raise SingerSDKError(message)
 
 
 def _let_go_of_stdout() -> None:

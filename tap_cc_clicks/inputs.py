@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import click
 import msgspec
 from msgspec import Struct
-from singer_sdk.singerlib.catalog import CatalogEntry
+from singer_sdk.mapper import MAPPER_ELSE_OPTION, MAPPER_SOURCE_OPTION, NULL_STRING
+from singer_sdk.singerlib.catalog import (
+    REPLICATION_FULL_TABLE,
+    REPLICATION_INCREMENTAL,
+    CatalogEntry,
+)
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.text import printable
 
 logger = logging.getLogger("tap-cc-clicks")
 # Ten times the state of the largest account thought of.
 LARGEST = 256 * 1024 * 1024
 SCHEMAS = DEFAULT_JSONSCHEMA_VALIDATOR(DEFAULT_JSONSCHEMA_VALIDATOR.META_SCHEMA)
+METHODS = (None, "", REPLICATION_INCREMENTAL, REPLICATION_FULL_TABLE)
 NO_TEXT = "it is not text in UTF-8: save it as UTF-8"
 
 
@@ -99,7 +107,7 @@ def read_text(kind: str, path: str) -> str:
     try:
         with click.open_file(path, "rb") as file:
             return text_of(file.read(LARGEST + 1))
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "there can be no such file"
         message = f"The {kind} file {path} cannot be read: {reason}"
         raise InputError(message) from None
@@ -199,6 +207,35 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
     return {"streams": chosen}
 
 
+def check_maps(maps: Mapping[str, Any], streams: Mapping[str, Collection[str]]) -> None:
+    """See that stream maps are for what there is: what they hide would be loaded.
+
+    Args:
+        maps: The setting ``stream_maps``.
+        streams: The columns of each of this tap's streams.
+
+    Raises:
+        InputError: One is for a stream, or removes a column, that does not exist.
+    """
+    for name, one in maps.items():
+        options = one if isinstance(one, dict) else {}
+        source = str(options.get(MAPPER_SOURCE_OPTION, name))
+        if source != MAPPER_ELSE_OPTION and not fnmatch.filter(streams, source):
+            _refuse_map(f"is for the stream {source}", streams)
+        for column, value in options.items():
+            removed = value in (None, NULL_STRING) and not column.startswith("__")
+            if removed and column not in streams.get(source, [column]):
+                _refuse_map(f"removes {source}.{column}", streams[source])
+
+
+def _refuse_map(what: str, known: Collection[str]) -> NoReturn:
+    message = (
+        f"A map in stream_maps {printable(what)}, which does not exist: there are "
+        f"{', '.join(sorted(known))}"
+    )
+    raise InputError(message)
+
+
 def _entries(catalog: Mapping[str, Any]) -> list[_Entry]:
     try:
         return msgspec.convert(catalog, _Catalog).streams
@@ -259,6 +296,8 @@ def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, A
         for name, own in names.items()
         if getattr(shape, name) not in (None, [], own)
     ]
+    if shape.replication_method not in METHODS:
+        problems.append("has another replication_method than INCREMENTAL, FULL_TABLE")
     mask = _mask(entry)
     problems += [
         f"leaves out {name}, its key or replication key"

@@ -21,8 +21,9 @@ from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cc_clicks import dotenv
+from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import FIRST, moment, now
-from tap_cc_clicks.api.text import is_token
+from tap_cc_clicks.api.text import is_text, is_token
 from tap_cc_clicks.api.urls import is_safe
 
 if TYPE_CHECKING:
@@ -319,6 +320,22 @@ def _warn_of_near_miss(name: str, known: Collection[str], prefix: str) -> None:
         )
 
 
+def check_log_level() -> None:
+    """See that the SDK can set the log level that the environment names.
+
+    Raises:
+        InputError: There is no such level.
+    """
+    levels = logging.getLevelNamesMapping()
+    for name in ("TAP_CC_CLICKS_LOGLEVEL", "LOGLEVEL"):
+        if not os.environ.get(name):
+            # The SDK looks for a level of that name, too.
+            os.environ.pop(name, None)
+        elif os.environ[name].upper() not in levels:
+            message = f"The variable {name} must be one of {', '.join(levels)}"
+            raise InputError(message)
+
+
 class _Encoding(Struct, forbid_unknown_fields=True):
     format: Literal["jsonl"]
     compression: Literal["gzip"]
@@ -345,7 +362,11 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """
     validator = DEFAULT_JSONSCHEMA_VALIDATOR(schema)
     found = [_sentence(error, schema) for error in validator.iter_errors(config)]
-    return found or [*_credential_problems(config), *_value_problems(config)]
+    return found or [
+        *_credential_problems(config),
+        *_text_problems(config),
+        *_value_problems(config),
+    ]
 
 
 def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
@@ -388,6 +409,18 @@ def _credential_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Setting client_id is missing: a refresh_token needs it"
 
 
+def _text_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in config.items():
+        if not all(map(is_text, value if isinstance(value, list) else [value])):
+            yield f"Setting {name} must be text in UTF-8, without NUL characters"
+    for name in CREDENTIALS:
+        if config.get(name) and not is_token(config[name]):
+            yield (
+                f"Setting {name} must be one line of ASCII text, without spaces or "
+                "line breaks around it"
+            )
+
+
 def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in URLS:
         url = str(config.get(name) or "")
@@ -397,12 +430,6 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 f"Setting {name} must be an https URL (http is for loopback only), "
                 "without user name, password or query in it: credentials have settings "
                 "of their own"
-            )
-    for name in CREDENTIALS:
-        if config.get(name) and not is_token(config[name]):
-            yield (
-                f"Setting {name} must be one line of ASCII text, without spaces or "
-                "line breaks around it"
             )
     try:
         future = moment(config.get("start_date", FIRST)) > now()

@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.log_filter import guard_logs
 from tap_cc_clicks.ending import ending
-from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog
-from tap_cc_clicks.settings import jsonschema
+from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog, check_maps
+from tap_cc_clicks.settings import check_log_level, jsonschema
 from tap_cc_clicks.singer import SIGNAL_EXIT_BASE
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
@@ -41,6 +41,13 @@ class TapCCClicks(RunTap):
         if isinstance(catalog, Mapping):
             catalog = check_catalog(catalog, STREAMS)
         super().__init__(catalog=catalog, **kwargs)
+        maps = self.config.get("stream_maps")
+        if maps and kwargs.get("validate_config", True):
+            columns = {
+                name: stream.schema["properties"]
+                for name, stream in self.streams.items()
+            }
+            check_maps(maps, columns)
 
     @override
     def discover_streams(self) -> Sequence[Stream]:
@@ -71,6 +78,7 @@ def main() -> None:
     logger = TapCCClicks.logger
     guard_logs(logger.name)
     with ending(logger.error):
+        check_log_level()
         try:
             TapCCClicks.cli()
         except InterruptedRun as interruption:

@@ -18,10 +18,10 @@ from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- settings -->", "<!-- /settings -->"
-# Numbers and lists are strings, which the tap reads: Meltano's decimal kind crashes,
-# integer refuses fractions, and array what is written with commas. Numbers and lists
-# in YAML pass through.
-KINDS = ("integer", "boolean", "object")
+# What Meltano takes for text it hands on, and the tap says what is wrong with it. Other
+# kinds end in a traceback of Meltano's (decimal, integer, options), take any text for
+# false (boolean) or refuse commas (array). What YAML itself knows passes through.
+KINDS = ("object",)
 HUB = "hub/tap-cc-clicks.yml"
 HUB_COMMENT = """\
 # The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
@@ -42,11 +42,6 @@ def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     declared: dict[str, Any] = {"name": name, "kind": kind}
     if setting.get("format") == "date-time":
         declared["kind"] = "date_iso8601"
-    if "enum" in setting:
-        declared["kind"] = "options"
-        # Quoted, since older readers of YAML take off for a boolean.
-        options = map(SingleQuotedScalarString, setting["enum"])
-        declared["options"] = [{"label": one, "value": one} for one in options]
     if setting.get("secret"):
         declared["sensitive"] = True
     if "default" in setting:

@@ -13,6 +13,8 @@ ELLIPSIS = "…"
 # What RFC 6749 allows, but for spaces around it. More would not fit into a header, and
 # the error about that would show it.
 VISIBLE = re.compile("[!-~]([ -~]*[!-~])?")
+# What the environment holds in other encodings is read as surrogates.
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 
 
@@ -43,3 +45,8 @@ def is_key(value: object) -> bool:
 def is_token(value: object) -> bool:
     """Tell whether a value can be a credential: one line of ASCII (RFC 6749)."""
     return isinstance(value, str) and bool(VISIBLE.fullmatch(value))
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a value can be sent, and name a file."""
+    return not NO_TEXT.search(str(value))

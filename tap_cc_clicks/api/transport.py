@@ -8,12 +8,15 @@ from http import HTTPStatus
 from http.client import responses
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from tap_cc_clicks.api.bodies import ACCEPT_ENCODING, read_body
+from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.api.urls import Origin, origin
 
 TIMEOUT_SECONDS = 90
@@ -97,9 +100,25 @@ class Transport:
         if where not in self._environments:
             url = f"{where.scheme}://{where.host}:{where.port}"
             found = self._session.merge_environment_settings(url, {}, None, None, None)
+            if where.scheme == "https":
+                _check_certificates(found["verify"])
             self._environments[where] = {
                 "proxies": found["proxies"],
                 "verify": found["verify"],
                 "cert": found["cert"],
             }
         return self._environments[where]
+
+
+def _check_certificates(verify: object) -> None:
+    """See that the trusted certificates are there: else each request would fail.
+
+    Raises:
+        InputError: They are not.
+    """
+    if isinstance(verify, str) and not Path(verify).exists():
+        message = (
+            f"There are no certificates in {printable(verify)}: correct "
+            "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or leave them out"
+        )
+        raise InputError(message)

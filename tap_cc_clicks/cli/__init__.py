@@ -21,7 +21,7 @@ def main() -> None:
         if error.name != "rich":
             raise
         sys.exit("cc-clicks needs more packages: pip install 'tap-cc-clicks[cli]'")
-    # What a locale cannot write is shown in another way.
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     with ending(lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")):
+        # What a locale cannot write is shown in another way.
+        cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
         cc_clicks()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
-from tap_cc_clicks.api.wire import Counters
+from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.cli.loaded import from_counts, from_jsonl, from_postgres
 from tap_cc_clicks.cli.options import config_option, console, json_option, tap_of
 from tap_cc_clicks.cli.reconciliation import Comparison, Loaded, compare, tally
@@ -126,7 +126,7 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
     counters: dict[str, Counters] = {}
     for chunk in chunks:
         counters.update(next(lookups.count(chunk)))
-    return counters
+    return {key: known for key, known in counters.items() if known is not UNKNOWN}
 
 
 def _print(compared: Sequence[Comparison], *, show_all: bool) -> None:

@@ -135,9 +135,9 @@ class Numbering:
 
     Where pages are counted from the front, events that come in push rows to the next
     page, where they are met again: the last row of a page, if any. A page without that
-    row has new rows only. In a page that has it, what looks like a row seen is a repeat
-    if rows that were seen and are newer stand there too. Else it is a repeat or a twin,
-    and kept aside until its instant is over.
+    row, which begins and ends with new ones, has new rows only. In another page, what
+    looks like a row seen is a repeat if rows that were seen and are newer stand there
+    too. Else it is a repeat or a twin, and kept aside until its instant is over.
 
     Args:
         report: Which one.
@@ -168,7 +168,7 @@ class Numbering:
         if not rows:
             return []
         shown = Shown(list(map(self._likeness, rows)), page)
-        if self._end and self._may_repeat(rows, shown.likes, self._end):
+        if self._end and self._may_repeat(shown.likes, self._end):
             fresh = self._sifted(rows, shown, self._end)
         else:
             fresh = self._numbered(rows, shown.likes)
@@ -247,14 +247,14 @@ class Numbering:
             setattr(row, key, event_id(namespace, activity, like, number))
         return rows
 
-    def _may_repeat(self, rows: list[Row], likes: list[Likeness], end: Shown) -> bool:
+    def _may_repeat(self, likes: list[Likeness], end: Shown) -> bool:
         """Tell whether any row of a page may have been pushed there."""
         return (
             self._behind
             or end.likes[-1] in likes
             # Pushed by more than a page.
             or self._times(likes[-1]) > 0
-            or (rows[0].created_time > self.last and self._times(likes[0]) > 0)
+            or self._times(likes[0]) > 0
         )
 
     def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
@@ -275,7 +275,11 @@ class Numbering:
             self.doubt = self.doubt or Doubt(self._began or end)
             self.doubt.rows += known
             self.doubt.met.append((end, shown))
-        self._behind = end.likes[-1] not in shown.likes
+        there = here.get(end.likes[-1], 0)
+        # A page that begins before the instant has all of it, down to where it ends.
+        begins_before = rows[0].created_time > self.last
+        expected = self._times(end.likes[-1]) if begins_before else 1
+        self._behind = there < expected
         return fresh
 
     def _advance(self, rows: list[Row], shown: Shown) -> None:

@@ -304,6 +304,7 @@ class CampaignPass:
                 kept = 0
             self._budget.release(kept)
             if found:
+                self._run.progress.looked_up += not campaign.looks
                 yield Passed(campaign, found)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Chunk]:

@@ -23,6 +23,7 @@ class Progress:
 
     Attributes:
         campaigns_known: Campaigns that are new or have changed.
+        looked_up: Those of them whose activities are known.
         campaigns: Those of them that the run is through with.
         looks_known: Looks for change that this run is to make.
         looks: Those of them that were made.
@@ -32,7 +33,7 @@ class Progress:
     """
 
     def __init__(self, logger: logging.Logger, gate: RequestGate, per_day: int) -> None:
-        self.campaigns = self.campaigns_known = 0
+        self.campaigns = self.campaigns_known = self.looked_up = 0
         self.looks = self.looks_known = self.waiting = 0
         self.reports = 0
         self.records = 0
@@ -40,10 +41,15 @@ class Progress:
         self._gate = gate
         self._per_day = per_day
         self._started = self._logged = time.monotonic()
+        # When the first of them were done, and how many: before, look-ups and reports
+        # of many more were under way, so only the time since then tells the pace.
+        self._first = (0.0, 0)
 
     def beat(self) -> None:
         """Log how far the run is, if ten seconds have passed."""
         now = time.monotonic()
+        if self._through and not self._first[1]:
+            self._first = (now, self._through)
         if now - self._logged >= LINE_SECONDS:
             self._logged = now
             self._logger.info("%s%s", self._counts(now), self._time_left(now))
@@ -65,19 +71,27 @@ class Progress:
     def _counts(self, now: float) -> str:
         requests = self._gate.requests
         rate = requests / max(now - self._started, 0.001)
+        ahead = self.looked_up - self.campaigns
+        looked_up = f" ({self.looked_up:,} looked up)" if ahead > 0 else ""
         waiting = f", {self.waiting:,} wait" if self.waiting else ""
         return (
-            f"{self.campaigns:,} of {self.campaigns_known:,} new or changed campaigns, "
-            f"{self.looks:,} of {self.looks_known:,} looks for change{waiting}, "
+            f"{self.campaigns:,} of {self.campaigns_known:,} new or changed campaigns"
+            f"{looked_up}, {self.looks:,} of {self.looks_known:,} looks for change"
+            f"{waiting}, "
             f"{self.reports:,} reports read, {self.records:,} records, "
             f"{requests:,} requests ({rate:.1f}/s, "
             f"{100 * requests / self._per_day:.1f} % of a day's quota)"
         )
 
     def _time_left(self, now: float) -> str:
-        done = self.campaigns + self.looks
-        left = self.campaigns_known + self.looks_known - done
-        if not self.campaigns or not left:
+        since, before = self._first
+        left = self.campaigns_known + self.looks_known - self._through
+        done = self._through - before
+        if not left or not done:
             return ""
-        seconds = (now - self._started) / done * left
-        return f", about {max(1, round(seconds / SECONDS_PER_MINUTE))} min left"
+        minutes = round((now - since) / done * left / SECONDS_PER_MINUTE)
+        return f", about {minutes} min left" if minutes else ", less than a minute left"
+
+    @property
+    def _through(self) -> int:
+        return self.campaigns + self.looks

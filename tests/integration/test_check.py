@@ -232,6 +232,14 @@ def test_a_clock_that_is_wrong_is_a_warning(
     assert result.exit_code == 0
 
 
+def test_an_answer_without_a_date_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It was said that there was no answer, right below an API that is ok."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tap_cc_clicks.cli.check.parsedate_to_datetime", int)
+        result = check(sandbox, tmp_path, "--json")
+    assert "answer has no date to compare with" in lines(result)["clock"][1]
+
+
 @pytest.mark.parametrize("status", [None, "Draft", "Removed"])
 def test_an_account_without_emails_is_no_failure(
     tmp_path: Path, status: str | None

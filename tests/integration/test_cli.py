@@ -106,6 +106,18 @@ def test_without_config_the_environment_and_env_file_are_read(
     assert "Credentials are missing" in none.stderr
 
 
+@pytest.mark.parametrize(("level", "code"), [("loud", 1), ("warn", 0), ("", 0)])
+def test_a_log_level_that_does_not_exist_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, level: str, code: int
+) -> None:
+    """The SDK hands it on to logging as it is."""
+    monkeypatch.setenv("LOGLEVEL", level)
+    result = run("--discover")
+    assert result.returncode == code
+    assert ("The variable LOGLEVEL must be one of" in result.stderr) == bool(code)
+    assert "cannot explain" not in result.stderr
+
+
 def test_about_shows_settings_as_markdown() -> None:
     """For a README."""
     result = run("--about", "--format=markdown")
@@ -122,7 +134,7 @@ def test_a_connection_test_ends_in_a_sentence_too(
     result = run("--config", good, "--test")
     assert result.returncode == 0
     assert sandbox.log.counts().total() <= 5
-    assert "no record within 5 requests of campaign_activity_stats, email_cl" in (
+    assert "No record within 5 requests of campaign_activity_stats, email_cl" in (
         result.stderr
     )
     sandbox.faults.rules.append(Fault("status", match="/emails/", status=403))

@@ -134,3 +134,16 @@ def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
     meltano("invoke", "tap-cc-clicks:login", f"--write-env={env}")
     assert dotenv_values(env)["TAP_CC_CLICKS_REFRESH_TOKEN"] == "sandbox-refresh-2"
     assert "sandbox-refresh" not in meltano.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plugins")
+def test_meltano_leaves_it_to_the_tap_to_say_what_is_wrong(tmp_path: Path) -> None:
+    """Its own kinds of settings ended in tracebacks, or took any text for false."""
+    wrong = {"PAGE_SIZE": "12.5", "CHANGE_DETECTION": "x", "FLATTENING_ENABLED": "x"}
+    named = {f"TAP_CC_CLICKS_{name}": value for name, value in wrong.items()}
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        Meltano(tmp_path, named)("invoke", "tap-cc-clicks:check")
+    for name in wrong:
+        assert f"Setting {name.lower()} must be " in failed.value.output
+    assert "Traceback" not in failed.value.output

@@ -43,7 +43,7 @@ DIFFERENT = {
     },
     "offset-links": {"pages": GUIDE["pages"]},
     "other-times": {"times": "9999-99-99T99:99:99+99:99 (created_time)"},
-    "other-roles": {"counters": "a role that the tap does not know (text_message)"},
+    "other-roles": {"counters": "no report is asked of them: 1 with role text_message"},
     "some-never-counted": {
         "counters": "28 clicks of an email",
         "clicks": "35 rows in the report, 28 counted: some clicks are not counted",

@@ -1,4 +1,4 @@
-"""Whatever a hostile service sends: what is logged is short, printable and hushed."""
+"""Whatever a hostile service sends: log lines are short, printable, without secrets."""
 
 from __future__ import annotations
 

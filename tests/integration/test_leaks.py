@@ -67,7 +67,7 @@ def secrets(sandbox: Sandbox, config: dict[str, Any]) -> set[str]:
     }
 
 
-def assert_hushed(text: str, hidden: set[str]) -> None:
+def assert_no_secret(text: str, hidden: set[str]) -> None:
     """See that none of the hidden texts, no address and no query is in a text."""
     for secret in hidden:
         assert secret not in text
@@ -102,13 +102,13 @@ def printed(
     )
     written, said = process.communicate(timeout=HANGS)
     text = said.decode() + other_than_records(written)
-    assert_hushed(text, secrets(sandbox, config))
+    assert_no_secret(text, secrets(sandbox, config))
     return text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["plain", "structured"])
-def test_every_fault_of_the_table_is_hushed(
+def test_every_fault_of_the_table_shows_no_secret(
     rotating: Sandbox, tmp_path: Path, style: str
 ) -> None:
     """At log level DEBUG, of every library, with the faults one after the other."""
@@ -131,7 +131,7 @@ def test_every_fault_of_the_table_is_hushed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(FAULTS)[list(FAULTS).index("400") :])
-def test_every_error_that_ends_a_run_is_hushed(
+def test_every_error_that_ends_a_run_shows_no_secret(
     rotating: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """With sentences that name paths, and nothing else."""
@@ -157,7 +157,7 @@ def test_every_error_that_ends_a_run_is_hushed(
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_wrong_settings_are_hushed(
+def test_wrong_settings_show_no_secret(
     rotating: Sandbox, tmp_path: Path, config: dict[str, Any], sentence: str
 ) -> None:
     """Their sentences name the setting and not its value."""
@@ -166,7 +166,7 @@ def test_wrong_settings_are_hushed(
     assert process.returncode == 1
     assert sentence in said.decode()
     assert "Traceback" not in said.decode()
-    assert_hushed(said.decode(), secrets(rotating, config))
+    assert_no_secret(said.decode(), secrets(rotating, config))
 
 
 @pytest.mark.parametrize("argument", ["--about", "--about --format=json", "--discover"])
@@ -185,7 +185,7 @@ def test_what_describes_the_tap_shows_no_setting(
 
 
 @pytest.mark.parametrize("content", ["k7v", '{"refresh_token": "k7v"}'])
-def test_a_damaged_store_is_hushed(
+def test_a_damaged_store_shows_no_secret(
     rotating: Sandbox, tmp_path: Path, content: str
 ) -> None:
     """The message says which file it is."""
@@ -194,7 +194,7 @@ def test_a_damaged_store_is_hushed(
     assert "tokens.json cannot be read" in text
 
 
-def test_a_token_that_no_header_can_carry_is_hushed(
+def test_a_token_that_no_header_can_carry_shows_no_secret(
     rotating: Sandbox, tmp_path: Path
 ) -> None:
     """As a broken token endpoint might send one."""

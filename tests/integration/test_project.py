@@ -87,4 +87,6 @@ def test_plugins_are_installed_from_whom_the_system_trusts() -> None:
     """As pip does it, and uv only if it is told: by Make, and by Meltano."""
     project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text("utf-8"))
     assert project["env"] == {"UV_SYSTEM_CERTS": "true"}
-    assert "\nexport UV_SYSTEM_CERTS := true\n" in (ROOT / "Makefile").read_text()
+    assert "\nexport UV_SYSTEM_CERTS := true\n" in (ROOT / "Makefile").read_text(
+        "utf-8"
+    )

@@ -6,13 +6,16 @@ import hashlib
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.sandbox import Sandbox, generate
-from tests.support import RECIPES, Output, clicks, recipe, run_tap
+from tap_cc_clicks.tap import TapCCClicks
+from tests.support import RECIPES, Output, clicks, recipe, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,3 +209,32 @@ def test_what_a_filter_dropped_comes_back_by_a_full_refresh(sandbox: Sandbox) ->
     filtered = run_tap(sandbox, **recipe("domain"))
     assert not run_tap(sandbox, filtered.state, hot_days=0).records("email_clicks")
     assert len(clicks(run_tap(sandbox))) == len(sandbox.account.rows())
+
+
+@pytest.mark.parametrize("source", ["campaigns", "campaign*"])
+def test_a_map_of_a_stream_that_is_not_selected_is_ignored(
+    sandbox: Sandbox, source: str
+) -> None:
+    """The SDK looked for that stream's key among columns that are not there."""
+    maps = {source: {"account": "'north'", "__key_properties__": ["account", "name"]}}
+    output = run_tap(sandbox, catalog=select("email_clicks"), stream_maps=maps)
+    assert output.records("email_clicks")
+
+
+@pytest.mark.parametrize(
+    ("maps", "sentence"),
+    [
+        ({"email_click": {"a": "1"}}, "is for the stream email_click, which does not"),
+        ({"x": {"__source__": "emails"}}, "is for the stream emails, which does not"),
+        ({"email_clicks": {"emial_address": None}}, "removes email_clicks.emial_addr"),
+        ({"email_*": {"email_address": None}, "__else__": None}, None),
+        ({"x": {"__source__": "campaigns", "name": "__NULL__"}}, None),
+    ],
+)
+def test_a_map_that_hides_nothing_is_refused(
+    sandbox: Sandbox, maps: dict[str, Any], sentence: str | None
+) -> None:
+    """For a misspelt name, what was to be left out was loaded."""
+    refused = pytest.raises(InputError, match=sentence) if sentence else nullcontext()
+    with refused:
+        TapCCClicks(config={**sandbox.config, "stream_maps": maps})

@@ -80,7 +80,8 @@ def pipe(
 def _start(
     tap: list[str], loader: Loader
 ) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
-    folder = loader.folder
+    # First, since it fails where the loader is not installed.
+    folder, command = loader.folder, loader.command
     with (
         (folder / "tap.log").open("wb") as tap_log,
         (folder / "loader.log").open("wb") as loader_log,
@@ -90,7 +91,7 @@ def _start(
             tap, stdout=subprocess.PIPE, stderr=tap_log, cwd=ROOT, env=ENV
         )
         second = subprocess.Popen(
-            loader.command,
+            command,
             stdin=first.stdout,
             stdout=states,
             stderr=loader_log,

@@ -121,6 +121,16 @@ def test_the_documented_tables_are_what_landed(scenario: Scenario) -> None:
     assert run.written(text, "types", run.types(scenario)) == text
 
 
+def test_a_loader_that_is_not_installed_starts_no_tap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tap was left running, and failed whatever test came next."""
+    monkeypatch.setattr(DuckDB, "environment", "no-such")
+    with pytest.raises(FileNotFoundError, match="no-such"):
+        pipe({}, None, DuckDB(tmp_path / "duckdb"))
+    assert not (tmp_path / "duckdb" / "tap.log").exists()
+
+
 def test_two_accounts_share_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

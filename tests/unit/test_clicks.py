@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks.api.client import Form
@@ -133,6 +133,18 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     first=ROWS,
     arrivals=st.lists(st.lists(st.sampled_from("ab"), max_size=3), max_size=8),
     page_size=st.integers(1, 4),
+)
+@example(
+    # A page pushed so far that it ends between two rows alike of the page before.
+    first=[row(0), row(1), row(1, "b"), row(1), row(2)],
+    arrivals=[["a"] * 3, ["a"], ["a"] * 2, ["a"] * 3],
+    page_size=4,
+)
+@example(
+    # The same within an instant that is longer than a page.
+    first=[row(1, contact) for contact in "babaa"] + [row(0, "a")],
+    arrivals=[[], ["a"] * 2, ["a"] * 4],
+    page_size=3,
 )
 def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
     first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.ending import ending
+from tap_cc_clicks.ending import ending, sentences
 from tests.support import HANGS
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
     assert "cannot explain (ValueError at test_ending.py:" in sentence
     assert 'int("hush" * 2)' in caplog.text
     assert "hushhush" not in caplog.text + sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ImportError("Install s3fs"), "A package is missing beside the tap: Install"),
+        (FileExistsError("/a"), "A file cannot be read or written: FileExistsError"),
+    ],
+)
+def test_what_batches_may_meet_is_explained(error: Exception, sentence: str) -> None:
+    """Where their storage is a file, or needs a package that is not there."""
+    assert sentences(error)[0].startswith(sentence)
 
 
 def into_full_disk(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -69,3 +81,19 @@ def test_a_full_disk_is_a_sentence(
     assert "No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
     assert "Exception ignored" not in result.stderr
+
+
+@pytest.mark.parametrize("module", ["tap_cc_clicks", "tap_cc_clicks.cli"])
+def test_a_closed_stdout_is_a_sentence(module: str) -> None:
+    """As a shell's ``>&-`` closes it."""
+    command = f"exec {sys.executable} -m {module} --help >&-"
+    result = subprocess.run(
+        ["/bin/sh", "-c", command],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=HANGS,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "The output is closed (stdout)" in result.stderr
+    assert "Traceback" not in result.stderr

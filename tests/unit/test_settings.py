@@ -59,6 +59,14 @@ def problems(**config: Any) -> str:
             f"Setting token_url {SAFE}",
         ),
         (
+            {"token_store": "a\0b"},
+            "Setting token_store must be text in UTF-8, without NUL characters",
+        ),
+        (
+            {"url_ids": ["a", "\udce9"]},
+            "Setting url_ids must be text in UTF-8, without NUL characters",
+        ),
+        (
             {"start_date": "yesterday"},
             "Setting start_date must be an ISO 8601 date, such as 2026-01-31",
         ),

@@ -16,7 +16,7 @@ import requests
 from urllib3 import HTTPResponse
 
 from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
-from tap_cc_clicks.api.errors import TooLargeError
+from tap_cc_clicks.api.errors import InputError, TooLargeError
 from tap_cc_clicks.api.token_endpoint import Client
 from tap_cc_clicks.api.transport import Answer, Transport
 
@@ -146,13 +146,23 @@ def test_ca_and_proxy_of_the_environment_are_used(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
     """Which requests leaves out for prepared requests."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", __file__)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     answer = ask(Transport(1), "https://example.com")
     assert answer.body == b"{}"
-    assert given["verify"] == "/ca.pem"
+    assert given["verify"] == __file__
     assert given["proxies"]["https"] == "http://127.0.0.1:9"
+
+
+def test_certificates_that_are_not_there_are_named(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    """Each request failed, and nothing said why."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    with pytest.raises(InputError, match="no certificates in /nowhere"):
+        ask(Transport(1), "https://example.com")
+    assert "verify" not in given
 
 
 def test_a_host_without_proxy_is_asked_without_one(

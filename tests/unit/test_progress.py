@@ -1,0 +1,81 @@
+"""What is told of a run while it goes on, and at its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
+from tap_cc_clicks.sync.progress import Progress
+from tests.support import run_tap
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return what is logged."""
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def test_the_time_left_is_told_by_what_was_done_since_the_first(
+    monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    """It counted the time of all look-ups, too: 3 minutes at 37 seconds of 60."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    gate: Any = SimpleNamespace(requests=0, ended=None)
+    progress = Progress(logging.getLogger("run"), gate, 10_000)
+    progress.campaigns_known = progress.new_known = 60
+    progress.looked_up = 40
+    for seconds, done in ((20, 0), (30, 2), (50, 5), (65, 45)):
+        now, gate.requests = float(seconds), 4 * seconds
+        progress.campaigns = progress.new = done
+        progress.beat()
+    assert [one.split(",")[0] for one in said.messages] == [
+        "0 of 60 campaigns (40 looked up)",
+        "2 of 60 campaigns (40 looked up)",
+        "5 of 60 campaigns (40 looked up)",
+        "45 of 60 campaigns",
+    ]
+    assert [one.rpartition("quota)")[2] for one in said.messages] == [
+        *("", ""),
+        ", about 6 min left",
+        ", less than a minute left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "beginning", "end"),
+    [
+        (None, "Done: ", "quota)"),
+        (BudgetSpentError(), "Stopped at 50 requests (max_requests): ", "continues"),
+        (QuotaExceededError(), "Stopped at 50 requests (the day's quota): ", "ues"),
+    ],
+)
+def test_a_run_that_stopped_does_not_say_that_it_is_done(
+    said: pytest.LogCaptureFixture, ended: Any, beginning: str, end: str
+) -> None:
+    """The next run continues."""
+    gate: Any = SimpleNamespace(requests=50, ended=ended)
+    Progress(logging.getLogger("run"), gate, 10_000).finish()
+    assert said.messages[0].startswith(beginning)
+    assert said.messages[0].endswith(end)
+
+
+@pytest.mark.parametrize("most", [20, None])
+def test_records_of_all_streams_are_counted(
+    sandbox: Sandbox, said: pytest.LogCaptureFixture, most: int | None
+) -> None:
+    """1,866 were told where 2,045 were written."""
+    output = run_tap(sandbox, max_requests=most)
+    written = sum(one["type"] == "RECORD" for one in output.messages)
+    (told,) = (one for one in said.messages if one.startswith(("Done", "Stopped at")))
+    assert written
+    assert f" {written:,} records, " in told
