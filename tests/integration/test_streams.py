@@ -15,22 +15,21 @@ from tests.support import clicks, rows, run_tap, select
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DETAIL_FREE = ["campaign_activity_id", "campaign_id", "role", "campaign_name"]
+    from tap_cc_clicks.sandbox.account import Activity
+
+DETAILS = "campaign_activity_details"
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
-def test_a_first_run_equals_the_truth(
-    sandbox: Sandbox, detection: str, concurrency: int
-) -> None:
+def test_a_first_run_equals_the_truth(sandbox: Sandbox, concurrency: int) -> None:
     """Row for row, with one id per row."""
-    output = run_tap(sandbox, change_detection=detection, concurrency=concurrency)
+    output = run_tap(sandbox, concurrency=concurrency)
     assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
     assert len(clicks(output)) == len(sandbox.account.rows())
 
 
 def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
-    """All campaigns; the activities of those sent, with the details of emails."""
+    """All campaigns; the activities of those sent, and the details of emails."""
     output = run_tap(sandbox)
     campaigns = sandbox.account.campaigns.values()
     assert len(output.records("campaigns")) == len(campaigns)
@@ -47,21 +46,23 @@ def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
         campaign = sandbox.account.campaigns[activity.campaign_id]
         assert record["role"] == activity.role
         assert record["campaign_name"] == campaign.name
-        subject, segments = record["subject"], record["segment_ids"]
-        if activity.has_reports:
-            assert subject == activity.details["subject"]
-            assert segments == [str(one) for one in activity.details["segment_ids"]]
-        else:
-            assert subject is segments is None
-    assert sandbox.log.counts()["activity"] == len(sandbox.account.clickable())
+    details = output.records(DETAILS)
+    emails = {id_: one for id_, one in sent.items() if one.has_reports}
+    assert {one["campaign_activity_id"] for one in details} == set(emails)
+    for record in details:
+        told = emails[record["campaign_activity_id"]].details
+        assert record["subject"] == told["subject"]
+        assert record["segment_ids"] == [str(one) for one in told["segment_ids"]]
+    assert sandbox.log.counts()["activity"] == len(emails)
 
 
 def test_links_are_complete(sandbox: Sandbox) -> None:
-    """A record for each link of each activity with reports."""
-    output = run_tap(sandbox)
+    """A record for each link of each email that was clicked."""
+    output = run_tap(sandbox, catalog=select("email_clicks", "email_links"))
     links = {
         (activity.campaign_activity_id, link["url_id"])
-        for activity in sandbox.account.clickable()
+        for activity in sandbox.account.activities.values()
+        if activity.clicks
         for link in activity.links
     }
     found = output.records("email_links")
@@ -69,23 +70,21 @@ def test_links_are_complete(sandbox: Sandbox) -> None:
 
 
 def test_a_second_run_without_changes_reads_no_report(sandbox: Sandbox) -> None:
-    """The listing and the counters, ten by ten, are all it asks for."""
+    """A page of each list, and counters, ten by ten, are all it asks for."""
     first = run_tap(sandbox)
     sandbox.log.clear()
     second = run_tap(sandbox, first.state)
+    asked = {"campaigns": 1, "summaries": 1}
     activities = len(sandbox.account.clickable())
-    assert sandbox.log.counts() == {"campaigns": 1, "stats": -(-activities // 10)}
+    assert sandbox.log.counts() == {**asked, "stats": -(-activities // 10)}
     assert not second.records("email_clicks")
     assert second.counts()["STATE", None] == 2
     assert second.messages[-1]["type"] == "STATE"
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
-def test_new_late_and_repeated_clicks_are_found(
-    sandbox: Sandbox, detection: str
-) -> None:
+def test_new_late_and_repeated_clicks_are_found(sandbox: Sandbox) -> None:
     """And resends, and new campaigns; the union of both runs is the truth."""
-    first = run_tap(sandbox, change_detection=detection)
+    first = run_tap(sandbox)
     account = sandbox.account
     account.advance(hours=30)
     account.add_clicks(20)
@@ -94,12 +93,9 @@ def test_new_late_and_repeated_clicks_are_found(
     account.add_click(again, account.now - timedelta(hours=1))
     account.add_click(account.add_campaign().activities[0])
     late = account.clickable()[2]
-    if detection != "off":
-        account.add_click(late, account.now - timedelta(days=40), contact_id="late")
-    second = run_tap(sandbox, first.state, change_detection=detection)
+    account.add_click(late, account.now - timedelta(days=40), contact_id="late")
+    second = run_tap(sandbox, first.state)
     union = {**clicks(first), **clicks(second)}
-    if detection == "fast":
-        sandbox.log.clear()
     assert rows(union.values()) == rows(account.rows())
 
 
@@ -115,7 +111,8 @@ def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
         activity.campaign_activity_id: activity.clicks[0].created_time
         if activity.clicks
         else None
-        for activity in sandbox.account.clickable()
+        for activity in sandbox.account.activities.values()
+        if activity.campaign_activity_id in bookmarks
     }
     assert bookmarks == newest
     assert state["version"] == 2
@@ -123,9 +120,10 @@ def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
 
 
 def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
-    """Clicks alone need the listing, the campaigns, the counters and the reports."""
+    """Clicks alone need the lists, the campaigns and the reports."""
     output = run_tap(sandbox, catalog=select("email_clicks"))
-    assert set(sandbox.log.counts()) == {"campaigns", "campaign", "stats", "clicks"}
+    lists = {"campaigns", "summaries"}
+    assert set(sandbox.log.counts()) == {*lists, "campaign", "clicks"}
     assert set(output.counts()) == {
         ("SCHEMA", "email_clicks"),
         ("RECORD", "email_clicks"),
@@ -133,21 +131,42 @@ def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
     }
 
 
-def test_details_are_asked_for_only_if_one_of_them_is_selected(
-    sandbox: Sandbox,
-) -> None:
-    """A request for each activity is worth avoiding."""
-    catalog = select("campaign_activities", campaign_activities=DETAIL_FREE)
-    output = run_tap(sandbox, catalog=catalog)
-    assert set(sandbox.log.counts()) == {"campaigns", "campaign"}
-    record = output.records("campaign_activities")[0]
-    assert set(record) == {*DETAIL_FREE, "campaign_updated_at"}
+def test_activities_cost_their_campaigns_look_up(sandbox: Sandbox) -> None:
+    """Details are another stream's."""
+    run_tap(sandbox, catalog=select("campaign_activities"))
+    assert set(sandbox.log.counts()) == {"campaigns", "summaries", "campaign"}
+
+
+def emails_of(sandbox: Sandbox, status: str) -> list[Activity]:
+    """Return the emails of campaigns of a status."""
+    return [
+        activity
+        for campaign in sandbox.account.campaigns.values()
+        for activity in campaign.activities
+        if campaign.current_status == status and activity.has_reports
+    ]
+
+
+def test_details_selected_later_are_owed(sandbox: Sandbox) -> None:
+    """Of what was known before, and of what came meanwhile; each once."""
+    without, both = select("email_clicks"), select("email_clicks", DETAILS)
+    first = run_tap(sandbox, catalog=without)
+    second = run_tap(sandbox, first.state, both, max_requests=9)
+    third = run_tap(sandbox, second.state, both)
+    sandbox.account.add_campaign()
+    fourth = run_tap(sandbox, third.state, without)
+    fifth = run_tap(sandbox, fourth.state, both)
+    asked = [len(one.records(DETAILS)) for one in (second, third, fifth)]
+    emails = len(first.state["bookmarks"]["email_clicks"]["partitions"])
+    removed = len(emails_of(sandbox, "Removed"))
+    assert 0 < asked[0]
+    assert [sum(asked[:2]), asked[2]] == [emails - removed, 1]
 
 
 def test_campaigns_alone_ask_for_their_listing(sandbox: Sandbox) -> None:
     """And a second run has only the newest to say again."""
-    first = run_tap(sandbox, catalog=select("campaigns"), page_size=7)
-    assert sandbox.log.counts() == {"campaigns": 3}
+    first = run_tap(sandbox, catalog=select("campaigns"))
+    assert sandbox.log.counts() == {"campaigns": 1}
     second = run_tap(sandbox, first.state, catalog=select("campaigns"))
     assert len(second.records("campaigns")) == 1
 
@@ -161,7 +180,8 @@ def test_full_table_reads_all_again(sandbox: Sandbox) -> None:
             stream["replication_method"] = "FULL_TABLE"
     second = run_tap(sandbox, first.state, catalog)
     assert rows(second.records("email_clicks")) == rows(sandbox.account.rows())
-    assert second.state == first.state
+    kept = [one.state["bookmarks"]["email_clicks"] for one in (first, second)]
+    assert kept[0] == kept[1]
 
 
 def test_the_start_date_bounds_the_first_sync(sandbox: Sandbox) -> None:
