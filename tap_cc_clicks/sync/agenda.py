@@ -28,7 +28,6 @@ from tap_cc_clicks.sync.schedule import (
 )
 
 LOOK_UP, SEARCH = "look up ", "search "
-GONE = "Removed"
 
 
 @dataclass(frozen=True)
@@ -82,24 +81,15 @@ class Planner:
         self._events = [one for one in self.reports if isinstance(one, Events)]
 
     def agenda(
-        self,
-        listed: Mapping[str, Record],
-        summaries: Mapping[str, Record],
-        *,
-        whole: bool,
+        self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
     ) -> Agenda:
         """Return what is to be done.
 
         Args:
             listed: Campaigns of the listing, the latest change first.
             summaries: Campaigns' summaries.
-            whole: Whether the listing has all there are.
         """
         campaigns = list(self._campaigns(listed, summaries))
-        if whole and not self.wanted:
-            for one in campaigns:
-                if one.record is None and not one.is_new:
-                    self.memory.remember(one.campaign_id, status=GONE)
         look_up = [one for one in campaigns if self._is_to_look_up(one)]
         announced = {one.campaign_id for one in look_up}
         rest = [

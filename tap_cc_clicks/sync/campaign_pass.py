@@ -146,7 +146,7 @@ class CampaignPass:
             record["campaign_id"]: record
             for record in self._ahead.buffered(listing.campaigns())
         }
-        agenda = self._planner.agenda(listed, summaries, whole=listing.ended)
+        agenda = self._planner.agenda(listed, summaries)
         progress = self._run.progress
         progress.campaigns_known = len(agenda.changed) + len(agenda.new)
         progress.looks_known = len(agenda.looks)
@@ -357,8 +357,11 @@ class CampaignPass:
         counters = counted.counters.get(activity.activity_id, NOT_ASKED)
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
-        if not self._planner.looks.affords(activity, counters):
-            return Started(activity)
+        if activity.counted and counters is NOT_ASKED and activity.looks:
+            looks = self._planner.looks.uncounted(activity.looks)
+            if not looks:
+                return Started(activity)
+            activity = replace(activity, looks=looks)
         reads = {
             one.report.stream: self._ahead.submit(self._read(one))
             for one in self._reserved(activity, counters)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tap_cc_clicks.api.wire import NOT_ASKED, Counters
-from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.schedule import REQUEST, Bucket, Candidate, Look, choose
 
 
@@ -28,26 +27,26 @@ class Looks:
             known = state.get("looks")
             bucket = Bucket(*known) if known else Bucket.full(per_day, hour)
             self._bucket = bucket.filled(per_day, hour)
-        self._left = self._bucket.oldest + self._bucket.likely if self._bucket else 0
+        self._failed = 0
 
     def choose(self, candidates: Sequence[Candidate]) -> list[Look]:
         """Return what this run looks at."""
         return choose(candidates, self._bucket, self.hour)
 
-    def affords(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether an activity can be looked at, counted or not.
+    def uncounted(self, looks: Sequence[Look]) -> tuple[Look, ...]:
+        """Return looks whose counters failed, as they are charged: as reports.
 
-        Where counters fail that were to come, its report is asked, at ten times the
-        cost.
+        None of them, once as much as a day's worth was spent on such in this run.
         """
-        if self._bucket is None or not activity.looks:
-            return True
-        failed = activity.counted and counters is NOT_ASKED
-        cost = REQUEST if failed else sum(one.candidate.cost for one in activity.looks)
-        if failed and cost > self._left:
-            return False
-        self._left -= cost
-        return True
+        if self._bucket is None:
+            return tuple(looks)
+        self._failed += REQUEST * len(looks)
+        if self._failed > self.per_day * REQUEST:
+            return ()
+        return tuple(
+            replace(look, candidate=replace(look.candidate, cost=REQUEST))
+            for look in looks
+        )
 
     def note(self, looks: Iterable[Look]) -> None:
         """Note looks whose outcome was written."""
