@@ -38,11 +38,15 @@ class TapCCClicks(RunTap):
     config_jsonschema = jsonschema()
 
     def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:
+        runs = kwargs.get("validate_config", True)
+        if catalog is None and runs:
+            # Or the SDK looks at maps of streams that are not selected by default.
+            catalog = type(self)(validate_config=False).catalog_dict
         if isinstance(catalog, Mapping):
             catalog = check_catalog(catalog, STREAMS)
         super().__init__(catalog=catalog, **kwargs)
         maps = self.config.get("stream_maps")
-        if maps and kwargs.get("validate_config", True):
+        if maps and runs:
             columns = {
                 name: stream.schema["properties"]
                 for name, stream in self.streams.items()

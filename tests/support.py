@@ -17,6 +17,7 @@ from unittest import mock
 
 from ruamel.yaml import YAML
 
+from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.tap import TapCCClicks
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ def select(*streams: str, **properties: list[str]) -> dict[str, Any]:
                 selected = entry["breadcrumb"][-1] in properties[name]
                 entry["metadata"]["selected"] = selected
     return catalog
+
+
+def everything() -> dict[str, Any]:
+    """Return a catalog with all streams."""
+    return select(*(stream.name for stream in STREAMS))
 
 
 def clicks(output: Output) -> dict[str, dict[str, Any]]:

@@ -96,7 +96,7 @@ class Reader:
         else:
             tally.ended()
         yield tally.take(self._settled(), [])
-        bookmark = tally.unmoved() if self._in_doubt else tally.bookmark()
+        bookmark = tally.unmoved() if self._in_doubt else tally.bookmark(self._unusable)
         yield Read(bookmark, self._unusable)
 
     def _pages(self) -> Iterator[tuple[list[Any], Page]]:

@@ -198,12 +198,16 @@ class Tally:
             and self._may_search
         )
 
-    def bookmark(self) -> Bookmark:
-        """Return how far the activity is read now."""
+    def bookmark(self, unusable: int = 0) -> Bookmark:
+        """Return how far the activity is read now.
+
+        Args:
+            unusable: Rows beside those taken.
+        """
         known, clicks, found = self._known, self._counters.clicks, self._found
         rows = self._all if self._complete else known.rows_read + found
         if self._counters is NOT_ASKED:
-            return self._uncompared(rows)
+            return self._uncompared(rows, unusable)
         counted = self._counted
         if self._newest and self._newest > self._latest:
             clicks = None  # Read again until the future has come.
@@ -220,14 +224,14 @@ class Tally:
             search=self._search(missing) if missing else None,
         )
 
-    def _uncompared(self, rows: int) -> Bookmark:
+    def _uncompared(self, rows: int, unusable: int) -> Bookmark:
         """Return the bookmark where nothing was counted to compare with.
 
         The next counter is compared with what was read.
         """
         known, clicks = self._known, self._known.clicks
         if self._first and self._terms.sees_all:
-            clicks = rows
+            clicks = rows + unusable
         ahead = known.ahead if self._first else known.ahead + self._found
         return self._moved(
             clicks=clicks,

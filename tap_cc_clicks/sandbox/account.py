@@ -277,14 +277,22 @@ class Account:
                 when = self.now + timedelta(seconds=number)
                 self.add_click(activity, when, **contact, **link)
 
-    def clickable(self) -> list[Activity]:
-        """Return the activities that people can click in, and that can be found."""
+    def reported(self) -> list[Activity]:
+        """Return the activities with reports that can be found."""
         return [
             activity
             for campaign in self.campaigns.values()
-            if campaign.current_status in SENT - {"Removed", "Error"}
+            if campaign.current_status in SENT - {"Removed"}
             for activity in campaign.activities
             if activity.has_reports
+        ]
+
+    def clickable(self) -> list[Activity]:
+        """Return those of them that people go on clicking in: not what failed."""
+        return [
+            activity
+            for activity in self.reported()
+            if self.campaigns[activity.campaign_id].current_status != "Error"
         ]
 
     def resend(self, campaign: Campaign) -> Activity:

@@ -48,7 +48,7 @@ def _click(account: Account, clicks: int) -> None:
     """Spread clicks over activities and hours, most of them early and on a few."""
     activities = [
         activity
-        for number, activity in enumerate(account.clickable())
+        for number, activity in enumerate(account.reported())
         if number % NEVER_CLICKED
     ]
     weights = [1 / (1 + place) for place in range(len(activities))]

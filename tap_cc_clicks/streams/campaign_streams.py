@@ -102,11 +102,11 @@ class CampaignActivities(ConstantContactStream):
     def _write(self, started: Started) -> None:
         """Write an activity's reports, and note that it was looked at."""
         whole = [child.write_report(started) for child in self.selected_children]
-        if not started.at or not all(whole):
-            return
         activity = started.activity
         for child in self.selected_children:
             child.report.note(activity, started.counters)
+        if not started.at or not all(whole):
+            return
         self.memory.note_look(activity.activity_id, started.at)
         self.looks.note(activity.looks)
         self.run.progress.looks += len(activity.looks)

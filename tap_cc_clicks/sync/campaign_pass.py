@@ -28,7 +28,7 @@ from tap_cc_clicks.sync.findings import UNCOUNTED
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
 from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
-from tap_cc_clicks.sync.reports import Events, Owed, Report
+from tap_cc_clicks.sync.reports import Events, Owed, Report, Stats
 from tap_cc_clicks.sync.schedule import left_out
 
 # For each thread, how many items may wait between two stages; and before the reader,
@@ -258,13 +258,20 @@ class CampaignPass:
                 yield self._look_up(campaign)
             elif campaign:
                 counted = self._failures.is_retry(COUNTERS, item)
-                yield campaign.activity(item, counted=counted)
+                only = frozenset(
+                    one.stream
+                    for one in self._all
+                    if self._failures.is_retry(one.stream, item)
+                    or (counted and isinstance(one, Stats))
+                )
+                yield campaign.activity(item, counted=counted, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
         """Yield the activities whose counters are wanted and were never asked for."""
+        stats = frozenset(one.stream for one in self._all if isinstance(one, Stats))
         for activity in self._newest_first():
             if any(one.is_uncounted(activity.activity_id) for one in self._all):
-                yield replace(activity, counted=True)
+                yield replace(activity, counted=True, only=stats)
 
     def _owed_ones(self) -> Iterator[Started]:
         """Yield what is owed beside clicks."""
@@ -366,7 +373,8 @@ class CampaignPass:
             one.report.stream: self._ahead.submit(self._read(one))
             for one in self._reserved(activity, counters)
         }
-        return Started(activity, counters, counted.at, reads)
+        at = counted.at if activity.only is None else 0
+        return Started(activity, counters, at, reads)
 
     def _reserved(self, activity: Activity, counters: Counters) -> Iterator[Wanted]:
         """Yield the reports to be read that fit into the budget."""
@@ -400,8 +408,10 @@ class CampaignPass:
         return sorted(wanted, key=lambda one: one.requests, reverse=True)
 
     def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
-        if self._failures.has_turn(activity.activity_id) and counters is NOT_ASKED:
-            return self._failures.is_retry(report.stream, activity.activity_id)
+        if activity.only is not None and report.stream not in activity.only:
+            return False
+        if self._failures.is_retry(report.stream, activity.activity_id):
+            return True
         stale = activity.recent and self._is_stale(activity, counters)
         return report.is_due(activity, counters) or (stale and is_events(report))
 

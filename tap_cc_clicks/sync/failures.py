@@ -101,10 +101,6 @@ class Failures:
         """Tell whether it is the turn of an item that failed before."""
         return (endpoint, item) in self._retried
 
-    def has_turn(self, item: str) -> bool:
-        """Tell whether it is the turn of anything of an item that failed before."""
-        return any(one == item for _, one in self._retried)
-
     @property
     def before(self) -> frozenset[str]:
         """The ids of what failed in earlier runs."""

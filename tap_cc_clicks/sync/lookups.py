@@ -139,6 +139,7 @@ class Activity:
         counted: Whether its counters are asked for, before its reports.
         search: Whether its report is read for what is counted and was not shown.
         looks: The looks that this is; none if it was announced.
+        only: The reports to be read, by stream; None for all that are due.
         kept: Requests of the budget that were kept for its report.
     """
 
@@ -154,6 +155,7 @@ class Activity:
     counted: bool = False
     search: bool = False
     looks: tuple[Look, ...] = ()
+    only: frozenset[str] | None = None
     kept: int = 0
 
     @property

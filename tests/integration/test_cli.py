@@ -123,7 +123,7 @@ def test_about_shows_settings_as_markdown() -> None:
     result = run("--about", "--format=markdown")
     assert result.returncode == 0
     assert "| refresh_token " in result.stdout
-    assert "| change_detection " in result.stdout
+    assert "| look_requests_per_day " in result.stdout
 
 
 def test_a_connection_test_ends_in_a_sentence_too(

@@ -198,18 +198,15 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
     )
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast", "off"])
 @pytest.mark.parametrize("match", ["/emails/[^/]+$", "tracking/clicks", "links"])
-def test_a_404_that_passes_loses_nothing(
-    sandbox: Sandbox, match: str, detection: str
-) -> None:
+def test_a_404_that_passes_loses_nothing(sandbox: Sandbox, match: str) -> None:
     """It did: what was gone once was never asked for again."""
     fault = Fault("status", match=match, status=404)
     sandbox.faults.rules.append(fault)
     with captured() as first, suppress(FatalSyncError):
-        _sync(sandbox, {"change_detection": detection})
+        _sync(sandbox, {})
     sandbox.faults.rules.clear()
-    second = run_tap(sandbox, first.state, change_detection=detection)
+    second = run_tap(sandbox, first.state)
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
@@ -288,7 +285,7 @@ def test_pages_without_end_are_stopped_and_read_again(
     """In a circle or ever on: to take that for the end would lose what lies behind."""
     monkeypatch.setattr(pages, "LONG_LIST", 10)
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 10)
-    settings: dict[str, Any] = {"page_size": 20, "change_detection": "fast"}
+    settings: dict[str, Any] = {"page_size": 20}
     message, first = failing(sandbox, Fault(kind, match=path), **settings)
     assert "could not be read completely" in message
     said = {"endless_next": "lead in a circle", "new_next": "come to no end"}[kind]

@@ -218,7 +218,7 @@ def test_counters_that_one_id_spoils_are_asked_for_without_it(sandbox: Sandbox) 
         one["campaign_activity_id"] for one in first.records("campaign_activity_stats")
     }
     assert bad not in counted
-    assert len(counted) == len(sandbox.account.clickable()) - 1
+    assert len(counted) == len(sandbox.account.reported()) - 1
     sandbox.log.clear()
     failing(sandbox, first.state)
     assert sandbox.log.entries.count(("stats", 500)) == 1

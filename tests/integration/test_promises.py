@@ -109,14 +109,12 @@ def read(sandbox: Sandbox, answers: dict[str, Any], **config: Any) -> Output:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(answers=ANSWERS, detection=st.sampled_from(["exact", "fast"]))
-@example({**{one: {} for one in PLACES}, "clicks": {"deleted_at": ""}}, "exact")
-@example({**{one: {} for one in PLACES}, "clicks": {"created_time": [[]]}}, "exact")
-def test_no_record_breaks_its_schema(
-    small: Sandbox, answers: dict[str, Any], detection: str
-) -> None:
+@given(answers=ANSWERS)
+@example({**{one: {} for one in PLACES}, "clicks": {"deleted_at": ""}})
+@example({**{one: {} for one in PLACES}, "clicks": {"created_time": [[]]}})
+def test_no_record_breaks_its_schema(small: Sandbox, answers: dict[str, Any]) -> None:
     """Loaders validate each record, and end at the first that does not fit."""
-    output = read(small, answers, change_detection=detection)
+    output = read(small, answers)
     validators = {
         one["stream"]: Draft202012Validator(one["schema"], format_checker=FORMATS)
         for one in output.messages

@@ -55,6 +55,7 @@ def test_a_first_run_asks_each_thing_once(activities: int) -> None:
     _, sandbox = run_of(activities)
     assert sandbox.log.counts() == {
         "campaigns": 1,
+        "summaries": 1,
         "campaign": activities,
         "activity": activities,
         "stats": activities // 10,
@@ -83,10 +84,10 @@ def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -
 def test_state_stays_small() -> None:
     """Under 400 bytes for each activity, also after clicks came and went missing."""
     with Sandbox(account_of(100)) as sandbox:
-        first = run_tap(sandbox, change_detection="fast")
+        first = run_tap(sandbox)
         for activity in sandbox.account.clickable():
             activity.count_offset = 3
-        second = run_tap(sandbox, first.state, change_detection="exact")
+        second = run_tap(sandbox, first.state)
     state = second.state
     assert len(msgspec.json.encode(state)) < 400 * 100
     assert state["bookmarks"]["email_clicks"]["partitions"][0]["search"][0] == 3

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tap_cc_clicks.sandbox import Account, Sandbox
 from tests.support import run_tap, select
 
@@ -23,7 +21,7 @@ def stats(output: Output) -> dict[str, dict[str, Any]]:
 def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
     """All of them, as the service gives them."""
     found = stats(run_tap(sandbox))
-    activities = {one.campaign_activity_id: one for one in sandbox.account.clickable()}
+    activities = {one.campaign_activity_id: one for one in sandbox.account.reported()}
     assert set(found) == set(activities)
     for activity_id, record in found.items():
         activity = activities[activity_id]
@@ -34,55 +32,52 @@ def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
         assert record["last_refresh_time"]
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast"])
-def test_counts_cost_no_request_beside_change_detection(
-    sandbox: Sandbox, detection: str
-) -> None:
-    """The same requests with the stream as without it."""
-    asked = []
-    for streams in (("email_clicks",), ("email_clicks", STATS)):
+def test_counts_cost_no_request_beside_looks_for_change(sandbox: Sandbox) -> None:
+    """A first run asks for them after all clicks; later ones would ask anyway."""
+    asked, state = [], None
+    for _ in range(2):
         sandbox.log.clear()
-        run_tap(sandbox, catalog=select(*streams), change_detection=detection)
-        asked.append(sandbox.log.counts())
-    assert asked[0] == asked[1]
+        state = run_tap(sandbox, state, select("email_clicks", STATS)).state
+        asked.append(sandbox.log.counts()["stats"])
+    emails = len(state["bookmarks"]["email_clicks"]["partitions"])
+    assert asked == [-(-emails // 10), -(-len(sandbox.account.clickable()) // 10)]
 
 
-@pytest.mark.parametrize("detection", ["exact", "off"])
-def test_counts_alone_ask_for_counts_alone(sandbox: Sandbox, detection: str) -> None:
-    """No report is read, and counters are asked for whatever the detection."""
-    output = run_tap(sandbox, catalog=select(STATS), change_detection=detection)
-    assert set(sandbox.log.counts()) == {"campaigns", "campaign", "stats"}
-    assert len(stats(output)) == len(sandbox.account.clickable())
+def test_counts_alone_ask_for_counts_alone(sandbox: Sandbox) -> None:
+    """No report is read."""
+    output = run_tap(sandbox, catalog=select(STATS))
+    lists = {"campaigns", "summaries"}
+    assert set(sandbox.log.counts()) == {*lists, "campaign", "stats"}
+    assert len(stats(output)) == len(sandbox.account.reported())
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast"])
-def test_only_counts_that_changed_are_written_again(
-    sandbox: Sandbox, detection: str
-) -> None:
+def test_only_counts_that_changed_are_written_again(sandbox: Sandbox) -> None:
     """A new time of refresh alone is no change."""
-    first = run_tap(sandbox, change_detection=detection)
+    first = run_tap(sandbox)
     account = sandbox.account
     account.advance(hours=2)
     clicked = account.clickable()[2]
     account.add_click(clicked, contact_id="someone-new")
-    second = run_tap(sandbox, first.state, change_detection=detection)
+    second = run_tap(sandbox, first.state)
     assert set(stats(second)) == {clicked.campaign_activity_id}
-    third = run_tap(sandbox, second.state, change_detection=detection)
+    third = run_tap(sandbox, second.state)
     assert not stats(third)
 
 
 def test_an_activity_that_is_not_counted_has_no_record() -> None:
-    """And holds up nothing: with fast detection it is left alone like others."""
+    """It is looked at by its report."""
     account = Account()
     account.add_click(account.add_campaign().activities[0])
     gone = account.add_campaign().activities[0].campaign_activity_id
     with Sandbox(account) as sandbox:
         sandbox.api.uncounted.add(gone)
-        first = run_tap(sandbox, change_detection="fast", hot_days=0)
+        first = run_tap(sandbox)
         assert len(stats(first)) == 1
+        second = run_tap(sandbox, first.state)
         sandbox.log.clear()
-        run_tap(sandbox, first.state, change_detection="fast", hot_days=0)
-        assert sandbox.log.counts() == {"campaigns": 1, "summaries": 1}
+        run_tap(sandbox, second.state)
+        lists = {"campaigns": 1, "summaries": 1}
+        assert sandbox.log.counts() == {**lists, "stats": 1, "clicks": 1}
 
 
 def test_counts_below_the_budget_come_with_the_next_run(sandbox: Sandbox) -> None:
@@ -94,5 +89,5 @@ def test_counts_below_the_budget_come_with_the_next_run(sandbox: Sandbox) -> Non
         union.update(stats(output))
         state = output.state
     assert set(union) == {
-        one.campaign_activity_id for one in sandbox.account.clickable()
+        one.campaign_activity_id for one in sandbox.account.reported()
     }

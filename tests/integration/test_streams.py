@@ -146,7 +146,7 @@ def test_details_selected_later_are_owed(sandbox: Sandbox) -> None:
     fifth = run_tap(sandbox, fourth.state, both)
     asked = [len(one.records(DETAILS)) for one in (second, third, fifth)]
     emails = len(first.state["bookmarks"]["email_clicks"]["partitions"])
-    assert 0 < asked[0]
+    assert asked[0] > 0
     assert [sum(asked[:2]), asked[2]] == [emails, 1]
 
 
