@@ -69,6 +69,11 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         return bookmark
 
     @property
+    def is_missing(self) -> bool:
+        """Whether there was no such report (404)."""
+        return self == Bookmark(rows=0)
+
+    @property
     def rows_read(self) -> int:
         """Clicks read so far, each counted once."""
         if self.rows is not None:

@@ -65,6 +65,19 @@ def lasting_gap(known: Bookmark, counters: Counters) -> int:
     return known.rows_read - counters.clicks
 
 
+def compared(known: Bookmark, counters: Counters) -> Bookmark:
+    """Return the bookmark of a report that was read before anything was counted.
+
+    Where fewer are counted, they were not counted yet, or never are; more are new ones.
+    """
+    rows, clicks = known.rows_read, counters.clicks
+    if clicks is None or clicks >= rows or known.clicks != rows:
+        return known
+    early = (known.value or "") > (counters.refreshed or "")
+    ahead = rows - clicks if early else 0
+    return replace(known, clicks=clicks, rows=rows, ahead=ahead)
+
+
 def new_clicks(known: Bookmark | None, counters: Counters) -> int:
     """Return how many clicks were counted since the bookmark and are not read."""
     known = known or Bookmark()

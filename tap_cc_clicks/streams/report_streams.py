@@ -43,7 +43,8 @@ class ReportStream(ConstantContactStream):
         job = started.reads.get(self.name)
         if job is None:
             activity_id, counters = started.activity.activity_id, started.counters
-            if gap := self.report.gap(activity_id, counters):
+            gap = self.report.gap(activity_id, counters) if started.at else 0
+            if gap:
                 self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
             return True
         ended = self._write(job, started)

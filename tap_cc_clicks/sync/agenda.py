@@ -143,7 +143,12 @@ class Planner:
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
         unread = [one for one in ids if self._is_unread(one)]
-        if is_at_rest(campaign.status, read=not unread) and not campaign.is_hinted:
+        missing = not ids or any(
+            one.is_missing(activity_id) for one in self._events for activity_id in ids
+        )
+        # What was removed is believed to be gone.
+        read = not unread and (campaign.removed or not missing)
+        if is_at_rest(campaign.status, read=read) and not campaign.is_hinted:
             return
         if not ids or not self.reports:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR

@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeGuard
 
-from tap_cc_clicks.api.errors import RunEndedError
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_cc_clicks.api.errors import GoneError, RunEndedError
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
@@ -427,8 +429,21 @@ class CampaignPass:
             retried = self._failures.is_retry(report.stream, activity.activity_id)
             service = self._lookups.once if retried else self._lookups.service
             yield from report.read(service, activity, wanted.counters)
+        except GoneError as error:
+            if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
+                # It must be there, then.
+                raise FatalAPIError(str(error)) from None
+            raise
         finally:
             self._budget.release(wanted.requests)
+
+    def _is_counted_now(self, wanted: Wanted) -> bool:
+        """Tell whether a report that was never read has clicks that are counted."""
+        activity_id = wanted.activity.activity_id
+        if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
+            return False
+        counters = next(self._lookups.count([activity_id]))
+        return bool(counters.get(activity_id, NOT_ASKED).clicks)
 
     def _answer(self, job: Ahead[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""

@@ -159,6 +159,11 @@ class Activity:
     kept: int = 0
 
     @property
+    def context(self) -> dict[str, str]:
+        """What its bookmarks are found by."""
+        return {"campaign_activity_id": self.activity_id}
+
+    @property
     def ids(self) -> dict[str, str]:
         """What each record of its reports carries."""
         return {

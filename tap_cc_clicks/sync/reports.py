@@ -21,6 +21,7 @@ from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.reading import Read, Reader, Reading
 from tap_cc_clicks.events.tally import (
     Terms,
+    compared,
     is_due,
     lasting_gap,
     new_clicks,
@@ -228,6 +229,10 @@ class Events(Report):
         """Return when that was searched for last, in hours since 1970."""
         return min(one.search.hour for one in self.known(activity_id) if one.search)
 
+    def is_missing(self, activity_id: str) -> bool:
+        """Tell whether there was no such report when it was asked for."""
+        return any(one.is_missing for one in self.known(activity_id))
+
     def newest(self, activity_id: str) -> str | None:
         """Return when the newest event that was read happened."""
         return max((one.value or "" for one in self.known(activity_id)), default=None)
@@ -253,6 +258,12 @@ class Events(Report):
     def move(self, moved: Moved) -> None:
         if not self._reads_all:
             self._bookmarks.move(moved.context, moved.to)
+
+    @override
+    def note(self, activity: Activity, counters: Counters) -> None:
+        known = self._known(activity.activity_id)
+        if known and activity.only is not None and self._terms.sees_all:
+            self._bookmarks.move(activity.context, compared(known, counters))
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from tap_cc_clicks.api import pages
 from tap_cc_clicks.api.errors import GoneError
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import Output, captured, clicks, rows, run_tap
+from tests.support import Output, captured, clicks, everything, rows, run_tap
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
@@ -41,7 +41,7 @@ def test_passing_faults_are_retried(sandbox: Sandbox, fault: Fault, match: str) 
     """Nothing is lost, and nothing is said to be wrong at the end."""
     fault.match, fault.times = match, 3
     sandbox.faults.rules.append(fault)
-    output = run_tap(sandbox)
+    output = run_tap(sandbox, catalog=everything())
     assert fault.times < 3
     assert rows(clicks(output).values()) == rows(sandbox.account.rows())
 
@@ -183,7 +183,7 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
     left = {gone.campaign_id, lost.campaign_id}
     truth = [
         row
-        for activity in sandbox.account.clickable()
+        for activity in sandbox.account.reported()
         if activity.campaign_id not in left
         for row in (click.row for click in activity.clicks)
     ]
