@@ -152,11 +152,25 @@ class Warehouse:
     bookmark: Bookmark | None = None
     run: list[str] = field(default_factory=list)
 
-    def sync(self, report: Any, counters: Counters = UNKNOWN, **terms: Any) -> None:
-        """Read a report, as one run does."""
+    def sync(
+        self,
+        report: Any,
+        counters: Counters = UNKNOWN,
+        *,
+        search: bool = False,
+        **terms: Any,
+    ) -> None:
+        """Read a report, as one run does; all of it, if that searches it."""
         standing_in: Any = report
         reading = Reading(
-            CLICKS, ACTIVITY, None, None, self.bookmark, counters, Terms(**terms)
+            CLICKS,
+            ACTIVITY,
+            None,
+            None,
+            self.bookmark,
+            counters,
+            Terms(**terms),
+            search,
         )
         self.run = []
         for item in Reader(standing_in, reading).read():
@@ -166,6 +180,7 @@ class Warehouse:
                 self.run += [str(click.click_id) for click in item]
         self.ids.update(self.run)
 
-    def is_due(self, counters: Counters, **terms: Any) -> bool:
-        """Tell whether a run would read the report."""
-        return is_due(self.bookmark, counters, Terms(**terms))
+    def is_due(self, counters: Counters) -> bool:
+        """Tell whether a run would read the report, whatever it searches."""
+        known = self.bookmark
+        return is_due(known, counters) or bool(known and known.doubt)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tap_cc_clicks.api.client import Form
 from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
-from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.reading import Read, Reader, Reading
@@ -84,15 +84,6 @@ class Service:
         return Page([dict(row) for row in self.rows[start:end]], url, link)
 
 
-def reader_of(
-    service: Service, known: Bookmark | None, counters: Counters, terms: Terms
-) -> Reader:
-    """Return what reads the activity's report."""
-    standing_in: Any = service
-    reading = Reading(CLICKS, ACTIVITY, None, None, known, counters, terms)
-    return Reader(standing_in, reading)
-
-
 @dataclass
 class Warehouse:
     """What a loader that upserts holds, and the tap's bookmark."""
@@ -106,11 +97,23 @@ class Warehouse:
         service: Service,
         counters: Counters = UNKNOWN,
         stop_after: int | None = None,
+        *,
+        search: bool = False,
         **terms: Any,
     ) -> None:
         """Read the report into the warehouse, maybe only some pages of it."""
-        reader = reader_of(service, self.bookmark, counters, Terms(**terms))
-        for number, item in enumerate(reader.read()):
+        standing_in: Any = service
+        reading = Reading(
+            CLICKS,
+            ACTIVITY,
+            None,
+            None,
+            self.bookmark,
+            counters,
+            Terms(**terms),
+            search,
+        )
+        for number, item in enumerate(Reader(standing_in, reading).read()):
             if number == stop_after:
                 return
             if isinstance(item, Read):
@@ -179,7 +182,7 @@ def test_counted_clicks_are_found_however_late_and_whatever_was_interrupted(
         service.arrive(batch)
         for stop_after in (stop, None):
             counters = Counters(len(service.rows), moment(9))
-            if is_due(warehouse.bookmark, counters, Terms(lookback=0)):
+            if is_due(warehouse.bookmark, counters):
                 warehouse.sync(service, counters, stop_after, lookback=0)
     assert warehouse.times() == [row["created_time"] for row in service.rows]
 
@@ -198,7 +201,7 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
 
 
 def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
-    """After two searches in vain, the next is put off."""
+    """Once a search was in vain, the next ones are looks."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -207,12 +210,12 @@ def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None
     for more in range(20):
         service.arrive([row(200 + more)])
         warehouse.sync(service, Counters(111 + 2 * more), lookback=0)
-    assert service.pages_given <= 2 * 21 + 18 * 1 + 2
+    assert service.pages_given == 20
     assert len(warehouse.clicks) == 120
 
 
 def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
-    """What counts is by how much it rises."""
+    """Each is found by the next search, and none is searched for without one."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -221,11 +224,30 @@ def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
         service.arrive([row(late)])
         service.pages_given = 0
         warehouse.sync(service, Counters(110 + late), lookback=0)
+        assert service.pages_given == 1
+        assert warehouse.bookmark
+        assert warehouse.bookmark.search
+        assert warehouse.bookmark.search.missing == 11
+        warehouse.sync(service, Counters(110 + late), lookback=0, search=True)
         assert warehouse.times() == [row["created_time"] for row in service.rows]
-    service.arrive([row(200)])
-    service.pages_given = 0
-    warehouse.sync(service, Counters(116), lookback=0)
-    assert service.pages_given == 1
+        assert warehouse.bookmark.search.missing == 10
+
+
+def test_what_is_read_before_it_is_counted_is_compared_with_later_counts() -> None:
+    """The first complete reading took all that could have been counted."""
+    service = Service(rows=[row(minute) for minute in range(10, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, NOT_ASKED)
+    assert warehouse.bookmark
+    assert (warehouse.bookmark.clicks, warehouse.bookmark.rows_read) == (10, 10)
+    assert not is_due(warehouse.bookmark, Counters(10))
+    service.arrive([row(20)])
+    warehouse.sync(service, NOT_ASKED)
+    # Not yet counted when it was read, as far as is known.
+    assert (warehouse.bookmark.clicks, warehouse.bookmark.ahead) == (10, 1)
+    warehouse.sync(service, Counters(11))
+    assert warehouse.bookmark.search is None
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
 
 
 def test_a_late_click_below_the_lookback_is_searched_for() -> None:
