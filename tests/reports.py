@@ -160,7 +160,7 @@ class Warehouse:
         search: bool = False,
         **terms: Any,
     ) -> None:
-        """Read a report, as one run does; all of it, if that searches it."""
+        """Read a report, as one run does."""
         standing_in: Any = report
         reading = Reading(
             CLICKS,
@@ -170,7 +170,7 @@ class Warehouse:
             self.bookmark,
             counters,
             Terms(**terms),
-            search,
+            search=search,
         )
         self.run = []
         for item in Reader(standing_in, reading).read():
@@ -181,6 +181,6 @@ class Warehouse:
         self.ids.update(self.run)
 
     def is_due(self, counters: Counters) -> bool:
-        """Tell whether a run would read the report, whatever it searches."""
-        known = self.bookmark
-        return is_due(known, counters) or bool(known and known.doubt)
+        """Tell whether a run would read the report."""
+        doubt = self.bookmark is not None and self.bookmark.doubt
+        return doubt or is_due(self.bookmark, counters)

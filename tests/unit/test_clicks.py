@@ -84,6 +84,22 @@ class Service:
         return Page([dict(row) for row in self.rows[start:end]], url, link)
 
 
+def reader_of(
+    service: Service,
+    known: Bookmark | None,
+    counters: Counters,
+    terms: Terms,
+    *,
+    search: bool = False,
+) -> Reader:
+    """Return what reads the activity's report."""
+    standing_in: Any = service
+    reading = Reading(
+        CLICKS, ACTIVITY, None, None, known, counters, terms, search=search
+    )
+    return Reader(standing_in, reading)
+
+
 @dataclass
 class Warehouse:
     """What a loader that upserts holds, and the tap's bookmark."""
@@ -102,18 +118,10 @@ class Warehouse:
         **terms: Any,
     ) -> None:
         """Read the report into the warehouse, maybe only some pages of it."""
-        standing_in: Any = service
-        reading = Reading(
-            CLICKS,
-            ACTIVITY,
-            None,
-            None,
-            self.bookmark,
-            counters,
-            Terms(**terms),
-            search,
+        reader = reader_of(
+            service, self.bookmark, counters, Terms(**terms), search=search
         )
-        for number, item in enumerate(Reader(standing_in, reading).read()):
+        for number, item in enumerate(reader.read()):
             if number == stop_after:
                 return
             if isinstance(item, Read):
@@ -201,7 +209,7 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
 
 
 def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
-    """Once a search was in vain, the next ones are looks."""
+    """After a search in vain, the next one comes as a look, not with each click."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -215,39 +223,71 @@ def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None
 
 
 def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
-    """Each is found by the next search, and none is searched for without one."""
+    """A search finds it; without one, only what is new is read."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
     warehouse.sync(service, Counters(110))
     for late in range(1, 6):
-        service.arrive([row(late)])
+        service.arrive([row(late), row(200 + late)])
+        counters = Counters(110 + 2 * late)
         service.pages_given = 0
-        warehouse.sync(service, Counters(110 + late), lookback=0)
+        warehouse.sync(service, counters, lookback=0)
         assert service.pages_given == 1
         assert warehouse.bookmark
         assert warehouse.bookmark.search
         assert warehouse.bookmark.search.missing == 11
-        warehouse.sync(service, Counters(110 + late), lookback=0, search=True)
+        assert not is_due(warehouse.bookmark, counters)
+        warehouse.sync(service, counters, search=True, lookback=0)
         assert warehouse.times() == [row["created_time"] for row in service.rows]
         assert warehouse.bookmark.search.missing == 10
 
 
-def test_what_is_read_before_it_is_counted_is_compared_with_later_counts() -> None:
-    """The first complete reading took all that could have been counted."""
-    service = Service(rows=[row(minute) for minute in range(10, 0, -1)])
+def test_a_search_that_found_all_leaves_nothing_missing() -> None:
+    """From then on a count that rises is searched for at once again."""
+    service = Service(rows=[row(minute) for minute in range(50, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(51))
+    assert warehouse.bookmark
+    assert warehouse.bookmark.search
+    assert warehouse.bookmark.search.hour
+    service.arrive([row(2)])
+    warehouse.sync(service, Counters(51), search=True, lookback=0)
+    assert warehouse.bookmark.search is None
+    service.arrive([row(1)])
+    warehouse.sync(service, Counters(52), lookback=0)
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
+    """A first reading of everything counts for itself; later ones run ahead."""
+    service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED)
     assert warehouse.bookmark
-    assert (warehouse.bookmark.clicks, warehouse.bookmark.rows_read) == (10, 10)
-    assert not is_due(warehouse.bookmark, Counters(10))
-    service.arrive([row(20)])
+    assert (warehouse.bookmark.clicks, warehouse.bookmark.rows_read) == (5, 5)
+    assert not is_due(warehouse.bookmark, Counters(5))
+    service.arrive([row(9)])
     warehouse.sync(service, NOT_ASKED)
-    # Not yet counted when it was read, as far as is known.
-    assert (warehouse.bookmark.clicks, warehouse.bookmark.ahead) == (10, 1)
-    warehouse.sync(service, Counters(11))
-    assert warehouse.bookmark.search is None
-    assert warehouse.times() == [row["created_time"] for row in service.rows]
+    assert warehouse.bookmark.clicks == 5
+    assert warehouse.bookmark.ahead == 1
+    service.pages_given = 0
+    warehouse.sync(service, Counters(6), lookback=0)
+    assert warehouse.bookmark == Bookmark(
+        value=moment(9), clicks=6, window=1, lookback=0
+    )
+    assert service.pages_given == 1
+
+
+def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:
+    """Clicks before the start date are counted too: the next counter is read."""
+    service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, NOT_ASKED, start=moment(3))
+    assert warehouse.bookmark == Bookmark(value=moment(5), rows=3, window=3)
+    warehouse.sync(service, Counters(5), start=moment(3))
+    assert warehouse.bookmark
+    assert not is_due(warehouse.bookmark, Counters(5))
 
 
 def test_a_late_click_below_the_lookback_is_searched_for() -> None:
