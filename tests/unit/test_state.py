@@ -137,19 +137,26 @@ def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
     [
         ({}, True),
         ({"updated_at": "2026-02-01T00:00:00.000Z"}, False),
-        ({"current_status": "Removed"}, False),
+        ({"current_status": "Done"}, False),
+        ({"campaign_id": "done", "current_status": "Removed"}, False),
+        ({"campaign_id": "before", "current_status": "Removed"}, True),
         ({"campaign_id": "new"}, False),
         ({"campaign_id": "new", "current_status": "Draft"}, True),
     ],
-    ids=["as it was", "changed", "removed", "new", "new, and never sent"],
+    ids=[
+        *("as it was", "changed", "restored", "removed", "of a version before"),
+        *("new", "new, and never sent"),
+    ],
 )
 def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
     record: dict[str, Any], *, known: bool
 ) -> None:
     """By the moment of its last change, and by its status."""
     memory = CampaignMemory({})
-    memory.remember("c", ["a"], updated_at=MOMENT, status="Done")
-    listed = {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Done"}
+    memory.remember("c", ["a"], updated_at=MOMENT, status="Error")
+    memory.remember("done", ["a"], updated_at=MOMENT, sent="1795608000-1e19c23a")
+    memory.remember("before", ["a"], updated_at=MOMENT)
+    listed = {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Error"}
     assert memory.has({**listed, **record}) is known
 
 
