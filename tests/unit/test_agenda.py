@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, earlier, hour_of, now
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, earlier, now
 from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.settings import Settings
@@ -345,12 +345,3 @@ def test_a_look_up_that_failed_waits_for_its_turn() -> None:
     agenda = known.agenda()
     assert not agenda.changed
     assert ids(agenda.fresh) == ["a"]
-
-
-def test_campaigns_are_dated_by_change_or_send() -> None:
-    """Whichever is later; state knows what neither listing nor summaries show."""
-    sent = Campaign("a", listed("a", OLD), summary=summary(10))
-    assert sent.is_fresh
-    assert hour_of(sent.sent_at) == pytest.approx(HOUR - 10, abs=0.1)
-    assert Campaign("a", known={"updated_at": ago(10)}).is_fresh
-    assert not Campaign("a", listed("a", OLD), summary=summary(73)).is_fresh
