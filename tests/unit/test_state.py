@@ -209,6 +209,17 @@ def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
             {"bookmarks": {"campaign_activities": {"campaigns": {"a": {"sent": "x"}}}}},
             "matching regex",
         ),
+        (
+            {
+                "bookmarks": {
+                    "campaign_activities": {
+                        "campaigns": {"a": {"activities": [["b", None, "soon", 0]]}}
+                    }
+                }
+            },
+            "Expected `int`, got `str` - at `$.campaigns[...].activities[0][2]`",
+        ),
+        ({"bookmarks": {"email_links": {"clicks": {"a": [3]}}}}, "of at least length"),
         ({"bookmarks": {"email_links": {"clicks": {"a": "x"}}}}, "got `str`"),
         ({"bookmarks": {"email_links": {"clicks": {"a": ["x", 1]}}}}, "got `str`"),
         (
