@@ -86,7 +86,8 @@ class Known:
         """Let the report of an activity be read."""
         link = {"url_id": url_id} if url_id else {}
         context = {"campaign_activity_id": activity, **link}
-        self.bookmarks.move(context, Bookmark(**{"clicks": 0, **bookmark}))
+        told: dict[str, Any] = {"clicks": 0, **bookmark}
+        self.bookmarks.move(context, Bookmark(**told))
 
     def agenda(self, **summaries: dict[str, Any]) -> Agenda:
         """Return what is to be done."""
