@@ -41,7 +41,7 @@ class _Context(Struct):
 class _Partition(Bookmark, kw_only=True):
     context: _Context
     # Versions before kept more numbers of a search.
-    search: list[Number] | None = None  # type: ignore[assignment]
+    search: list[Number] | None = None  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
 
 
 class _Activity(Struct, array_like=True, forbid_unknown_fields=True):
