@@ -232,14 +232,6 @@ def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
         schema: The JSON schema of the settings.
     """
     known = schema["properties"]
-    if retired := ", ".join(name for name in RETIRED if name in config):
-        logger.warning(
-            "Settings that are no more, and are ignored: %s. What is looked at for "
-            "change follows from %s",
-            retired,
-            REPLACEMENT,
-        )
-    config = {name: config[name] for name in config if name not in RETIRED}
     found = {
         name: _typed(value, known[name]["type"]) if name in known else value
         for name, value in config.items()
@@ -248,6 +240,18 @@ def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
     if isinstance(maps := found.get("stream_maps"), dict):
         found["stream_maps"] = {name: _keyed(one) for name, one in maps.items()}
     return found
+
+
+def drop_retired(config: dict[str, Any]) -> None:
+    """Take the settings that went out of a config; name them in a warning."""
+    retired = [name for name in RETIRED if config.pop(name, None) is not None]
+    if retired:
+        logger.warning(
+            "Settings that are no more, and are ignored: %s. What is looked at for "
+            "change follows from %s",
+            ", ".join(retired),
+            REPLACEMENT,
+        )
 
 
 def _keyed(stream_map: Any) -> Any:

@@ -39,7 +39,7 @@ from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
 from tap_cc_clicks.api.text import printable
-from tap_cc_clicks.settings import from_environment, problems, typed
+from tap_cc_clicks.settings import drop_retired, from_environment, problems, typed
 
 # STATE is written at the earliest after this many seconds and tenth of the run, or
 # after this many records and ten for each activity in it: what a run writes then grows
@@ -357,6 +357,7 @@ class OwnTap(Tap, abc.ABC):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; the SDK's sentences repeat values, secret ones too."""
+        drop_retired(self._config)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:
             summary = "Config validation failed"

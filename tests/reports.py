@@ -152,11 +152,25 @@ class Warehouse:
     bookmark: Bookmark | None = None
     run: list[str] = field(default_factory=list)
 
-    def sync(self, report: Any, counters: Counters = UNKNOWN, **terms: Any) -> None:
+    def sync(
+        self,
+        report: Any,
+        counters: Counters = UNKNOWN,
+        *,
+        search: bool = False,
+        **terms: Any,
+    ) -> None:
         """Read a report, as one run does."""
         standing_in: Any = report
         reading = Reading(
-            CLICKS, ACTIVITY, None, None, self.bookmark, counters, Terms(**terms)
+            CLICKS,
+            ACTIVITY,
+            None,
+            None,
+            self.bookmark,
+            counters,
+            Terms(**terms),
+            search=search,
         )
         self.run = []
         for item in Reader(standing_in, reading).read():
@@ -166,6 +180,7 @@ class Warehouse:
                 self.run += [str(click.click_id) for click in item]
         self.ids.update(self.run)
 
-    def is_due(self, counters: Counters, **terms: Any) -> bool:
+    def is_due(self, counters: Counters) -> bool:
         """Tell whether a run would read the report."""
-        return is_due(self.bookmark, counters, Terms(**terms))
+        doubt = self.bookmark is not None and self.bookmark.doubt
+        return doubt or is_due(self.bookmark, counters)

@@ -216,7 +216,8 @@ def _print(totals: Totals, lines: list[Line], limit: int) -> None:
         f"{totals.rows:,} read, {totals.missing:,} missing",
     )
     if totals.oldest_look_hours is not None:
-        say(screen, f"The oldest look for change was {ago(totals.oldest_look_hours)}")
+        oldest = ago(totals.oldest_look_hours)
+        say(screen, f"The oldest look for change was {oldest} ago")
     for name, value in totals.bookmarks.items():
         say(screen, f"{name}: read up to {value}")
     say(screen, f"State version {totals.version or 'not given'}, {size}")

@@ -178,7 +178,8 @@ class CampaignActivities(ConstantContactStream):
             listing.since = campaigns.since
         if self.selected or self.selected_children:
             listing.memory = self.memory
-            since = self.looks.hour - self.stream_state.get("whole", 0)
+            # The SDK reads fractions as decimals.
+            since = self.looks.hour - float(self.stream_state.get("whole", 0))
             listing.whole = self.reads_all or not 0 <= since < HOURS_PER_DAY
         return listing
 

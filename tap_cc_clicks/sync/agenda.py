@@ -153,6 +153,7 @@ class Planner:
         if not ids or not self.reports:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
+            return
         for activity_id in ids:
             if activity_id not in unread:
                 yield from self._candidates_of(campaign, activity_id)

@@ -146,7 +146,7 @@ class Listing:
         if self._summaries is None:
             self._summaries = {}
             try:
-                self._read_summaries()
+                self._read_summaries(self._summaries)
             except TokenError:
                 raise
             except (FatalAPIError, GoneError) as error:
@@ -154,10 +154,10 @@ class Listing:
                 self._failures.missing("summaries", "listing", error)
         return self._summaries
 
-    def _read_summaries(self) -> None:
+    def _read_summaries(self, found: dict[str, Record]) -> None:
         for page in self._bounded("summaries", self._service.summaries):
-            told = {str(row["campaign_id"]): row for row in page}
-            self._summaries = {**told, **(self._summaries or {})}
+            for row in page:
+                found.setdefault(str(row["campaign_id"]), row)
             if not self.whole:
                 return
 

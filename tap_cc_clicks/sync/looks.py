@@ -25,7 +25,8 @@ class Looks:
         self._bucket: Bucket | None = None
         if per_day:
             known = state.get("looks")
-            bucket = Bucket(*known) if known else Bucket.full(per_day, hour)
+            # The SDK reads fractions as decimals.
+            bucket = Bucket(*map(float, known)) if known else Bucket.full(per_day, hour)
             self._bucket = bucket.filled(per_day, hour)
         self._failed = 0
 

@@ -41,12 +41,26 @@ class _Context(Struct):
 class _Partition(Bookmark, kw_only=True):
     context: _Context
     # Versions before kept more numbers of a search.
-    search: list[Number] | None = None  # type: ignore[assignment]
+    search: list[Number] | None = None  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
+
+
+class _Activity(Struct, array_like=True, forbid_unknown_fields=True):
+    campaign_activity_id: str
+    fingerprint: str | None = None
+    looked: Number = 0
+    details: Number = 0
+
+
+class _Links(Struct, array_like=True, forbid_unknown_fields=True):
+    clicks: Number | None
+    hour: Number | None
+    clicked: Number = 0
 
 
 class _Remembered(Struct):
     updated_at: str | None = None
-    activities: list[str | list[str | int | None]] = []
+    # Versions before had ids alone, too.
+    activities: list[str | _Activity] = []
     status: str | None = None
     sent: Annotated[str, Meta(pattern=r"^-?[0-9]{1,12}-")] | None = None
     looked: Number = 0
@@ -62,7 +76,7 @@ class _StreamState(Struct):
     told: list[str] = []
     looks: tuple[float, float, float] | None = None
     whole: float = 0
-    clicks: dict[str, Number | list[Number | None] | None] = {}
+    clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
 
 

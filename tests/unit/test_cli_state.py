@@ -14,22 +14,24 @@ from click.testing import CliRunner, Result
 
 from tap_cc_clicks.cli.commands import cc_clicks
 from tap_cc_clicks.cli.tables import ago
+from tap_cc_clicks.sync.memory import DUE
 
 OLD, NEW = "2026-01-01T08:00:00.000Z", "2026-01-31T08:00:00.000Z"
+A3 = ["a3", "aaaaaaaa", 1764003600, 1]
 
 
 def state() -> dict[str, Any]:
     """Return a state with two campaigns: of the first, one activity was never read."""
     partitions = [
         {"context": {"campaign_activity_id": "a1"}, "replication_key_value": OLD}
-        | {"clicks": 12, "window": 3, "search": [1, 1, 0, 490000]},
+        | {"clicks": 12, "window": 3, "search": [1, 490000]},
         {"context": {"campaign_activity_id": "a1", "url_id": "7"}, "clicks": 4},
         {"context": {"campaign_activity_id": "a3"}, "replication_key_value": NEW}
         | {"clicks": 5, "window": 1},
         {"context": {"campaign_activity_id": "lost"}, "clicks": 0},
     ]
     return {
-        "version": 1,
+        "version": 2,
         "bookmarks": {
             "campaigns": {
                 "replication_key": "updated_at",
@@ -39,13 +41,17 @@ def state() -> dict[str, Any]:
                 "campaigns": {
                     "c1": {
                         "updated_at": OLD,
-                        "activities": [["a1", "1e19c23a"], "a2"],
-                        "check": "1e19c23a@490000",
+                        "sent": "1764000000-1e19c23a",
+                        "activities": [
+                            ["a1", "1e19c23a", 1764000000, 1],
+                            ["a2", None, 0, 0],
+                        ],
                     },
-                    "c2": {"updated_at": NEW, "activities": [["a3", "aaaaaaaa"]]},
-                }
+                    "c2": {"updated_at": NEW, "activities": [A3]},
+                },
+                "whole": 489990.5,
             },
-            "email_links": {"clicks": {"a1": 12, "a3": 5}},
+            "email_links": {"clicks": {"a1": [12, 490000], "a3": [5, 490000]}},
             "email_clicks": {
                 "replication_key": "created_time",
                 "partitions": partitions,
@@ -82,7 +88,8 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     bookmarks = goes["bookmarks"]
     del bookmarks["email_clicks"]["partitions"][:2]
     del bookmarks["email_links"]["clicks"]["a1"]
-    bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"] = ["a1", "a2"]
+    of_c1 = bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"]
+    of_c1[0] = ["a1", None, 1764000000, DUE]
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == WRAPPED[form](goes)
@@ -95,15 +102,20 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
     done = cc("reset", "--campaign", "c1", given=state())
     bookmarks = json.loads(done.stdout)["bookmarks"]
     assert bookmarks["campaign_activities"]["campaigns"] == {
-        "c1": {"activities": ["a1", "a2"]},
-        "c2": {"updated_at": NEW, "activities": [["a3", "aaaaaaaa"]]},
+        "c1": {
+            "sent": "1764000000-1e19c23a",
+            "activities": [["a1", None, 1764000000, DUE], ["a2", None, 0, DUE]],
+        },
+        "c2": {"updated_at": NEW, "activities": [A3]},
     }
     contexts = [one["context"] for one in bookmarks["email_clicks"]["partitions"]]
     assert contexts == [
         {"campaign_activity_id": "a3"},
         {"campaign_activity_id": "lost"},
     ]
-    assert bookmarks["email_links"]["clicks"] == {"a3": 5}
+    assert bookmarks["email_links"]["clicks"] == {"a3": [5, 490000]}
+    # However old it is, the next run lists it.
+    assert "whole" not in bookmarks["campaign_activities"]
     # Its row of the listing is to be written again.
     assert bookmarks["campaigns"]["replication_key_value"] == OLD
 
@@ -112,12 +124,12 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
     ("chosen", "left"),
     [
         ([], {}),
-        (["--campaign", "c2"], {"a1": 12}),
-        (["--activity", "a1"], {"a3": 5}),
+        (["--campaign", "c2"], {"a1": [12, 490000]}),
+        (["--activity", "a1"], {"a3": [5, 490000]}),
     ],
 )
 def test_only_the_links_can_be_read_again(
-    chosen: list[str], left: dict[str, int]
+    chosen: list[str], left: dict[str, list[int]]
 ) -> None:
     """Of all, or of what is named."""
     done = cc("reset", "--links", *chosen, given=state())
@@ -149,20 +161,23 @@ def test_what_is_shown_can_be_chosen_and_is_sorted() -> None:
     ]
 
 
-def test_totals_and_lines_are_readable() -> None:
+def test_totals_and_lines_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clicks counted, read and missing; how large; one line each, aligned."""
+    four_days_later = 1764000000 + 4 * 24 * 3600
+    monkeypatch.setattr("tap_cc_clicks.cli.state.time", lambda: four_days_later)
     shown = cc("show", "--limit", "3", given=state())
     lines = shown.stdout.splitlines()
-    header = "campaign activity link newest click age counted read missing checked"
+    header = "campaign activity link newest click age counted read missing looked at"
     assert " ".join(lines[0].split()) == header
     assert lines[1].startswith("c1        a2        all   never read")
     assert lines[3].split()[:3] == ["c1", "a1", "all"]
-    assert lines[3].split()[-5:-2] == ["12", "11", "1"]
+    assert lines[3].split()[-5:] == ["12", "11", "1", "4", "d"]
+    assert "The oldest look for change was 4 d ago" in shown.stdout
     assert "… and 2 more (--limit)" in shown.stdout
     assert "2 campaigns, 4 activities (1 never read)" in shown.stdout
     assert "21 clicks counted, 20 read, 1 missing" in shown.stdout
     assert f"campaigns: read up to {NEW}" in shown.stdout
-    assert "State version 1, " in shown.stdout
+    assert "State version 2, " in shown.stdout
     size = len(json.dumps(state(), separators=(",", ":")))
     assert f"{size:,} bytes, {size // 4:,} for each activity" in shown.stdout
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tap_cc_clicks.api.client import Form
 from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
-from tap_cc_clicks.api.wire import UNKNOWN, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.reading import Read, Reader, Reading
@@ -85,11 +85,18 @@ class Service:
 
 
 def reader_of(
-    service: Service, known: Bookmark | None, counters: Counters, terms: Terms
+    service: Service,
+    known: Bookmark | None,
+    counters: Counters,
+    terms: Terms,
+    *,
+    search: bool = False,
 ) -> Reader:
     """Return what reads the activity's report."""
     standing_in: Any = service
-    reading = Reading(CLICKS, ACTIVITY, None, None, known, counters, terms)
+    reading = Reading(
+        CLICKS, ACTIVITY, None, None, known, counters, terms, search=search
+    )
     return Reader(standing_in, reading)
 
 
@@ -106,10 +113,14 @@ class Warehouse:
         service: Service,
         counters: Counters = UNKNOWN,
         stop_after: int | None = None,
+        *,
+        search: bool = False,
         **terms: Any,
     ) -> None:
         """Read the report into the warehouse, maybe only some pages of it."""
-        reader = reader_of(service, self.bookmark, counters, Terms(**terms))
+        reader = reader_of(
+            service, self.bookmark, counters, Terms(**terms), search=search
+        )
         for number, item in enumerate(reader.read()):
             if number == stop_after:
                 return
@@ -179,7 +190,7 @@ def test_counted_clicks_are_found_however_late_and_whatever_was_interrupted(
         service.arrive(batch)
         for stop_after in (stop, None):
             counters = Counters(len(service.rows), moment(9))
-            if is_due(warehouse.bookmark, counters, Terms(lookback=0)):
+            if is_due(warehouse.bookmark, counters):
                 warehouse.sync(service, counters, stop_after, lookback=0)
     assert warehouse.times() == [row["created_time"] for row in service.rows]
 
@@ -198,7 +209,7 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
 
 
 def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
-    """After two searches in vain, the next is put off."""
+    """After a search in vain, the next one comes as a look, not with each click."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -207,25 +218,76 @@ def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None
     for more in range(20):
         service.arrive([row(200 + more)])
         warehouse.sync(service, Counters(111 + 2 * more), lookback=0)
-    assert service.pages_given <= 2 * 21 + 18 * 1 + 2
+    assert service.pages_given == 20
     assert len(warehouse.clicks) == 120
 
 
 def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
-    """What counts is by how much it rises."""
+    """A search finds it; without one, only what is new is read."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
     warehouse.sync(service, Counters(110))
     for late in range(1, 6):
-        service.arrive([row(late)])
+        service.arrive([row(late), row(200 + late)])
+        counters = Counters(110 + 2 * late)
         service.pages_given = 0
-        warehouse.sync(service, Counters(110 + late), lookback=0)
+        warehouse.sync(service, counters, lookback=0)
+        assert service.pages_given == 1
+        assert warehouse.bookmark
+        assert warehouse.bookmark.search
+        assert warehouse.bookmark.search.missing == 11
+        assert not is_due(warehouse.bookmark, counters)
+        warehouse.sync(service, counters, search=True, lookback=0)
         assert warehouse.times() == [row["created_time"] for row in service.rows]
-    service.arrive([row(200)])
+        assert warehouse.bookmark.search.missing == 10
+
+
+def test_a_search_that_found_all_leaves_nothing_missing() -> None:
+    """From then on a count that rises is searched for at once again."""
+    service = Service(rows=[row(minute) for minute in range(50, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, Counters(51))
+    assert warehouse.bookmark
+    assert warehouse.bookmark.search
+    assert warehouse.bookmark.search.hour
+    service.arrive([row(2)])
+    warehouse.sync(service, Counters(51), search=True, lookback=0)
+    assert warehouse.bookmark.search is None
+    service.arrive([row(1)])
+    warehouse.sync(service, Counters(52), lookback=0)
+    assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
+    """A first reading of everything counts for itself; later ones run ahead."""
+    service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, NOT_ASKED)
+    assert warehouse.bookmark
+    assert (warehouse.bookmark.clicks, warehouse.bookmark.rows_read) == (5, 5)
+    assert not is_due(warehouse.bookmark, Counters(5))
+    service.arrive([row(9)])
+    warehouse.sync(service, NOT_ASKED)
+    assert warehouse.bookmark.clicks == 5
+    assert warehouse.bookmark.ahead == 1
     service.pages_given = 0
-    warehouse.sync(service, Counters(116), lookback=0)
+    warehouse.sync(service, Counters(6), lookback=0)
+    assert warehouse.bookmark == Bookmark(
+        value=moment(9), clicks=6, window=1, lookback=0
+    )
     assert service.pages_given == 1
+
+
+def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:
+    """Clicks before the start date are counted too: the next counter is read."""
+    service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, NOT_ASKED, start=moment(3))
+    assert warehouse.bookmark == Bookmark(value=moment(5), rows=3, window=3)
+    warehouse.sync(service, Counters(5), start=moment(3))
+    assert warehouse.bookmark
+    assert not is_due(warehouse.bookmark, Counters(5))
 
 
 def test_a_late_click_below_the_lookback_is_searched_for() -> None:

@@ -241,6 +241,16 @@ def test_files_are_utf_8_however_an_editor_saves_it(
     assert (sentence or "") in said
 
 
+def test_a_run_goes_on_from_the_state_in_a_file(
+    account: Sandbox, state: dict[str, Any], tmp_path: Path
+) -> None:
+    """The SDK reads fractions as decimals: that was a traceback."""
+    known = deepcopy(state)
+    known["bookmarks"]["campaign_activities"]["looks"] = [2500.0, 1804.5, 498780.25]
+    code, said = handed_in(tmp_path, account, state=json.dumps(known).encode())
+    assert code == 0, said
+
+
 def test_a_file_without_end_is_not_read_to_it(
     account: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -339,4 +349,4 @@ def test_campaigns_none_of_which_exist_are_told_after_the_listing(
     code, said = handed_in(tmp_path, account, config=json.dumps(config).encode())
     assert code == 1
     assert "None of the campaigns that campaign_ids names is in the account" in said
-    assert set(account.log.counts()) <= {"token", "campaigns"}
+    assert set(account.log.counts()) <= {"token", "campaigns", "summaries"}

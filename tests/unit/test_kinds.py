@@ -26,6 +26,7 @@ from tap_cc_clicks.api.wire import (
     CAMPAIGN,
     COUNTERS,
     DETAILS,
+    DETAILS_STREAM,
     LINK,
     OF_CAMPAIGN,
 )
@@ -38,8 +39,8 @@ RECORDS: dict[str, Columns] = {
         **OWNER,
         **ACTIVITY,
         **{column: CAMPAIGN[name] for column, name in OF_CAMPAIGN.items()},
-        **DETAILS,
     },
+    DETAILS_STREAM: {**OWNER, **DETAILS},
     "campaign_activity_stats": {**OWNER, "last_refresh_time": date_time, **COUNTERS},
     "email_clicks": {
         **dict.fromkeys(CLICKS.row.__struct_fields__, text),

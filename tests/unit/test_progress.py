@@ -32,23 +32,40 @@ def test_the_time_left_is_told_by_what_was_done_since_the_first(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     gate: Any = SimpleNamespace(requests=0, ended=None)
     progress = Progress(logging.getLogger("run"), gate, 10_000)
-    progress.campaigns_known = progress.new_known = 60
+    progress.campaigns_known = 60
     progress.looked_up = 40
     for seconds, done in ((20, 0), (30, 2), (50, 5), (65, 45)):
         now, gate.requests = float(seconds), 4 * seconds
-        progress.campaigns = progress.new = done
+        progress.campaigns = done
         progress.beat()
     assert [one.split(",")[0] for one in said.messages] == [
-        "0 of 60 campaigns (40 looked up)",
-        "2 of 60 campaigns (40 looked up)",
-        "5 of 60 campaigns (40 looked up)",
-        "45 of 60 campaigns",
+        "0 of 60 new or changed campaigns (40 looked up)",
+        "2 of 60 new or changed campaigns (40 looked up)",
+        "5 of 60 new or changed campaigns (40 looked up)",
+        "45 of 60 new or changed campaigns",
     ]
     assert [one.rpartition("quota)")[2] for one in said.messages] == [
         *("", ""),
         ", about 6 min left",
         ", less than a minute left",
     ]
+
+
+def test_looks_for_change_count_as_well(
+    monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    """A quiet day's run has nothing else to do."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    gate: Any = SimpleNamespace(requests=0, ended=None)
+    progress = Progress(logging.getLogger("run"), gate, 10_000)
+    progress.looks_known, progress.waiting = 2_000, 3_000
+    for seconds, done in ((10, 500), (20, 1_000)):
+        now, progress.looks = float(seconds), done
+        progress.beat()
+    counts = "0 of 0 new or changed campaigns, 1,000 of 2,000 looks for change, 3,000 "
+    assert said.messages[-1].startswith(f"{counts}wait, 0 reports read")
+    assert said.messages[-1].endswith(", less than a minute left")
 
 
 @pytest.mark.parametrize(

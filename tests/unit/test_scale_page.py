@@ -24,17 +24,19 @@ def test_the_tables_are_what_the_formulas_give() -> None:
 def test_the_text_repeats_the_typical_account_as_it_is_computed() -> None:
     """How many requests, and how many accounts a key carries."""
     text = (ROOT / scale.PAGE).read_text("utf-8")
-    first, exact = scale.TYPICAL.first(), scale.TYPICAL.exact()
-    fast = scale.TYPICAL.fast(scale.RECHECK_DAYS)
-    quota = scale.REQUESTS_PER_DAY
-    assert f"{first} requests for the first load, then {exact:.0f} a day" in text
-    assert f"(`exact`) or {fast:.0f} (`fast`)" in text
-    assert f"carry {quota / exact:.0f} such accounts, or {quota / fast:.0f}" in text
+    first, quota = scale.TYPICAL.first(), scale.REQUESTS_PER_DAY
+    later, few = scale.TYPICAL.later(), scale.TYPICAL.later(scale.FEW_LOOKS)
+    days = scale.TYPICAL.days(scale.FEW_LOOKS)
+    assert scale.TYPICAL.days() == 1
+    assert f"{first} requests for the first load, then {later:.0f} a day" in text
+    assert f"or {few:.0f} with `look_requests_per_day: {scale.FEW_LOOKS}`" in text
+    assert f"within {days} days and looks at fresh emails" in text
+    assert f"carry {quota / later:.0f} such accounts, or {quota / few:.0f}." in text
     assert f"one key takes {quota // first} first loads a day" in text
 
 
-@pytest.mark.parametrize("mode", ["exact", "fast"])
-def test_the_formulas_count_what_the_tap_asks(mode: str) -> None:
+@pytest.mark.parametrize("looks", [1, scale.LOOKS_PER_DAY])
+def test_the_formulas_count_what_the_tap_asks(looks: int) -> None:
     """First load, and a later run: one campaign sent, four activities clicked in."""
     account = Account(7)
     activities = [
@@ -47,20 +49,16 @@ def test_the_formulas_count_what_the_tap_asks(mode: str) -> None:
         account.add_click(activity, account.now - timedelta(days=8))
     settings: dict[str, Any] = {
         "catalog": select("email_clicks"),
-        "change_detection": mode,
-        "hot_days": 0,
+        "look_requests_per_day": looks,
     }
     with Sandbox(account) as sandbox:
         output = run_tap(sandbox, **settings)
         expected = scale.Account(campaigns=23, activities=23)
-        # Fast reads the summaries even if there is nothing yet to compare them with.
-        summaries = expected.listing if mode == "fast" else 0
-        assert len(sandbox.log.entries) == expected.first() + summaries
+        assert len(sandbox.log.entries) == expected.first()
         sandbox.log.clear()
         new = account.add_campaign(roles=("primary_email",)).activities[0]
         for activity in (new, *activities[:3]):
             account.add_click(activity)
         run_tap(sandbox, output.state, **settings)
         expected = scale.Account(campaigns=24, activities=24, sent=1, read=4)
-        later = expected.exact() if mode == "exact" else expected.fast()
-        assert len(sandbox.log.entries) == later
+        assert len(sandbox.log.entries) == expected.later(looks)

@@ -58,6 +58,7 @@ DOCUMENTED = {
     "primary_keys",
     "replication_key",
     "schema",
+    "selected_by_default",
     "write_message",
 }
 # Overridden, set or called although nobody promises that it stays: never more.
@@ -296,7 +297,7 @@ def test_the_tap_uses_its_own_writers_and_state_managers() -> None:
     assert isinstance(made.message_writer, PageWriter)
     assert isinstance(made.state_writer, PacedStateWriter)
     assert made.state_writer is made._state_writer is made.paced
-    assert len(made.streams) == 5
+    assert len(made.streams) == 6
     for stream in made.streams.values():
         assert isinstance(stream.state_manager, OwnState)
 

@@ -24,6 +24,15 @@ SAFE = (
     "query in it: credentials have settings of their own"
 )
 GOOD = {"client_id": "id", "refresh_token": "token"}
+WENT = (
+    "Settings that are no more, and are ignored: {}. What is looked at for change "
+    "follows from look_requests_per_day"
+)
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings that were logged."""
+    return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
 
 
 def problems(**config: Any) -> str:
@@ -46,8 +55,12 @@ def problems(**config: Any) -> str:
             "Setting requests_per_second must be greater than 0",
         ),
         (
-            {"change_detection": "none"},
-            "Setting change_detection must be one of exact, fast, off",
+            {"look_requests_per_day": -1},
+            "Setting look_requests_per_day must be at least 0",
+        ),
+        (
+            {"look_requests_per_day": 1.5},
+            "Setting look_requests_per_day must be of type integer",
         ),
         ({"campaign_ids": [""]}, "Setting campaign_ids.0 must not be empty"),
         (
@@ -168,7 +181,7 @@ def test_a_list_is_understood_whatever_it_came_from(
 
 
 @pytest.mark.parametrize("given", [0.5, Decimal("0.5"), "0.5"])
-@pytest.mark.parametrize("name", ["lookback", "hot_days", "requests_per_second"])
+@pytest.mark.parametrize("name", ["lookback", "requests_per_second"])
 def test_a_fraction_is_one_whatever_it_came_from(name: str, given: Any) -> None:
     """The SDK reads decimals from files, Meltano hands over text."""
     tap = TapCCClicks(config={**GOOD, name: given})
@@ -179,10 +192,12 @@ def test_a_fraction_is_one_whatever_it_came_from(name: str, given: Any) -> None:
 @pytest.mark.parametrize("given", [24.0, Decimal("24.0"), "24", "24.0"])
 def test_a_whole_number_is_one_whatever_it_came_from(given: Any) -> None:
     """Also where an integer is wanted."""
-    tap = TapCCClicks(config={**GOOD, "page_size": given, "lookback": given})
+    names = ("page_size", "lookback", "look_requests_per_day")
+    tap = TapCCClicks(config={**GOOD, **dict.fromkeys(names, given)})
     settings = Settings.from_config(tap.config)
-    assert (settings.page_size, settings.lookback) == (24, 24)
-    assert type(settings.page_size) is type(settings.lookback) is int
+    for name in names:
+        value = getattr(settings, name)
+        assert (value, type(value)) == (24, int)
 
 
 def test_what_is_empty_is_not_set() -> None:
@@ -213,14 +228,37 @@ def test_a_misspelt_variable_is_one_warning(
     """Without its value; those of inherited extractors and of Meltano are none."""
     monkeypatch.setenv(f"TAP_CC_CLICKS_{name}", "hush")
     TapCCClicks(config=GOOD)
-    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+    assert not warnings_of(caplog)
     TapCCClicks(config=GOOD, parse_env_config=True)
-    said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     sentence = (
         f"The variable TAP_CC_CLICKS_{name} sets nothing: did you mean "
         f"TAP_CC_CLICKS_{meant}?"
     )
-    assert said == [sentence] * bool(meant)
+    assert warnings_of(caplog) == [sentence] * bool(meant)
+
+
+@pytest.mark.parametrize("value", ["fast", "none", -1, "", None])
+@pytest.mark.parametrize("name", ["change_detection", "hot_days", "recheck_hours"])
+def test_a_setting_that_went_is_one_warning(
+    caplog: pytest.LogCaptureFixture, name: str, value: Any
+) -> None:
+    """Whatever it was set to; it is named, and what replaces it."""
+    tap = TapCCClicks(config={**GOOD, name: value})
+    assert name not in tap.config
+    assert warnings_of(caplog) == [WENT.format(name)] * (value not in {None, ""})
+
+
+def test_settings_that_went_are_one_warning_wherever_they_stand(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file and in the environment."""
+    monkeypatch.setenv("TAP_CC_CLICKS_CHANGE_DETECTION", "fast")
+    monkeypatch.setenv("TAP_CC_CLICKS_HOT_DAYS", "many")
+    config = {**GOOD, "hot_days": 7, "recheck_hours": 24}
+    tap = TapCCClicks(config=config, parse_env_config=True)
+    assert set(tap.config) >= set(GOOD)
+    names = "change_detection, hot_days, recheck_hours"
+    assert warnings_of(caplog) == [WENT.format(names)]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +283,7 @@ def test_settings_have_their_defaults_filled_in() -> None:
     tap = TapCCClicks(config={**GOOD, "start_date": "2026-01-31"})
     settings = Settings.from_config(tap.config)
     assert settings.page_size == 500
-    assert settings.change_detection == "exact"
+    assert settings.look_requests_per_day == 500
     assert settings.start_date == "2026-01-31T00:00:00.000Z"
     assert settings.url_ids == ()
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.singer import STATE_RECORDS, STATE_SECONDS, PacedStateWriter
 from tap_cc_clicks.sync.bookmarks import Bookmarks
-from tap_cc_clicks.sync.state_format import CampaignMemory, load
+from tap_cc_clicks.sync.lookups import Activity
+from tap_cc_clicks.sync.memory import ASKED, DUE, NEVER_ASKED, CampaignMemory
+from tap_cc_clicks.sync.reports import Links
+from tap_cc_clicks.sync.state_format import load
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
 MOMENT = "2026-01-31T08:00:00.000Z"
@@ -47,7 +52,7 @@ VERSION_1: dict[str, Any] = {
 
 def test_a_state_of_version_1_is_understood() -> None:
     """Later versions must go on understanding it: never change this one."""
-    state: Any = load(VERSION_1, STREAMS)
+    state: Any = load(deepcopy(VERSION_1), STREAMS)
     bookmarks = Bookmarks(state["bookmarks"]["email_clicks"])
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
         value=MOMENT,
@@ -55,30 +60,104 @@ def test_a_state_of_version_1_is_understood() -> None:
         rows=2,
         window=2,
         lookback=48,
-        search=Search(1, 2, 1, 498746),
+        search=Search(1, 498746),
     )
     assert bookmarks.find({"campaign_activity_id": "b"}) == Bookmark(clicks=0)
     assert bookmarks.find({"campaign_activity_id": "c"}) is None
     memory = CampaignMemory(state["bookmarks"]["campaign_activities"])
-    assert memory.find("c") == {"updated_at": MOMENT, "activities": ["a"]}
+    assert memory.find("c")["updated_at"] == MOMENT
     assert memory.activities("c") == ["a"]
-    assert memory.prints == {}
+    assert memory.campaign_of("a") == "c"
+    assert memory.fingerprint("a") is None
+    assert memory.looked("a") == 0
+    assert memory.details("a") == NEVER_ASKED
+    links = Links(
+        "email_links", state["bookmarks"]["email_links"]["clicks"], int, 498746
+    )
+    activity = Activity("c", "a")
+    assert not list(links.owed([activity], 498746))
+    links.note(activity, Counters(4))
+    assert list(links.owed([activity], 498746)) == [activity]
 
 
-def test_fingerprints_stand_beside_their_activities() -> None:
-    """In the state; in memory the two are found each by itself."""
-    known = {"updated_at": MOMENT, "activities": [["a", "1e19c23a"], "b"]}
-    state: Any = {"bookmarks": {"campaign_activities": {"campaigns": {"c": known}}}}
+def test_a_state_of_version_2_is_understood_as_version_0_1_0_wrote_it() -> None:
+    """What only its modes needed is left out; what nobody knew yet is not known."""
+    known = {
+        "updated_at": MOMENT,
+        "activities": [["a", "1e19c23a"], "b"],
+        "unfinished": {"updated_at": MOMENT, "activities": [{"role": "resend"}]},
+        "missed": 1,
+        "status": "Removed",
+        "check": "1e19c23a@498746",
+    }
+    state: Any = {
+        "version": 2,
+        "bookmarks": {"campaign_activities": {"campaigns": {"c": known}}},
+    }
     stream_state = load(state, STREAMS)["bookmarks"]["campaign_activities"]
     memory = CampaignMemory(stream_state)
     assert memory.activities("c") == ["a", "b"]
-    assert memory.prints == {"a": "1e19c23a"}
-    memory.prints["b"] = "00000001"
-    memory.remember("c", ["b", "a", "d"], updated_at=None, missed=1)
+    assert [memory.fingerprint(one) for one in "ab"] == ["1e19c23a", None]
     assert stream_state["campaigns"]["c"] == {
-        "activities": [["b", "00000001"], ["a", "1e19c23a"], "d"],
+        "updated_at": MOMENT,
+        "activities": [["a", "1e19c23a", 0, NEVER_ASKED], ["b", None, 0, NEVER_ASKED]],
         "missed": 1,
+        "status": "Removed",
     }
+    assert memory.has(
+        {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Removed"}
+    )
+
+
+def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
+    """But their details may have changed."""
+    stream_state: dict[str, Any] = {}
+    memory = CampaignMemory(stream_state)
+    memory.remember("c", ["a", "b"], updated_at=MOMENT, status="Error")
+    memory.note_look("a", 1795608000)
+    memory.note_fingerprint("a", "1e19c23a")
+    memory.note_details("a", ASKED)
+    memory.note_details("b", DUE)
+    memory.remember("c", ["b", "a", "d"], status=None)
+    assert stream_state["campaigns"]["c"] == {
+        "updated_at": MOMENT,
+        "activities": [
+            ["b", None, 0, DUE],
+            ["a", "1e19c23a", 1795608000, NEVER_ASKED],
+            ["d", None, 0, NEVER_ASKED],
+        ],
+    }
+    again = CampaignMemory(stream_state)
+    assert again.looked("a") == 1795608000
+    assert again.campaign_of("d") == "c"
+
+
+@pytest.mark.parametrize(
+    ("record", "known"),
+    [
+        ({}, True),
+        ({"updated_at": "2026-02-01T00:00:00.000Z"}, False),
+        ({"current_status": "Done"}, False),
+        ({"campaign_id": "done", "current_status": "Removed"}, False),
+        ({"campaign_id": "before", "current_status": "Removed"}, True),
+        ({"campaign_id": "new"}, False),
+        ({"campaign_id": "new", "current_status": "Draft"}, True),
+    ],
+    ids=[
+        *("as it was", "changed", "restored", "removed", "of a version before"),
+        *("new", "new, and never sent"),
+    ],
+)
+def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
+    record: dict[str, Any], *, known: bool
+) -> None:
+    """By the moment of its last change, and by its status."""
+    memory = CampaignMemory({})
+    memory.remember("c", ["a"], updated_at=MOMENT, status="Error")
+    memory.remember("done", ["a"], updated_at=MOMENT, sent="1795608000-1e19c23a")
+    memory.remember("before", ["a"], updated_at=MOMENT)
+    listed = {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Error"}
+    assert memory.has({**listed, **record}) is known
 
 
 @pytest.mark.parametrize(
@@ -127,14 +206,26 @@ def test_fingerprints_stand_beside_their_activities() -> None:
             "its bookmark of campaign_activities is none of this tap's: Expected",
         ),
         (
-            {
-                "bookmarks": {
-                    "campaign_activities": {"campaigns": {"a": {"check": "x"}}}
-                }
-            },
+            {"bookmarks": {"campaign_activities": {"campaigns": {"a": {"sent": "x"}}}}},
             "matching regex",
         ),
+        (
+            {
+                "bookmarks": {
+                    "campaign_activities": {
+                        "campaigns": {"a": {"activities": [["b", None, "soon", 0]]}}
+                    }
+                }
+            },
+            "Expected `int`, got `str` - at `$.campaigns[...].activities[0][2]`",
+        ),
+        ({"bookmarks": {"email_links": {"clicks": {"a": [3]}}}}, "of at least length"),
         ({"bookmarks": {"email_links": {"clicks": {"a": "x"}}}}, "got `str`"),
+        ({"bookmarks": {"email_links": {"clicks": {"a": ["x", 1]}}}}, "got `str`"),
+        (
+            {"bookmarks": {"campaign_activities": {"looks": [1.5, 2]}}},
+            "Expected `array` of length 3",
+        ),
     ],
 )
 def test_a_state_that_cannot_be_used_is_refused(state: Any, reason: str) -> None:

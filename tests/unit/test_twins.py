@@ -61,7 +61,7 @@ def read_until_settled(report: Growing, lookback: float) -> Warehouse:
     warehouse = Warehouse()
     for _ in range(3):
         counters = Counters(len(report.rows))
-        if warehouse.is_due(counters, lookback=lookback):
+        if warehouse.is_due(counters):
             warehouse.sync(report, counters, lookback=lookback)
             assume(not report.blind)
             assert len(warehouse.run) == len(set(warehouse.run))
@@ -156,9 +156,10 @@ def test_what_stays_in_doubt_is_read_again() -> None:
     assert warehouse.ids < report.ids()
     assert warehouse.bookmark
     assert warehouse.bookmark.value is None
-    assert warehouse.is_due(Counters(7))
+    assert warehouse.bookmark.doubt
     warehouse.sync(report, Counters(10))
     assert warehouse.ids == report.ids()
+    assert not warehouse.bookmark.doubt
     assert not warehouse.is_due(Counters(10))
 
 

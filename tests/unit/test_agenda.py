@@ -1,0 +1,348 @@
+"""What a run is to do, as listing, summaries and state have it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, earlier, now
+from tap_cc_clicks.events.bookmark import Bookmark, Search
+from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.sync.agenda import Agenda, Planner
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.lookups import Activity, Campaign
+from tap_cc_clicks.sync.memory import CampaignMemory
+from tap_cc_clicks.sync.reports import Events
+from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST
+
+HOUR = time.time() / SECONDS_PER_HOUR
+OLD = 1_000
+
+
+def ago(hours: float) -> str:
+    """Return the moment so many hours ago."""
+    return earlier(now(), hours)
+
+
+def listed(
+    campaign_id: str, hours: float = OLD, status: str = "Done"
+) -> dict[str, Any]:
+    """Return the record of a campaign that was changed so many hours ago."""
+    return {
+        "campaign_id": campaign_id,
+        "updated_at": MOMENTS.setdefault(hours, ago(hours)),
+        "current_status": status,
+    }
+
+
+# A moment is one, however often it is asked for.
+MOMENTS: dict[float, str] = {}
+
+
+@dataclass
+class Known:
+    """What state knows, and the run that is to be planned.
+
+    Attributes:
+        per_day: ``look_requests_per_day``.
+        config: More settings.
+        full: Whether clicks are selected as FULL_TABLE.
+        planner: What more the planner is told.
+    """
+
+    per_day: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+    full: bool = False
+    planner: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    there: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Know nothing yet."""
+        self.memory = CampaignMemory(self.state)
+        self.bookmarks = Bookmarks({})
+        self.looks = Looks(self.per_day, self.state, HOUR)
+
+    def add(self, *activities: str, looked: float = 24, **told: Any) -> None:
+        """Let a campaign be listed, and known as it is; named after its activities."""
+        name = "".join(activities) or "none"
+        record = self.there[name] = listed(name, **told)
+        self.memory.remember(
+            name,
+            activities,
+            updated_at=record["updated_at"],
+            looked=int((HOUR - 24) * SECONDS_PER_HOUR),
+        )
+        at = int((HOUR - looked) * SECONDS_PER_HOUR) if looked else 0
+        for activity in activities:
+            self.memory.note_look(activity, at)
+
+    def read(self, activity: str, url_id: str | None = None, **bookmark: Any) -> None:
+        """Let the report of an activity be read."""
+        link = {"url_id": url_id} if url_id else {}
+        context = {"campaign_activity_id": activity, **link}
+        told: dict[str, Any] = {"clicks": 0, **bookmark}
+        self.bookmarks.move(context, Bookmark(**told))
+
+    def agenda(self, **summaries: dict[str, Any]) -> Agenda:
+        """Return what is to be done."""
+        settings = Settings.from_config(self.config)
+        events = Events(CLICKS, settings, self.bookmarks, reads_all=self.full)
+        told: dict[str, Any] = {"reports": [events], "is_turn": bool, **self.planner}
+        planner = Planner(self.memory, looks=self.looks, **told)
+        return planner.agenda(self.there, summaries)
+
+
+def ids(items: Any) -> list[str]:
+    """Return the ids of campaigns or activities."""
+    return [
+        one.activity_id if isinstance(one, Activity) else one.campaign_id
+        for one in items
+    ]
+
+
+def summary(hours: float, clicks: int = 1) -> dict[str, Any]:
+    """Return a summary of a campaign that was sent so many hours ago."""
+    sent = MOMENTS.setdefault(hours, ago(hours))
+    return {"last_sent_date": sent, "unique_counts": {"clicks": clicks}}
+
+
+def test_what_is_new_or_changed_or_unread_is_no_look() -> None:
+    """It is done first, in this order, and not charged."""
+    known = Known(per_day=1)
+    known.there["new"] = listed("new", 1)
+    known.there["draft"] = listed("draft", 1, "Draft")
+    for name in ("changed", "removed", "unread", "quiet"):
+        known.add(name)
+    for name in ("changed", "removed", "quiet"):
+        known.read(name)
+    known.there["changed"] = listed("changed", 1)
+    # It was Done when it was looked at last, which state leaves out.
+    known.memory.remember("removed", sent=known_as(summary(500)))
+    known.there["removed"] = listed("removed", status="Removed")
+    agenda = known.agenda()
+    assert ids(agenda.new) == ["new"]
+    assert ids(agenda.changed) == ["changed", "removed"]
+    assert ids(agenda.unread) == ["unread"]
+    assert not agenda.unread[0].looks
+    assert [one.key for one in agenda.candidates] == ["quiet"]
+    assert ids(agenda.others) == ["quiet"]
+    assert set(agenda.campaigns) == {*known.there}
+
+
+def test_emails_of_three_days_come_before_others() -> None:
+    """All of them with their counters, as far as the budget goes."""
+    known = Known()
+    known.add("old")
+    known.add("fresh", hours=71)
+    known.add("gone")
+    del known.there["gone"]
+    for name in ("old", "fresh", "gone"):
+        known.read(name, value=ago(OLD - 100))
+    agenda = known.agenda()
+    assert ids(agenda.fresh) == ["fresh"]
+    assert ids(agenda.others) == ["old", "gone"]
+    for one in (*agenda.fresh, *agenda.others):
+        assert isinstance(one, Activity)
+        assert one.counted
+        assert [look.candidate.cost for look in one.looks] == [COUNTERS]
+    assert agenda.fresh[0].looks[0].candidate.fresh
+    # Its newest click moved it last.
+    (candidate,) = (one for one in agenda.candidates if one.key == "old")
+    assert candidate.moved == pytest.approx(HOUR - OLD + 100, abs=1)
+
+
+@pytest.mark.parametrize("status", ["Error", "Removed", "Draft", "Scheduled"])
+def test_what_is_at_rest_is_looked_at_only_if_something_hints(status: str) -> None:
+    """Until then, only what was never read of it is."""
+    known = Known()
+    known.add("a", "b")
+    known.read("a")
+    known.memory.remember("ab", status=status, sent=known_as(summary(500)))
+    known.there["ab"] = listed("ab", status=status)
+    agenda = known.agenda(ab=summary(500))
+    assert ids(agenda.unread) == ["b"]
+    known.read("b")
+    agenda = known.agenda(ab=summary(500))
+    assert not agenda.unread
+    assert not agenda.candidates
+    agenda = known.agenda(ab=summary(500, clicks=2))
+    assert ids(agenda.others) == ["a", "b"]
+    assert all(one.hinted for one in agenda.candidates)
+
+
+def known_as(told: dict[str, Any]) -> str | None:
+    """Return what state remembers of a summary."""
+    return Campaign("any", summary=told).told
+
+
+def test_a_campaign_that_was_sent_again_is_looked_up() -> None:
+    """Though its record in the listing is the same."""
+    known = Known()
+    for name in ("a", "b"):
+        known.add(name)
+        known.read(name)
+        known.memory.remember(name, sent=known_as(summary(500)))
+    agenda = known.agenda(a=summary(90), b=summary(500, clicks=9))
+    assert ids(agenda.changed) == ["a"]
+    assert [(one.key, one.hinted) for one in agenda.candidates] == [("b", True)]
+
+
+def test_what_was_never_looked_at_is_spread_and_charged() -> None:
+    """As after an upgrade: no more is asked than on any day."""
+    known = Known(per_day=1)
+    names = [f"{number:04}" for number in range(200)]
+    for name in names:
+        known.add(name, looked=0)
+        known.read(name)
+    agenda = known.agenda()
+    # 20 requests of one a day, twice.
+    hours = sorted(HOUR - one.looked for one in agenda.candidates)
+    assert 0 <= hours[0] < 100
+    assert 860 < hours[-1] <= 960
+    assert 380 < hours[100] < 580
+    assert len(agenda.looks) == REQUEST
+    assert not agenda.unread
+    assert known.agenda().candidates == agenda.candidates
+    known.looks.note(agenda.looks)
+    assert known.state["looks"] == [0, 0, HOUR]
+    assert not known.agenda().looks
+
+
+def test_a_campaign_without_activities_is_looked_up_as_a_look() -> None:
+    """Nothing else may tell that it has some now."""
+    known = Known()
+    known.add()
+    agenda = known.agenda()
+    (campaign,) = agenda.others
+    assert isinstance(campaign, Campaign)
+    (look,) = campaign.looks
+    assert look.candidate.cost == REQUEST
+    assert look.candidate.looked == pytest.approx(HOUR - 24, abs=0.1)
+    assert not agenda.changed
+
+
+def test_without_reports_campaigns_are_looked_up_as_looks() -> None:
+    """Of the stream campaign_activities alone; there are no counters to ask for."""
+    known = Known(planner={"reports": []})
+    known.add("a")
+    agenda = known.agenda()
+    assert ids(agenda.others) == ["a"]
+    assert isinstance(agenda.others[0], Campaign)
+    assert [one.cost for one in agenda.candidates] == [REQUEST]
+
+
+def test_a_search_is_a_look_of_its_own_that_goes_with_its_activity() -> None:
+    """Each is charged; a search costs all pages of the report."""
+    known = Known()
+    for name, hours in (("due", 25), ("not", 23)):
+        known.add(name)
+        search = Search(1, int(HOUR - hours))
+        known.read(name, value=ago(OLD), clicks=701, search=search)
+    agenda = known.agenda()
+    due, other = agenda.others
+    assert isinstance(due, Activity)
+    assert isinstance(other, Activity)
+    assert (due.activity_id, due.counted, due.search) == ("due", True, True)
+    assert [look.candidate.cost for look in due.looks] == [COUNTERS, 2 * REQUEST]
+    assert due.looks[1].candidate.looked == int(HOUR - 25)
+    assert (other.activity_id, other.search, len(other.looks)) == ("not", False, 1)
+
+
+def test_a_search_alone_does_not_ask_for_counters() -> None:
+    """Where the budget reaches for it and not for them."""
+    known = Known(per_day=2)
+    known.add("a", looked=0)
+    known.read("a", clicks=1, search=Search(1, int(HOUR - 100)))
+    known.state["looks"] = [1, 0, HOUR]
+    known.looks = Looks(2, known.state, HOUR)
+    agenda = known.agenda()
+    (activity,) = agenda.others
+    assert isinstance(activity, Activity)
+    assert len(agenda.candidates) == 2
+    assert (activity.search, activity.counted) == (True, False)
+
+
+def test_without_counters_the_report_itself_is_the_look() -> None:
+    """One request for each link; it takes a seat that costs nothing, for its counters.
+
+    A request for counters has ten.
+    """
+    known = Known()
+    for number in range(12):
+        known.add(f"{number:02}")
+        known.read(f"{number:02}", clicks=0 if number < 9 else None)
+    agenda = known.agenda()
+    costs = [one.cost for one in agenda.candidates]
+    assert costs == 9 * [COUNTERS] + 3 * [REQUEST]
+    counted = [one.counted for one in agenda.others if isinstance(one, Activity)]
+    assert counted == 10 * [True] + 2 * [False]
+
+
+def test_links_that_are_read_alone_are_looked_at_alone() -> None:
+    """An activity is unread until each of them was read."""
+    known = Known(config={"url_ids": ["1", "2"]})
+    known.add("a")
+    known.read("a", "1", clicks=None)
+    assert ids(known.agenda().unread) == ["a"]
+    known.read("a", "2", clicks=None)
+    agenda = known.agenda()
+    assert not agenda.unread
+    assert [one.cost for one in agenda.candidates] == [2 * REQUEST]
+
+
+def test_what_is_in_doubt_is_read_again() -> None:
+    """Whatever is counted: it is no look."""
+    known = Known()
+    known.add("a")
+    known.read("a", doubt=True)
+    agenda = known.agenda()
+    assert ids(agenda.unread) == ["a"]
+    assert not agenda.candidates
+
+
+def test_full_table_looks_everything_up_and_reads_all() -> None:
+    """Nothing of it is a look, so nothing is charged."""
+    known = Known(per_day=1, full=True, planner={"all_anew": True})
+    known.add("a")
+    known.add("gone")
+    known.read("a")
+    known.read("gone")
+    del known.there["gone"]
+    known.there["new"] = listed("new")
+    known.there["draft"] = listed("draft", status="Draft")
+    agenda = known.agenda()
+    assert ids(agenda.new) == ["new"]
+    assert ids(agenda.changed) == ["a"]
+    assert ids(agenda.unread) == ["gone"]
+    assert not agenda.candidates
+
+
+def test_only_campaigns_that_are_wanted_are_there() -> None:
+    """Whoever tells of others."""
+    known = Known(planner={"wanted": frozenset({"a", "new"})})
+    for name in ("a", "b", "c"):
+        known.add(name)
+        known.read(name)
+    known.there["b"] = listed("b", 1)
+    agenda = known.agenda(new=summary(1), other=summary(1))
+    assert set(agenda.campaigns) == {"a", "new"}
+    assert ids(agenda.others) == ["a"]
+    assert ids(agenda.new) == ["new"]
+    assert not agenda.changed
+
+
+def test_a_look_up_that_failed_waits_for_its_turn() -> None:
+    """Its activities are looked at meanwhile, as they were known."""
+    known = Known(planner={"is_turn": lambda campaign_id: campaign_id != "a"})
+    known.add("a")
+    known.read("a")
+    known.there["a"] = listed("a", 1)
+    agenda = known.agenda()
+    assert not agenda.changed
+    assert ids(agenda.fresh) == ["a"]

@@ -1,0 +1,50 @@
+"""The budget for looks, as state keeps it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tap_cc_clicks.sync.looks import Looks
+from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST, Candidate, Look
+
+HOUR = 498_746.5
+
+
+def look(*, oldest: bool = False) -> Look:
+    """Return a look at counters."""
+    return Look(Candidate("a", COUNTERS, HOUR - 1, HOUR - 1_000), oldest=oldest)
+
+
+def test_looks_are_charged_once_their_outcome_was_written() -> None:
+    """Each to its half; the state of a run that was killed knows those of before."""
+    state: dict[str, Any] = {}
+    looks = Looks(48, state, HOUR)
+    assert not state
+    looks.note([look(), look(), look(oldest=True)])
+    assert state["looks"] == [239, 238, HOUR]
+    # The SDK reads fractions as decimals.
+    state["looks"] = [Decimal("-0.5"), Decimal(7), Decimal(HOUR - 1)]
+    looks = Looks(48, state, HOUR)
+    looks.note([look()])
+    assert state["looks"] == pytest.approx([9.5, 16, HOUR])
+
+
+def test_looks_without_a_limit_are_not_charged() -> None:
+    """And the state keeps no level."""
+    state: dict[str, Any] = {}
+    looks = Looks(0, state, HOUR)
+    looks.note([look()])
+    assert looks.uncounted([look()]) == (look(),)
+    assert not state
+
+
+def test_where_counters_fail_their_reports_are_charged() -> None:
+    """Ten times as much, and for no more than a day's worth in a run."""
+    looks = Looks(2, {}, HOUR)
+    for _ in range(2):
+        (dear,) = looks.uncounted([look(oldest=True)])
+        assert (dear.candidate.cost, dear.oldest) == (REQUEST, True)
+    assert looks.uncounted([look()]) == ()
