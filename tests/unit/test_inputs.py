@@ -339,4 +339,4 @@ def test_campaigns_none_of_which_exist_are_told_after_the_listing(
     code, said = handed_in(tmp_path, account, config=json.dumps(config).encode())
     assert code == 1
     assert "None of the campaigns that campaign_ids names is in the account" in said
-    assert set(account.log.counts()) <= {"token", "campaigns"}
+    assert set(account.log.counts()) <= {"token", "summaries", "campaigns"}
