@@ -2,16 +2,15 @@
     there is no such table. -#}
 {% macro landed_columns(table, optional=false) %}
     {%- set columns = {} -%}
-    {%- if execute -%}
+    {%- if execute and load_relation(table) -%}
         {%- for column in adapter.get_columns_in_relation(table) -%}
             {%- do columns.update({column.name | lower: column.data_type | lower}) -%}
         {%- endfor -%}
-        {%- if not columns and not optional -%}
-            {{ exceptions.raise_compiler_error(
-                "There is no table " ~ table ~ ". Select the stream " ~ table.identifier
-                ~ " and load it, or set DBT_SOURCE_SCHEMA to the loader's schema."
-            ) }}
-        {%- endif -%}
+    {%- elif execute and not optional -%}
+        {{ exceptions.raise_compiler_error(
+            "There is no table " ~ table ~ ". Select the stream " ~ table.identifier
+            ~ " and load it, or set DBT_SOURCE_SCHEMA to the loader's schema."
+        ) }}
     {%- endif -%}
     {{ return(columns) }}
 {% endmacro %}
