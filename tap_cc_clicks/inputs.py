@@ -30,6 +30,14 @@ logger = logging.getLogger("tap-cc-clicks")
 LARGEST = 256 * 1024 * 1024
 SCHEMAS = DEFAULT_JSONSCHEMA_VALIDATOR(DEFAULT_JSONSCHEMA_VALIDATOR.META_SCHEMA)
 METHODS = (None, "", REPLICATION_INCREMENTAL, REPLICATION_FULL_TABLE)
+# What campaign_activities had in version 0.1.0, and another stream has since.
+MOVED = frozenset(
+    {
+        *("current_status", "format_type", "subject", "preheader", "template_id"),
+        *("from_name", "from_email", "reply_to_email", "permalink_url"),
+        *("contact_list_ids", "segment_ids"),
+    }
+)
 NO_TEXT = "it is not text in UTF-8: save it as UTF-8"
 
 
@@ -197,7 +205,7 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
         )
         raise InputError(message)
     chosen = [
-        _completed(entry, shape, known[shape.tap_stream_id])
+        _completed(_without_moved(entry), shape, known[shape.tap_stream_id])
         for entry, shape in zip(catalog["streams"], entries, strict=True)
         if _mask(entry)[()]
     ]
@@ -262,22 +270,25 @@ def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
         raise InputError(message) from None
 
 
-def _warn_of_retired(shape: _Entry, stream: Any) -> None:
-    """Name the selected columns of version 0.1.0 that are another stream's now."""
-    retired = sorted(
-        one.breadcrumb[-1]
-        for one in shape.metadata
-        if one.metadata.selected
-        and one.breadcrumb[:1] == ["properties"]
-        and one.breadcrumb[-1] not in stream.schema["properties"]
-    )
-    if retired:
+def _without_moved(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry without another stream's columns; name those selected."""
+    properties = entry["schema"].get("properties", {})
+    if entry["tap_stream_id"] != "campaign_activities" or MOVED.isdisjoint(properties):
+        return entry
+    mask = _mask(entry)
+    moved = [name for name in properties if name in MOVED]
+    if selected := [name for name in moved if mask["properties", name]]:
         logger.warning(
-            "Columns of %s that are no more, and are ignored: %s. Select the stream "
-            "campaign_activity_details for them",
-            stream.name,
-            ", ".join(retired),
+            "Columns of campaign_activities that are no more, and are ignored: %s. "
+            "Select the stream campaign_activity_details for them",
+            ", ".join(selected),
         )
+    kept = {name: properties[name] for name in properties if name not in MOVED}
+    metadata = [
+        one for one in entry.get("metadata", ()) if MOVED.isdisjoint(one["breadcrumb"])
+    ]
+    schema = {**entry["schema"], "properties": kept}
+    return {**entry, "schema": schema, "metadata": metadata}
 
 
 def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:

@@ -101,6 +101,8 @@ def hub_yml() -> str:
         "namespace": about.name.replace("-", "_"),
         "pip_url": about.name,
         "quality": "unknown",
+        # Meltano selects what the tap does not.
+        "select": ["*.*", "!email_links.*"],
         "settings": [
             dict(sorted(meltano_setting(name, setting).items()))
             for name, setting in settings().items()

@@ -74,13 +74,15 @@ def test_meltano_knows_every_setting_and_secret() -> None:
     assert [one["interval"] for one in project["schedules"]] == ["@daily"]
 
 
-def test_an_activity_property_is_either_the_campaigns_or_a_detail() -> None:
-    """Details cost a request each: none is forgotten, none asked for in vain."""
+def test_every_detail_that_is_asked_for_has_a_column() -> None:
+    """They cost a request each, and no other stream has them."""
     from tap_cc_clicks.api.wire import DETAILS  # noqa: PLC0415
 
     tap = TapCCClicks(validate_config=False)
-    properties = set(tap.streams["campaign_activities"].schema["properties"])
-    assert set(DETAILS) <= properties
+    columns = {*tap.streams["campaign_activity_details"].schema["properties"]}
+    assert columns >= {*DETAILS}
+    shared = columns & {*tap.streams["campaign_activities"].schema["properties"]}
+    assert shared == {"campaign_activity_id", "campaign_id", "document_id"}
 
 
 def test_plugins_are_installed_from_whom_the_system_trusts() -> None:

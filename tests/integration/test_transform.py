@@ -46,7 +46,7 @@ def land(outputs: list[Output], folder: Path) -> Path:
     """Write records as a loader does that only appends, and notes when it did."""
     for hour, output in enumerate(outputs, 8):
         batched = {"_sdc_batched_at": f"2026-11-01T{hour:02}:00:00Z"}
-        for stream in STREAMS:
+        for stream in filter(output.records, STREAMS):
             with (folder / f"{stream}.jsonl").open("a", encoding="utf-8") as file:
                 file.writelines(
                     json.dumps({**row, **batched}) + "\n"

@@ -1,17 +1,16 @@
-{#- The columns of a landed table as {name: type}, in small letters; an error if there is
-    no such table. -#}
-{% macro landed_columns(table) %}
+{#- The columns of a landed table as {name: type}, in small letters; none, or an error, if
+    there is no such table. -#}
+{% macro landed_columns(table, optional=false) %}
     {%- set columns = {} -%}
-    {%- if execute -%}
+    {%- if execute and load_relation(table) -%}
         {%- for column in adapter.get_columns_in_relation(table) -%}
             {%- do columns.update({column.name | lower: column.data_type | lower}) -%}
         {%- endfor -%}
-        {%- if not columns -%}
-            {{ exceptions.raise_compiler_error(
-                "There is no table " ~ table ~ ". Select the stream " ~ table.identifier
-                ~ " and load it, or set DBT_SOURCE_SCHEMA to the loader's schema."
-            ) }}
-        {%- endif -%}
+    {%- elif execute and not optional -%}
+        {{ exceptions.raise_compiler_error(
+            "There is no table " ~ table ~ ". Select the stream " ~ table.identifier
+            ~ " and load it, or set DBT_SOURCE_SCHEMA to the loader's schema."
+        ) }}
     {%- endif -%}
     {{ return(columns) }}
 {% endmacro %}
@@ -21,15 +20,19 @@
 
     columns: {name: text, integer, moment or json}.
     version: the column by which the service itself tells newer rows from older ones, for
-    loaders that do not note when they loaded what. -#}
-{% macro staged(stream, key, columns, version=none) %}
+    loaders that do not note when they loaded what.
+    optional: whether the stream need not have been loaded.
+    holding: only rows with a value in any of these columns; none if none of them landed. -#}
+{% macro staged(stream, key, columns, version=none, optional=false, holding=none) %}
     {%- set table = source('tap_cc_clicks', stream) -%}
-    {%- set landed = landed_columns(table) -%}
+    {%- set landed = landed_columns(table, optional) -%}
+    {%- set held = landed.keys() | select('in', holding or landed) | list -%}
     {%- set newest = ['_sdc_batched_at', '_sdc_extracted_at', '_sdc_sequence', version] -%}
 select
     {%- for name, kind in columns.items() %}
-    {{ as_kind(name, kind, landed.get(name)) }} as {{ name }}{{ ',' if not loop.last }}
+    {{ as_kind(name, kind, landed.get(name) if held else none) }} as {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
+{%- if held %}
 from (
     select
         *,
@@ -42,8 +45,14 @@ from (
                 {{ key[0] }}
         ) as copy_number
     from {{ table }}
+    {%- if holding %}
+    where {{ held | join(' is not null or ') }} is not null
+    {%- endif %}
 ) as landed
 where copy_number = 1
+{%- else %}
+limit 0
+{%- endif %}
 {% endmacro %}
 
 {#- A landed column in the type that it has in every warehouse; null if it did not land. -#}

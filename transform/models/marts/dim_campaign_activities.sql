@@ -22,11 +22,11 @@ described as (
             as campaign_created_at,
         coalesce(campaigns.updated_at, activities.campaign_updated_at)
             as campaign_updated_at,
-        activities.subject,
-        activities.from_name,
-        activities.from_email,
-        activities.contact_list_ids,
-        activities.segment_ids,
+        details.subject,
+        details.from_name,
+        details.from_email,
+        details.contact_list_ids,
+        details.segment_ids,
         first_clicks.first_clicked_at,
         stats.em_sends as sends,
         stats.em_sends - coalesce(stats.em_bounces, 0) as delivered,
@@ -37,6 +37,8 @@ described as (
     from {{ ref('stg_campaign_activities') }} as activities
     left join {{ ref('stg_campaigns') }} as campaigns
         on activities.campaign_id = campaigns.campaign_id
+    left join {{ ref('stg_campaign_activity_details') }} as details
+        on activities.campaign_activity_id = details.campaign_activity_id
     left join {{ ref('stg_campaign_activity_stats') }} as stats
         on activities.campaign_activity_id = stats.campaign_activity_id
     left join first_clicks
