@@ -29,15 +29,15 @@ ENDPOINTS = {
     "/stats/": "results",
     "/emails/[^/]+$": "campaign_activities",
 }
-# Those that take all of these endpoints, with the settings below.
+# Those that take all of these endpoints.
 STREAMS = (
     "campaigns",
     "campaign_activities",
+    "campaign_activity_details",
     "email_clicks",
     "email_links",
     "campaign_activity_stats",
 )
-EVERYTHING: dict[str, Any] = {"change_detection": "fast"}
 AT = "2026-01-31T00:00:00.000Z"
 
 

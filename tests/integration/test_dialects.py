@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tap_cc_clicks.api.wire import COUNTERS
 from tap_cc_clicks.cli.commands import cc_clicks
-from tap_cc_clicks.cli.planning import Planner
+from tap_cc_clicks.cli.planning import Figure, Planner
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.tap import TapCCClicks
@@ -18,7 +18,7 @@ from tests.support import clicks, rows, run_tap
 if TYPE_CHECKING:
     from collections import Counter
 
-# Two summaries a page, and a report of several pages.
+# Reports of several pages.
 SMALL: dict[str, Any] = {"page_size": 7}
 UNCOUNTED = "none-counted"
 LAGGING = "counters-lag"
@@ -31,29 +31,26 @@ def account_in(dialect: str) -> Sandbox:
     return Sandbox(generate(campaigns=18, clicks=120), dialect=dialect)
 
 
-def costs(dialect: str, detection: str) -> list[Counter[str]]:
+def costs(dialect: str) -> list[Counter[str]]:
     """Return the requests of a first run and of one in which nothing is new."""
-    config: dict[str, Any] = {**SMALL, "change_detection": detection}
     asked, state = [], None
     with account_in(dialect) as sandbox:
         for _ in range(2):
             sandbox.log.clear()
-            state = run_tap(sandbox, state, **config).state
+            state = run_tap(sandbox, state, **SMALL).state
             asked.append(sandbox.log.counts())
     return asked
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("detection", ["exact", "fast"])
 def test_nothing_is_lost_nothing_doubled_and_only_what_changed_is_read(
-    dialect: str, detection: str
+    dialect: str,
 ) -> None:
     """After the first run and after each later one."""
-    config: dict[str, Any] = {**SMALL, "change_detection": detection}
     loaded: dict[str, Any] = {}
     with account_in(dialect) as sandbox:
         account = sandbox.account
-        first = run_tap(sandbox, **config)
+        first = run_tap(sandbox, **SMALL)
         loaded.update(clicks(first))
         assert rows(loaded.values()) == rows(account.rows())
         account.advance(hours=2)
@@ -62,7 +59,7 @@ def test_nothing_is_lost_nothing_doubled_and_only_what_changed_is_read(
             account.add_click(activity)
         account.advance(hours=7)
         sandbox.log.clear()
-        second = run_tap(sandbox, first.state, **config)
+        second = run_tap(sandbox, first.state, **SMALL)
         loaded.update(clicks(second))
         assert rows(loaded.values()) == rows(account.rows())
         asked = {one["campaign_activity_id"] for one in second.records("email_clicks")}
@@ -71,25 +68,22 @@ def test_nothing_is_lost_nothing_doubled_and_only_what_changed_is_read(
             assert len(asked) == len(changed)
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast"])
-def test_a_form_costs_no_request(detection: str) -> None:
+def test_a_form_costs_no_request() -> None:
     """First and second runs ask for the same in each of them."""
-    wanted = costs("reference", detection)
+    wanted = costs("reference")
     assert "clicks" not in wanted[1]
-    told = {dialect: costs(dialect, detection) for dialect in SAME_COST}
+    told = {dialect: costs(dialect) for dialect in SAME_COST}
     assert told == dict.fromkeys(SAME_COST, wanted)
 
 
-@pytest.mark.parametrize("detection", ["exact", "fast"])
-def test_a_plan_says_the_same_in_each_form(detection: str) -> None:
+def test_a_plan_says_the_same_in_each_form() -> None:
     """Of a first run, with nothing known yet."""
     plans = {}
     for dialect in sorted(set(SAME_COST) - {"some-never-counted"}):
         with account_in(dialect) as sandbox:
-            config = {**sandbox.config, **SMALL, "change_detection": detection}
-            tap = TapCCClicks(config=config)
+            tap = TapCCClicks(config={**sandbox.config, **SMALL})
             plans[dialect] = Planner(tap, None).plan(tap.run.settings.max_requests)
-    assert plans["reference"].clicks.value == 120
+    assert plans["reference"].clicks == Figure(120, 120)
     assert plans == dict.fromkeys(plans, plans["reference"])
 
 

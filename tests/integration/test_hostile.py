@@ -19,7 +19,6 @@ from tests.hostile import (
     AT,
     CLICKS,
     ENDPOINTS,
-    EVERYTHING,
     LISTING,
     STREAMS,
     SUMMARIES,
@@ -74,7 +73,7 @@ def test_a_next_link_leads_nowhere_else(
     """However it is spelled: the token would go along."""
     link = href.format(evil=evil.host, home=sandbox.url.removeprefix("http://"))
     sandbox.faults.rules.append(Fault("next_link", match=match, href=link))
-    _, error = failing_run(sandbox, **EVERYTHING)
+    _, error = failing_run(sandbox)
     assert sentence in f"{error} {caplog.text}"
     assert not evil.was_reached()
 
@@ -165,7 +164,7 @@ def test_pages_of_a_run_are_bounded_over_all_its_lists(
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 20)
     match = f"{LISTING}|{SUMMARIES}|{CLICKS}"
     sandbox.faults.rules.append(Fault("new_next", match=match))
-    _, error = failing_run(sandbox, page_size=20, **EVERYTHING)
+    _, error = failing_run(sandbox, page_size=20)
     assert "could not be read completely" in str(error)
     counts = sandbox.log.counts()
     lists = counts["campaigns"] + counts["summaries"] + counts["clicks"]
@@ -234,7 +233,7 @@ def test_a_value_that_nobody_can_read_costs_itself(
     made = [f'{{{ids.format(n)}:"{AT}",{rest}}}' for n in "12"]
     content = answer(ENDPOINTS[match], *made)
     sandbox.faults.rules.append(Fault("body", match=match, content=content))
-    output = run_tap(sandbox, catalog=select(*STREAMS), **EVERYTHING)
+    output = run_tap(sandbox, catalog=select(*STREAMS))
     for message in output.messages:
         assert DEEPEST * "[" not in json.dumps(message.get("record"))
         assert "0001-01" not in json.dumps(message.get("record"))

@@ -18,7 +18,6 @@ from tests.hostile import (
     AT,
     CLICKS,
     ENDPOINTS,
-    EVERYTHING,
     STREAMS,
     answer,
     run_process,
@@ -57,7 +56,6 @@ def peak(sandbox: Sandbox, folder: Path, **config: Any) -> int:
         "--catalog",
         str(catalog),
         fate=Fate(peak=str(file)),
-        **EVERYTHING,
         **config,
     )
     assert "Traceback" not in ended.said

@@ -125,7 +125,12 @@ def test_state_is_written_at_the_end_and_schemas_once(sandbox: Sandbox) -> None:
     """However many activities there are."""
     counts = run_tap(sandbox).counts()
     assert counts["STATE", None] <= 2
-    streams = ("campaigns", "campaign_activities", "email_clicks", "campaign_activity_stats")
+    streams = (
+        "campaigns",
+        "campaign_activities",
+        "email_clicks",
+        "campaign_activity_stats",
+    )
     assert [counts["SCHEMA", name] for name in streams] == [1, 1, 1, 1]
 
 
