@@ -33,6 +33,7 @@ ENDPOINTS = {
 STREAMS = (
     "campaigns",
     "campaign_activities",
+    "campaign_activity_details",
     "email_clicks",
     "email_links",
     "campaign_activity_details",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,20 +29,16 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
-DETECTIONS = ("exact", "fast", "off")
-MODES = list(product(DETECTIONS, (1, 8)))
+CONCURRENCIES = (1, 8)
 STATES_TRIED = 8
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-@pytest.mark.parametrize("detection", DETECTIONS)
 @pytest.mark.parametrize("name", FAULTS)
-def test_one_fault_at_a_fifth_of_all_requests(
-    name: str, detection: str, round_: int
-) -> None:
+def test_one_fault_at_a_fifth_of_all_requests(name: str, round_: int) -> None:
     """For each fault of the table, with clicks between and during the runs."""
     seed = 1000 * round_ + list(FAULTS).index(name)
-    with World(seed, detection, concurrency=(1, 8)[seed % 2]) as world:
+    with World(seed, concurrency=(1, 8)[seed % 2]) as world:
         world.strike(FAULTS[name])
         for _ in range(2):
             world.take(world.run())
@@ -52,10 +47,10 @@ def test_one_fault_at_a_fifth_of_all_requests(
 
 
 @pytest.mark.parametrize("round_", range(2 * ROUNDS))
-@pytest.mark.parametrize(("detection", "concurrency"), MODES)
-def test_all_faults_at_once(detection: str, concurrency: int, round_: int) -> None:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_all_faults_at_once(concurrency: int, round_: int) -> None:
     """With clocks that jump by weeks and tokens that end in the middle of runs."""
-    with World(round_, detection, concurrency) as world:
+    with World(round_, concurrency) as world:
         world.clock_jumps = world.expiries = True
         passing = list(FAULTS.values())[: list(FAULTS).index("400")]
         for faults, probability in ((passing, 0.4), (FAULTS.values(), 0.1)):
@@ -67,12 +62,10 @@ def test_all_faults_at_once(detection: str, concurrency: int, round_: int) -> No
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-@pytest.mark.parametrize(("detection", "concurrency"), MODES)
-def test_bad_items_cost_themselves(
-    detection: str, concurrency: int, round_: int
-) -> None:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_bad_items_cost_themselves(concurrency: int, round_: int) -> None:
     """In each run, whatever else passes; and all is there once they are well."""
-    with World(round_, detection, concurrency) as world:
+    with World(round_, concurrency) as world:
         world.expect_all()
         passing = list(FAULTS.values())[: list(FAULTS).index("400")]
         # But for the token endpoint: a run without a token reads nothing.
@@ -86,12 +79,10 @@ def test_bad_items_cost_themselves(
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-@pytest.mark.parametrize(("detection", "concurrency"), MODES)
-def test_every_state_can_be_gone_on_from(
-    detection: str, concurrency: int, round_: int
-) -> None:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_every_state_can_be_gone_on_from(concurrency: int, round_: int) -> None:
     """From before and after every step: what came before it and what follows."""
-    with World(round_, detection, concurrency) as world:
+    with World(round_, concurrency) as world:
         messages = world.run()
         world.live()
         messages_later = world.run()
@@ -112,16 +103,15 @@ def test_every_state_can_be_gone_on_from(
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_a_process_ended_at_any_moment(
     tmp_path: Path,
-    detection: str,
     concurrency: int,
     signum: signal.Signals,
     round_: int,
 ) -> None:
     """The next one goes on from the last state that the target got."""
-    with World(round_ + signum, detection, concurrency) as world:
+    with World(round_ + signum, concurrency) as world:
         for _ in range(2):
             messages, code = ended(world, tmp_path, signum)
             assert code in {0, -signum, 128 + signum}
@@ -153,12 +143,12 @@ def ended(
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-@pytest.mark.parametrize(("detection", "concurrency"), MODES)
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_a_target_that_ends_early(
-    tmp_path: Path, detection: str, concurrency: int, round_: int
+    tmp_path: Path, concurrency: int, round_: int
 ) -> None:
     """It took some lines, the last one perhaps not whole, and closed the pipe."""
-    with World(round_, detection, concurrency) as world:
+    with World(round_, concurrency) as world:
         with world.start(tmp_path) as process, time_limit():
             assert process.stdout
             assert process.stderr
@@ -172,14 +162,14 @@ def test_a_target_that_ends_early(
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-@pytest.mark.parametrize(("detection", "concurrency"), MODES[1::2])
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_tokens_that_rotate_through_it_all(
-    tmp_path: Path, detection: str, concurrency: int, round_: int
+    tmp_path: Path, concurrency: int, round_: int
 ) -> None:
     """Killed before its use, with a disk that is full, refused and slow to come."""
     store = tmp_path / "tokens.json"
     tokens = Tokens(rotating=True)
-    with World(round_, detection, concurrency, tokens=tokens) as world:
+    with World(round_, concurrency, tokens=tokens) as world:
         world.settings["token_store"] = str(store)
         world.expiries = True
         killed = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.save")

@@ -68,7 +68,6 @@ class World:
 
     Args:
         seed: Of all that happens.
-        detection: The setting ``change_detection``.
         concurrency: The setting.
         options: See :class:`Sandbox`.
 
@@ -80,9 +79,7 @@ class World:
         expiries: Whether all access tokens end now and then.
     """
 
-    def __init__(
-        self, seed: int, detection: str, concurrency: int, **options: Any
-    ) -> None:
+    def __init__(self, seed: int, concurrency: int, **options: Any) -> None:
         """Make an account."""
         COUNTS["cases"] += 1
         self.random = random.Random(seed)
@@ -95,12 +92,10 @@ class World:
         self.sandbox.on_request = self._pass
         self.settings: dict[str, Any] = {
             **self.sandbox.config,
-            "change_detection": detection,
             "concurrency": concurrency,
             "page_size": self.random.randint(4, 30),
-            "recheck_hours": 1,
-            # Without counters nothing tells of clicks below the lookback.
-            "lookback": 2000 if detection == "off" else 24,
+            # Some may look at a few of their emails only, in each run.
+            "look_requests_per_day": self.random.choice([500, 500, 1]),
         }
         self.errors: list[str] = []
         self.clock_jumps = self.expiries = False
@@ -194,6 +189,7 @@ class World:
         self._arriving = False
         self.account.stats_lag = timedelta()
         self.settings["lookback"] = 2000
+        self.settings["look_requests_per_day"] = 0
 
     def break_items(self) -> set[str]:
         """Let one item of each kind fail for good, beside what strikes already.
@@ -231,9 +227,10 @@ class World:
         assert not Counter(rows(there)) - loaded
 
     def calm(self) -> None:
-        """Let nothing go wrong any more, nor anything happen; and the counters see."""
+        """Let nothing go wrong any more, nor anything happen; and all be looked at."""
         self.sandbox.faults.rules.clear()
         self.clock_jumps = self.expiries = self._arriving = False
+        self.settings["look_requests_per_day"] = 0
         self.account.advance(hours=4)
         self._wrong_by = max(self._wrong_by, 0) + 10 * DAY
 
