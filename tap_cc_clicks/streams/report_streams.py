@@ -84,13 +84,8 @@ class ReportStream(ConstantContactStream):
         ):
             self._failed(started, error)
             return
-        self.run.failures.succeeded(self.name, activity.activity_id)
+        self.run.failures.absent(self.name, activity.activity_id)
         self.report.leave(activity.ids)
-        self.logger.warning(
-            "The %s of activity %s are not there (404): asked for again by a later run",
-            self.name,
-            activity.activity_id,
-        )
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
         """Yield the pages of a report; the one before was written when one is."""

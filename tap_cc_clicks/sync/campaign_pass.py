@@ -204,19 +204,25 @@ class CampaignPass:
 
     def _large_ones(self) -> Iterator[Started]:
         """Yield the reports that did not fit into the budget, if they do now."""
+        refused = []
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
             # With nothing left, the first of them ends the run.
             if not self._budget.reserve(large.requests) and self._budget.left:
-                self._tell_large(large)
+                refused.append(large)
                 continue
+            # Its record is written.
+            activity = replace(large.activity, record=None)
             job = self._ahead.submit(self._read(large))
             reads = {large.report.stream: job}
-            at = int(time.time())
-            yield Started(large.activity, large.counters, at, reads)
+            yield Started(activity, large.counters, int(time.time()), reads)
+        if refused:
+            self._tell_refused(refused)
 
-    def _tell_large(self, large: Wanted) -> None:
+    def _tell_refused(self, refused: list[Wanted]) -> None:
+        """Name the largest of the reports that do not fit."""
+        large, others = refused[-1], len(refused) - 1
         most = self._run.gate.max_requests or 0
         advice = (
             f"set max_requests to at least {large.requests + self._run.gate.requests:,}"
@@ -225,11 +231,12 @@ class CampaignPass:
         )
         self._run.logger.warning(
             "%s of activity %s needs about %s requests, and %s of max_requests are "
-            "left: not read; %s",
+            "left: not read%s; %s",
             large.report.stream,
             large.activity.activity_id,
             f"{large.requests:,}",
             f"{self._budget.left:,}",
+            f", nor are {others:,} smaller ones" if others else "",
             advice,
         )
 

@@ -213,11 +213,7 @@ class Lookups:
             raise
         except GoneError:
             if not campaign.removed:
-                self.run.logger.warning(
-                    "Campaign %s is not there (404): asked for again by a later run",
-                    campaign_id,
-                )
-            failures.succeeded(LOOK_UPS, campaign_id)
+                failures.absent(LOOK_UPS, campaign_id)
             yield LookUp(campaign.known_activities(), campaign.record, asked=True)
         except FatalAPIError as error:
             if campaign.removed:

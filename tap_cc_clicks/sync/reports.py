@@ -432,7 +432,9 @@ class Links(Owed):
     ) -> Iterator[list[Any] | Moved]:
         links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
-        yield Moved(activity.ids, None)
+        # Clicks are clicks on links: a list without any is none to be believed.
+        if links or not self._entry(activity.activity_id)[0]:
+            yield Moved(activity.ids, None)
 
     @override
     def move(self, moved: Moved) -> None:
