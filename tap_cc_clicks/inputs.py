@@ -232,8 +232,15 @@ def check_maps(maps: Mapping[str, Any], streams: Mapping[str, Collection[str]]) 
             _refuse_map(f"is for the stream {source}", streams)
         for column, value in options.items():
             removed = value in (None, NULL_STRING) and not column.startswith("__")
-            if removed and column not in streams.get(source, [column]):
+            if not removed or column in streams.get(source, [column]):
+                continue
+            if source != "campaign_activities" or column not in MOVED:
                 _refuse_map(f"removes {source}.{column}", streams[source])
+            logger.warning(
+                "A map in stream_maps removes campaign_activities.%s: that is a column "
+                "of campaign_activity_details now, move the map there",
+                column,
+            )
 
 
 def _refuse_map(what: str, known: Collection[str]) -> NoReturn:

@@ -200,14 +200,15 @@ class Planner:
             if not (known and isinstance(report, Owed)):
                 self._add(report.stream, sums.figure(report.stream, unseen))
         plan.clicks += sums.figure(CLICKS, unseen)
-        largest = [max(one.values(), default=0) for one in sums.items]
+        streams = [one.stream for one in self._reports]
+        largest = [one.get(name, 0) for one in sums.items for name in streams]
         plan.largest_report = max(plan.largest_report, *largest, 0)
         if not known:
             activities = sums.figure(ACTIVITIES, unseen)
             plan.activities += activities
             each = IDS_PER_STATS_REQUEST
             counted = Figure(ceil(activities.low / each), ceil(activities.high / each))
-            if any(one.stream == "campaign_activity_stats" for one in self._reports):
+            if any(one.counts_new for one in self._reports):
                 self._add("stats", counted)
 
     def _cost(
@@ -219,7 +220,7 @@ class Planner:
             counted = counters.get(activity.activity_id, NOT_ASKED)
             for report in self._reports:
                 expected = report.expected(activity.activity_id, counted)
-                if isinstance(report, Owed) or report.is_due(activity, counted):
+                if report.will_be_due(activity, counted):
                     cost[report.stream] += expected.requests
                     cost[CLICKS] += expected.clicks
         return cost

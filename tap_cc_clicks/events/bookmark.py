@@ -64,7 +64,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         if search and len(search) > len(Search.__struct_fields__):
             # Versions 1 and 2 kept more of the searches between the two.
             partition = {**partition, "search": [search[0], search[-1]]}
-        bookmark = msgspec.convert(partition, cls)
+        bookmark = msgspec.convert(partition, cls, strict=False)
         bookmark.value = moment(bookmark.value) if bookmark.value else None
         return bookmark
 
@@ -82,7 +82,11 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
 
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write the SDK's form of a bookmark, without what says nothing."""
-        return {"context": dict(context), **msgspec.to_builtins(self)}
+        told = {"context": dict(context), **msgspec.to_builtins(self)}
+        if self.lookback != int(self.lookback):
+            # Targets read a fraction as a decimal, and fail to write that.
+            told["lookback"] = str(self.lookback)
+        return told
 
 
 # Set up here, by one thread: several read bookmarks (see api/decoding.py).

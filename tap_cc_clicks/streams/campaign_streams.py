@@ -91,7 +91,7 @@ class CampaignActivities(ConstantContactStream):
                     yield item.activity.record
                 self._write(item)
             if self.listing.ended and not self.run.settings.campaign_ids:
-                self.stream_state["whole"] = self.looks.hour
+                self.stream_state["whole"] = int(self.looks.hour * SECONDS_PER_HOUR)
 
     def _remember_failures(self) -> None:
         """Let the next run know what to try last."""
@@ -179,7 +179,8 @@ class CampaignActivities(ConstantContactStream):
         if self.selected or self.selected_children:
             listing.memory = self.memory
             # The SDK reads fractions as decimals.
-            since = self.looks.hour - float(self.stream_state.get("whole", 0))
+            whole = self.stream_state.get("whole", 0) / SECONDS_PER_HOUR
+            since = self.looks.hour - whole
             listing.whole = self.reads_all or not 0 <= since < HOURS_PER_DAY
         return listing
 

@@ -150,11 +150,10 @@ class Planner:
         read = not unread and (campaign.removed or not missing)
         if is_at_rest(campaign.status, read=read) and not campaign.is_hinted:
             return
-        if not ids or not self.reports:
+        if not ids:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
-            return
-        for activity_id in ids:
+        for activity_id in ids if self.reports else ():
             if activity_id not in unread:
                 yield from self._candidates_of(campaign, activity_id)
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tap_cc_clicks.api.moments import SECONDS_PER_HOUR
 from tap_cc_clicks.sync.schedule import REQUEST, Bucket, Candidate, Look, choose
+
+THOUSANDTHS = 1000
 
 
 class Looks:
@@ -25,8 +28,7 @@ class Looks:
         self._bucket: Bucket | None = None
         if per_day:
             known = state.get("looks")
-            # The SDK reads fractions as decimals.
-            bucket = Bucket(*map(float, known)) if known else Bucket.full(per_day, hour)
+            bucket = _recalled(*known) if known else Bucket.full(per_day, hour)
             self._bucket = bucket.filled(per_day, hour)
         self._failed = 0
 
@@ -54,4 +56,18 @@ class Looks:
         for look in looks:
             if self._bucket:
                 self._bucket = bucket = self._bucket.after(look)
-                self._state["looks"] = [bucket.oldest, bucket.likely, bucket.hour]
+                self._state["looks"] = _kept(bucket)
+
+
+def _kept(bucket: Bucket) -> list[int]:
+    """Return a bucket as state keeps it: in thousandths and seconds.
+
+    Not in fractions: targets read those as decimals, and fail to write them.
+    """
+    levels = [round(THOUSANDTHS * one) for one in (bucket.oldest, bucket.likely)]
+    return [*levels, round(bucket.hour * SECONDS_PER_HOUR)]
+
+
+def _recalled(oldest: int, likely: int, seconds: int) -> Bucket:
+    hour = seconds / SECONDS_PER_HOUR
+    return Bucket(oldest / THOUSANDTHS, likely / THOUSANDTHS, hour)

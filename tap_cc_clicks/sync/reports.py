@@ -101,6 +101,15 @@ class Report(ABC):
     def move(self, moved: Moved) -> None:
         """Move the bookmark: all records before it were written."""
 
+    @property
+    def counts_new(self) -> bool:
+        """Whether even new activities are counted in their first run."""
+        return False
+
+    def will_be_due(self, activity: Activity, counters: Counters) -> bool:
+        """Tell whether it is read in a run that looks at an activity."""
+        return self.is_due(activity, counters)
+
     def is_uncounted(self, activity_id: str) -> bool:  # noqa: ARG002
         """Tell whether an activity's counters are wanted that were never asked for."""
         return False
@@ -158,6 +167,11 @@ class Events(Report):
     def needs_counters_first(self) -> bool:
         """Whether what is read cannot be compared with counters asked for later."""
         return not self._terms.sees_all
+
+    @property
+    @override
+    def counts_new(self) -> bool:
+        return self.needs_counters_first
 
     def _readings(self, activity: Activity, counters: Counters) -> Iterator[Reading]:
         for url_id in self._links:
@@ -316,6 +330,11 @@ class Stats(Report):
     def is_new(self, activity_id: str) -> bool:
         return False
 
+    @property
+    @override
+    def counts_new(self) -> bool:
+        return True
+
     @override
     def is_uncounted(self, activity_id: str) -> bool:
         return self._memory.fingerprint(activity_id) is None
@@ -419,6 +438,10 @@ class Links(Owed):
             self._clicks[activity.activity_id] = [count, entry[1], 1]
 
     @override
+    def will_be_due(self, activity: Activity, counters: Counters) -> bool:
+        return counters.clicks != 0
+
+    @override
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
         for activity in activities:
             count, read, *clicked = self._entry(activity.activity_id)
@@ -471,6 +494,10 @@ class Details(Owed):
     @override
     def backlog(self) -> int:
         return self._memory.never_detailed
+
+    @override
+    def will_be_due(self, activity: Activity, counters: Counters) -> bool:
+        return not activity.removed
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:

@@ -8,7 +8,7 @@ Version 2::
         "updated_at": "…Z", "status": "Removed", "sent": "1795608000-1e19c23a",
         "activities": [["<campaign_activity_id>", "1e19c23a", 1795608000, 1]]}},
         "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}},
-        "looks": [2500, 1804.5, 498780.25], "whole": 498770.5,
+        "looks": [2500000, 1804500, 1795608000], "whole": 1795600000,
         "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
@@ -28,7 +28,7 @@ from singer_sdk.helpers.types import TapState
 
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.moments import moment
-from tap_cc_clicks.events.bookmark import Bookmark, Number
+from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 
 VERSION = 2
 
@@ -40,6 +40,7 @@ class _Context(Struct):
 
 class _Partition(Bookmark, kw_only=True):
     context: _Context
+    lookback: float | str = DEFAULT_LOOKBACK  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
     # Versions before kept more numbers of a search.
     search: list[Number] | None = None  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
 
@@ -74,8 +75,8 @@ class _StreamState(Struct):
     campaigns: dict[str, _Remembered] = {}
     failed: dict[str, dict[str, Number]] = {}
     told: list[str] = []
-    looks: tuple[float, float, float] | None = None
-    whole: float = 0
+    looks: tuple[Number, Number, Number] | None = None
+    whole: Number = 0
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
 

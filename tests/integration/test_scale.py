@@ -14,7 +14,7 @@ from tap_cc_clicks.api.errors import BudgetSpentError
 from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sync.state_format import key_of
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import Output, run_tap
+from tests.support import Output, everything, run_tap
 
 # In one worker: they look at the same two runs.
 pytestmark = pytest.mark.xdist_group("scale")

@@ -49,7 +49,7 @@ def state() -> dict[str, Any]:
                     },
                     "c2": {"updated_at": NEW, "activities": [A3]},
                 },
-                "whole": 489990.5,
+                "whole": 1763965800,
             },
             "email_links": {"clicks": {"a1": [12, 490000], "a3": [5, 490000]}},
             "email_clicks": {

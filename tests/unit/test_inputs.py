@@ -244,9 +244,9 @@ def test_files_are_utf_8_however_an_editor_saves_it(
 def test_a_run_goes_on_from_the_state_in_a_file(
     account: Sandbox, state: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The SDK reads fractions as decimals: that was a traceback."""
+    """Whose numbers are whole: targets fail to write the decimals read otherwise."""
     known = deepcopy(state)
-    known["bookmarks"]["campaign_activities"]["looks"] = [2500.0, 1804.5, 498780.25]
+    known["bookmarks"]["campaign_activities"]["looks"] = [2500000, 1804500, 1795608900]
     code, said = handed_in(tmp_path, account, state=json.dumps(known).encode())
     assert code == 0, said
 

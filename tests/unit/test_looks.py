@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
-
-import pytest
 
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST, Candidate, Look
@@ -24,12 +21,11 @@ def test_looks_are_charged_once_their_outcome_was_written() -> None:
     looks = Looks(48, state, HOUR)
     assert not state
     looks.note([look(), look(), look(oldest=True)])
-    assert state["looks"] == [239, 238, HOUR]
-    # The SDK reads fractions as decimals.
-    state["looks"] = [Decimal("-0.5"), Decimal(7), Decimal(HOUR - 1)]
+    assert state["looks"] == [239_000, 238_000, HOUR * 3600]
+    state["looks"] = [-500, 7_000, int((HOUR - 1) * 3600)]
     looks = Looks(48, state, HOUR)
     looks.note([look()])
-    assert state["looks"] == pytest.approx([9.5, 16, HOUR])
+    assert state["looks"] == [9_500, 16_000, HOUR * 3600]
 
 
 def test_looks_without_a_limit_are_not_charged() -> None:

@@ -223,7 +223,7 @@ def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
         ({"bookmarks": {"email_links": {"clicks": {"a": "x"}}}}, "got `str`"),
         ({"bookmarks": {"email_links": {"clicks": {"a": ["x", 1]}}}}, "got `str`"),
         (
-            {"bookmarks": {"campaign_activities": {"looks": [1.5, 2]}}},
+            {"bookmarks": {"campaign_activities": {"looks": [1, 2]}}},
             "Expected `array` of length 3",
         ),
     ],
