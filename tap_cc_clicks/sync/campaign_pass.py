@@ -89,7 +89,9 @@ class CampaignPass:
         self._counting = counting
         self._run = lookups.run
         self._failures = self._run.failures
-        self._failed_before: list[tuple[Campaign, LookUp]] = []
+        self._failed_before: dict[str, tuple[Campaign, LookUp]] = {}
+        # Streams and activities: a pass over what failed before reads none twice.
+        self._read_now: set[tuple[str, str]] = set()
         self._budget = Budget(self._run.gate)
         self._large: list[Wanted] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
@@ -136,8 +138,7 @@ class CampaignPass:
             if not self._budget.reserve(large.requests):
                 self._tell_large(large)
                 continue
-            job = self._ahead.submit(self._read(large))
-            reads = {large.report.stream: job}
+            reads = {large.report.stream: self._submit(large)}
             yield Started(large.activity, large.counters, counted=True, reads=reads)
 
     def _tell_large(self, large: Wanted) -> None:
@@ -159,7 +160,7 @@ class CampaignPass:
 
     def _again(self, retried: frozenset[str]) -> Iterator[Looked]:
         """Yield the campaigns of which something failed before and has its turn now."""
-        for campaign, found in self._failed_before:
+        for campaign, found in list(self._failed_before.values()):
             if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
                 continue
             self._run.progress.campaigns_known += 1
@@ -202,7 +203,9 @@ class CampaignPass:
             yield from found.activities
             ids = [campaign.campaign_id, *found.activity_ids]
             if self._failures.concern(ids):
-                self._failed_before.append((campaign, found))
+                # What is tried again comes by here once more.
+                known = (campaign, found)
+                self._failed_before.setdefault(campaign.campaign_id, known)
                 self._failures.excuse(ids if campaign.removed else ())
             yield Passed(campaign, found)
 
@@ -251,7 +254,7 @@ class CampaignPass:
             if not self._failures.is_turn(one.report.stream, activity.activity_id):
                 continue
             if self._budget.reserve(one.requests):
-                reads[one.report.stream] = self._ahead.submit(self._read(one))
+                reads[one.report.stream] = self._submit(one)
             else:
                 self._large.append(one)
         return Started(
@@ -277,8 +280,22 @@ class CampaignPass:
             )
             for report in self._lookups.reports
             if self._failures.is_retry(report.stream, activity.activity_id)
-            or is_due(report, activity, counters)
+            or (
+                self._is_news(report, activity, counters)
+                and is_due(report, activity, counters)
+            )
         ]
+
+    def _is_news(self, report: Report, activity: Activity, counters: Counters) -> bool:
+        """Tell whether this run has not read a report, or not knowing its counter."""
+        counted = counters.clicks is not None and (
+            self._failures.is_retry(COUNTERS, activity.activity_id)
+        )
+        return counted or (report.stream, activity.activity_id) not in self._read_now
+
+    def _submit(self, wanted: Wanted) -> Ahead[Any]:
+        self._read_now.add((wanted.report.stream, wanted.activity.activity_id))
+        return self._ahead.submit(self._read(wanted))
 
     def _read(self, wanted: Wanted) -> Iterator[Any]:
         report, activity = wanted.report, wanted.activity

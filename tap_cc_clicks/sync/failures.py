@@ -178,9 +178,6 @@ class Failures:
             if len(row) < IN_A_ROW:
                 return
             self._down.add(endpoint)
-            # The service is at fault, not these.
-            for one in row:
-                self._open.pop((endpoint, one), None)
         self._tell_down(endpoint)
 
     def _tell_down(self, endpoint: str) -> None:
