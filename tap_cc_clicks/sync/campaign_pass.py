@@ -132,29 +132,37 @@ class CampaignPass:
 
     def _large_ones(self) -> Iterator[Started]:
         """Yield the reports that did not fit into the budget, if they do now."""
+        refused = []
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
             if not self._budget.reserve(large.requests):
-                self._tell_large(large)
+                refused.append(large)
                 continue
+            # Its record is written.
+            activity = replace(large.activity, record=None)
             reads = {large.report.stream: self._submit(large)}
-            yield Started(large.activity, large.counters, counted=True, reads=reads)
+            yield Started(activity, large.counters, counted=True, reads=reads)
+        if refused:
+            self._tell_refused(refused)
 
-    def _tell_large(self, large: Wanted) -> None:
+    def _tell_refused(self, refused: list[Wanted]) -> None:
+        """Name the largest of the reports that do not fit."""
+        large, others = refused[-1], len(refused) - 1
         most = self._run.gate.max_requests or 0
         advice = (
             f"set max_requests to at least {large.requests + self._run.gate.requests:,}"
-            if large.requests > most
+            if large.requests > most or not self._read_now
             else "the next run tries again"
         )
         self._run.logger.warning(
             "%s of activity %s needs about %s requests, and %s of max_requests are "
-            "left: not read; %s",
+            "left: not read%s; %s",
             large.report.stream,
             large.activity.activity_id,
             f"{large.requests:,}",
             f"{self._budget.left:,}",
+            f", nor are {others:,} smaller ones" if others else "",
             advice,
         )
 
@@ -294,7 +302,8 @@ class CampaignPass:
         return counted or (report.stream, activity.activity_id) not in self._read_now
 
     def _submit(self, wanted: Wanted) -> Ahead[Any]:
-        self._read_now.add((wanted.report.stream, wanted.activity.activity_id))
+        if wanted.requests:
+            self._read_now.add((wanted.report.stream, wanted.activity.activity_id))
         return self._ahead.submit(self._read(wanted))
 
     def _read(self, wanted: Wanted) -> Iterator[Any]:
