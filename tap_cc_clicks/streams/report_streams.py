@@ -84,13 +84,7 @@ class ReportStream(ConstantContactStream):
         ):
             self._failed(started, error)
         else:
-            self.run.failures.succeeded(self.name, activity.activity_id)
-            self.logger.warning(
-                "The %s of activity %s are not there (404): asked for again by the "
-                "next run",
-                self.name,
-                activity.activity_id,
-            )
+            self.run.failures.absent(self.name, activity.activity_id)
         return False
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:

@@ -90,6 +90,8 @@ class CampaignPass:
         self._run = lookups.run
         self._failures = self._run.failures
         self._failed_before: dict[str, tuple[Campaign, LookUp]] = {}
+        # Streams and activities: a pass over what failed before reads none twice.
+        self._read_now: set[tuple[str, str]] = set()
         self._budget = Budget(self._run.gate)
         self._large: list[Wanted] = []
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
@@ -130,36 +132,43 @@ class CampaignPass:
 
     def _large_ones(self) -> Iterator[Started]:
         """Yield the reports that did not fit into the budget, if they do now."""
+        refused = []
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
             if not self._budget.reserve(large.requests):
-                self._tell_large(large)
+                refused.append(large)
                 continue
-            job = self._ahead.submit(self._read(large))
-            reads = {large.report.stream: job}
-            yield Started(large.activity, large.counters, counted=True, reads=reads)
+            # Its record is written.
+            activity = replace(large.activity, record=None)
+            reads = {large.report.stream: self._submit(large)}
+            yield Started(activity, large.counters, counted=True, reads=reads)
+        if refused:
+            self._tell_refused(refused)
 
-    def _tell_large(self, large: Wanted) -> None:
+    def _tell_refused(self, refused: list[Wanted]) -> None:
+        """Name the largest of the reports that do not fit."""
+        large, others = refused[-1], len(refused) - 1
         most = self._run.gate.max_requests or 0
         advice = (
             f"set max_requests to at least {large.requests + self._run.gate.requests:,}"
-            if large.requests > most
+            if large.requests > most or not self._read_now
             else "the next run tries again"
         )
         self._run.logger.warning(
             "%s of activity %s needs about %s requests, and %s of max_requests are "
-            "left: not read; %s",
+            "left: not read%s; %s",
             large.report.stream,
             large.activity.activity_id,
             f"{large.requests:,}",
             f"{self._budget.left:,}",
+            f", nor are {others:,} smaller ones" if others else "",
             advice,
         )
 
     def _again(self, retried: frozenset[str]) -> Iterator[Looked]:
         """Yield the campaigns of which something failed before and has its turn now."""
-        for campaign, found in self._failed_before.values():
+        for campaign, found in list(self._failed_before.values()):
             if retried.isdisjoint([campaign.campaign_id, *found.activity_ids]):
                 continue
             self._run.progress.campaigns_known += 1
@@ -203,7 +212,9 @@ class CampaignPass:
             yield from found.activities
             ids = [campaign.campaign_id, *found.activity_ids]
             if self._failures.concern(ids):
-                self._failed_before.setdefault(campaign.campaign_id, (campaign, found))
+                # What is tried again comes by here once more.
+                known = (campaign, found)
+                self._failed_before.setdefault(campaign.campaign_id, known)
                 self._failures.excuse(ids if campaign.removed else ())
             yield Passed(campaign, found)
 
@@ -252,7 +263,7 @@ class CampaignPass:
             if not self._failures.is_turn(one.report.stream, activity.activity_id):
                 continue
             if self._budget.reserve(one.requests):
-                reads[one.report.stream] = self._ahead.submit(self._read(one))
+                reads[one.report.stream] = self._submit(one)
             else:
                 self._large.append(one)
         return Started(
@@ -278,8 +289,23 @@ class CampaignPass:
             )
             for report in self._lookups.reports
             if self._failures.is_retry(report.stream, activity.activity_id)
-            or is_due(report, activity, counters)
+            or (
+                self._is_news(report, activity, counters)
+                and is_due(report, activity, counters)
+            )
         ]
+
+    def _is_news(self, report: Report, activity: Activity, counters: Counters) -> bool:
+        """Tell whether this run has not read a report, or not knowing its counter."""
+        counted = counters.clicks is not None and (
+            self._failures.is_retry(COUNTERS, activity.activity_id)
+        )
+        return counted or (report.stream, activity.activity_id) not in self._read_now
+
+    def _submit(self, wanted: Wanted) -> Ahead[Any]:
+        if wanted.requests:
+            self._read_now.add((wanted.report.stream, wanted.activity.activity_id))
+        return self._ahead.submit(self._read(wanted))
 
     def _read(self, wanted: Wanted) -> Iterator[Any]:
         report, activity = wanted.report, wanted.activity

@@ -30,6 +30,7 @@ ENDPOINTS_DOWN = 2
 MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
+NOT_THERE = "not there (404); asked for again by later runs"
 NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 
 # What is asked for, as failures name it; reports go by the name of their stream.
@@ -62,6 +63,7 @@ class Failures:
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], int] = {}
         self._reasons: dict[tuple[str, str], str] = {}
+        self._absent: dict[tuple[str, str], str] = {}
         self._before: frozenset[tuple[str, str]] = frozenset()
         self._retried: frozenset[tuple[str, str]] = frozenset()
         self._tried: set[tuple[str, str]] = set()
@@ -164,6 +166,11 @@ class Failures:
         with self._lock:
             self._reasons[endpoint, item] = str(error).replace(item, "…")
 
+    def absent(self, endpoint: str, item: str) -> None:
+        """Note that an item is not there, which is no failure: it may be gone."""
+        self.succeeded(endpoint, item)
+        self._absent[endpoint, item] = NOT_THERE
+
     def record(self, endpoint: str, item: str, error: Exception) -> None:
         """Note that an item could not be read: later runs try it last."""
         self.missing(endpoint, item, error)
@@ -178,9 +185,6 @@ class Failures:
             if len(row) < IN_A_ROW:
                 return
             self._down.add(endpoint)
-            # The service is at fault, not these.
-            for one in row:
-                self._open.pop((endpoint, one), None)
         self._tell_down(endpoint)
 
     def _tell_down(self, endpoint: str) -> None:
@@ -205,6 +209,7 @@ class Failures:
         errors = {
             key: why for key, why in reasons.items() if not self._is_accepted(key)
         }
+        self._tell(logging.WARNING, self._absent)
         self._tell(logging.ERROR, errors)
         self._tell(
             logging.WARNING,

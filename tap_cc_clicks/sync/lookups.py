@@ -259,10 +259,7 @@ class Lookups:
         except GoneError:
             found = replace(self.remembered(campaign), whole=campaign.removed)
             if not campaign.removed:
-                self.run.logger.warning(
-                    "Campaign %s is not there (404): asked for again by the next run",
-                    campaign.campaign_id,
-                )
+                self.run.failures.absent(LOOK_UPS, campaign.campaign_id)
         except FatalAPIError as error:
             self._failed(LOOK_UPS, campaign, error)
             found = self.remembered(campaign)
@@ -281,17 +278,17 @@ class Lookups:
             campaign
         ).campaign_activities(campaign.campaign_id)
         self.run.failures.succeeded(LOOK_UPS, campaign.campaign_id)
+        if not rows:
+            # A sent campaign has activities: an empty list is none to be believed.
+            return replace(self.remembered(campaign), whole=campaign.removed)
         try:
             activities = self.activities(campaign, rows)
         except RunEndedError as reason:
             self.run.tell_end(reason)
             return LookUp(unfinished=rows)
         ids = [one.activity_id for one in activities if one.has_reports]
-        # A sent campaign has activities, and each of them a record: else it is asked
-        # again.
-        whole = campaign.removed or (
-            bool(rows) and all(one.record is not None for one in activities)
-        )
+        # Each of them has a record: else it is asked again.
+        whole = campaign.removed or all(one.record is not None for one in activities)
         if whole:
             self.run.failures.succeeded(DETAILS, campaign.campaign_id)
         return LookUp(activities, ids, whole=whole)
@@ -332,12 +329,12 @@ class Lookups:
         except TokenError:
             raise
         except GoneError:
-            self.run.logger.warning(
-                "Activity %s is gone (404); its details stay empty", activity_id
-            )
+            self.run.failures.absent(DETAILS, activity_id)
             return {}
         except FatalAPIError as error:
-            self._failed(DETAILS, campaign, error)
+            # Told by campaign: one line for all that failed alike.
+            reason = FatalAPIError(str(error).replace(activity_id, "…"))
+            self._failed(DETAILS, campaign, reason)
             return None
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:

@@ -266,7 +266,9 @@ class Links(Report):
         """Fetch the links."""
         links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
-        yield Moved(activity.ids, counters.clicks)
+        # Clicks are clicks on links: a list without any is none to be believed.
+        if links or not counters.clicks:
+            yield Moved(activity.ids, counters.clicks)
 
     def move(self, moved: Moved) -> None:
         """Remember how many clicks there were."""
