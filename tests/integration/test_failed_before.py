@@ -171,7 +171,7 @@ def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
 
 
 def test_each_bad_item_has_one_turn_a_run(sandbox: Sandbox) -> None:
-    """A campaign was tried again while it was tried again, with few threads for ever."""
+    """With few threads, a campaign was tried again and again."""
     several = sandbox.account.clickable()[:MOST_RETRIES]
     ids = "|".join(one.campaign_activity_id for one in several)
     match = f"({ids})/(tracking|links)"
@@ -225,7 +225,7 @@ def test_what_was_read_is_not_read_again_with_what_failed(sandbox: Sandbox) -> N
     bad = most_clicked(sandbox)
     path = f"{bad.campaign_activity_id}/links"
     sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
-    fresh = {"hot_days": 100_000, "campaign_ids": [bad.campaign_id]}
+    fresh: dict[str, Any] = {"hot_days": 100_000, "campaign_ids": [bad.campaign_id]}
     first = failing(sandbox, **fresh)
     second = failing(sandbox, first.state, **fresh)
     written = second.records("email_clicks")
