@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "examples" / "dagster"
 ACCOUNTS = ("bakery", "bookshop", "florist")
-PER_DAY = 45
+PER_DAY = 34
 MOST_DAYS = 8
 
 

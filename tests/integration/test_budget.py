@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BUDGET = 60
 CLICKED = 20
+ACTIVITIES = "campaign_activities"
 
 
 @pytest.fixture
@@ -73,3 +74,40 @@ def test_reports_that_do_not_fit_together_are_read_one_by_one(account: Sandbox) 
         state = output.state
         union |= clicks(output)
     assert rows(union.values()) == rows(account.account.rows())
+
+
+def test_what_a_budget_leaves_is_told_in_one_line(
+    account: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It had a line for each report."""
+    known = run_tap(account)
+    for one in account.account.clickable()[:CLICKED]:
+        account.account.add_click(one)
+    caplog.clear()
+    run_tap(account, known.state, max_requests=CLICKED)
+    told = [one for one in caplog.messages if "of max_requests are left" in one]
+    assert len(told) <= 1
+    assert sum("max_requests" in one for one in caplog.messages) == 1
+
+
+def test_a_budget_that_reads_nothing_is_told_what_would_do(
+    account: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where looking takes all of it, the next run would not get farther."""
+    known = run_tap(account)
+    account.log.clear()
+    run_tap(account, known.state)
+    looking = len(account.log.entries)
+    account.account.add_click(account.account.clickable()[0])
+    run_tap(account, known.state, max_requests=looking)
+    assert f"set max_requests to at least {looking + 1}" in caplog.text
+
+
+def test_an_activity_is_written_once_whatever_fits(account: Sandbox) -> None:
+    """Its record came once more with each report that was read later."""
+    state: dict[str, Any] = {}
+    for _ in range(12):
+        output = run_tap(account, state, max_requests=30)
+        ids = [one["campaign_activity_id"] for one in output.records(ACTIVITIES)]
+        assert len(ids) == len(set(ids))
+        state = output.state

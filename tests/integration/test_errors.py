@@ -191,7 +191,7 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
         one for one in output.records("email_clicks") if one["campaign_id"] not in left
     ]
     assert rows(found) == rows(truth)
-    assert f"Campaign {gone.campaign_id} is not there (404)" in caplog.text
+    assert f"1 could not be read ({gone.campaign_id}): not there (404)" in caplog.text
     # Its counters say that there are clicks.
     assert f"email_clicks: 1 could not be read ({lost.campaign_activity_id}" in (
         caplog.text

@@ -213,3 +213,55 @@ def test_an_array_that_may_be_left_out_is_empty(sandbox: Sandbox) -> None:
     second = run_tap(sandbox, first.state)
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
+
+
+def test_what_is_not_there_is_told_in_one_line(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deleting many campaigns had a line for each report of each, in every run."""
+    first = run_tap(sandbox)
+    for campaign in sandbox.account.campaigns.values():
+        campaign.current_status = "Removed"
+    sandbox.faults.rules[:] = [Fault("status", match="/(tracking|links)", status=404)]
+    caplog.clear()
+    run_tap(sandbox, first.state, change_detection="off")
+    told = [one for one in caplog.messages if "not there (404)" in one]
+    assert [one.partition(":")[0] for one in told] == ["email_clicks"]
+
+
+def test_an_empty_list_hides_no_activity_that_is_known(sandbox: Sandbox) -> None:
+    """Its new clicks are read in the same run, and it stays in state."""
+    first = run_tap(sandbox)
+    bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
+    campaign = sandbox.account.campaigns[bad.campaign_id]
+    sandbox.account.add_click(bad)
+    campaign.updated_at = sandbox.account.now
+    match = f"/emails/{bad.campaign_id}"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body={"a": 1})]
+    second = run_tap(sandbox, first.state)
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(sandbox.account.rows())
+    known = second.state["bookmarks"]["campaign_activities"]["campaigns"]
+    assert known[bad.campaign_id]["activities"]
+
+
+def test_an_empty_list_of_links_is_not_believed(sandbox: Sandbox) -> None:
+    """An email that was clicked has links."""
+    sandbox.faults.rules[:] = [
+        Fault("status", match="/links", status=200, body={"a": 1})
+    ]
+    first = run_tap(sandbox)
+    assert not first.records("email_links")
+    sandbox.faults.rules.clear()
+    assert run_tap(sandbox, first.state).records("email_links")
+
+
+def test_details_that_fail_alike_are_told_in_one_line(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reason names no activity."""
+    bad = "|".join(one.campaign_activity_id for one in sandbox.account.clickable()[::6])
+    match = f"/emails/activities/({bad})"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=403)]
+    failing(sandbox)
+    assert sum("activity details:" in one for one in caplog.messages) == 1

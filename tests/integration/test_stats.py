@@ -34,7 +34,8 @@ def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
 
 def test_counts_cost_no_request_beside_looks_for_change(sandbox: Sandbox) -> None:
     """A first run asks for them after all clicks; later ones would ask anyway."""
-    asked, state = [], None
+    asked: list[int] = []
+    state: dict[str, Any] = {}
     for _ in range(2):
         sandbox.log.clear()
         state = run_tap(sandbox, state, select("email_clicks", STATS)).state

@@ -95,6 +95,9 @@ def play(folder: Path) -> Scenario:
 def _lists(account: Account) -> dict[str, list[str] | None]:
     return {
         activity.campaign_activity_id: activity.details["contact_list_ids"]
+        # A web page has no details.
+        if activity.has_reports
+        else None
         for activity in account.activities.values()
     }
 

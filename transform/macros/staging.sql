@@ -68,8 +68,10 @@ limit 0
         cast(null as {{ types[kind] }})
     {%- elif kind == 'moment' and not naive -%}
         {{ adapter.dispatch('in_utc', 'cc_clicks')(name) }}
-    {%- elif kind == 'json' and not is_text(landed_type) -%}
-        cast(to_json({{ name }}) as {{ types[kind] }})
+    {%- elif kind == 'json' -%}
+        {#- A null within JSON, as in Snowflake's variants, is one in SQL too. -#}
+        {%- set json = name if is_text(landed_type) else 'to_json(' ~ name ~ ')' -%}
+        nullif(cast({{ json }} as {{ types[kind] }}), 'null')
     {%- else -%}
         cast({{ name }} as {{ types[kind] }})
     {%- endif -%}
