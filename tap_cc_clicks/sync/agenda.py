@@ -226,13 +226,21 @@ class Planner:
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return candidates that all were looked at, if only by supposition."""
-        hour = self.looks.hour
         total = sum(one.cost for one in candidates)
         days = max(1.0, promised_days(total, self.looks.per_day))
-        return [
-            one if one.looked else replace(one, looked=spread(one.key, days, hour))
-            for one in candidates
-        ]
+        return [one if one.looked else self._supposed(one, days) for one in candidates]
+
+    def _supposed(self, candidate: Candidate, days: float) -> Candidate:
+        """Return a candidate that counts as looked at then, in all later runs too."""
+        key, looked = candidate.key, spread(candidate.key, days, self.looks.hour)
+        if key.startswith(SEARCH):
+            return candidate
+        if key.startswith(LOOK_UP):
+            campaign_id = key.removeprefix(LOOK_UP)
+            self.memory.remember(campaign_id, looked=looked * SECONDS_PER_HOUR)
+        else:
+            self.memory.note_look(key, looked * SECONDS_PER_HOUR)
+        return replace(candidate, looked=looked)
 
 
 def _seated(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:
