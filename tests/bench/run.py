@@ -73,10 +73,8 @@ def _choices(tap: Tap) -> Iterable[tuple[str, Any, dict[str, Any]]]:
     if tap is TEMPLATE:
         yield tap.name, None, {}
         return
-    for detection in ("exact", "fast"):
-        settings = {"change_detection": detection}
-        yield f"{tap.name}, {detection}", None, settings
-        yield f"{tap.name}, {detection}, only clicks", CLICKS_ONLY, settings
+    yield tap.name, None, {}
+    yield f"{tap.name}, only clicks", CLICKS_ONLY, {}
 
 
 def _counts(run: Run) -> str:

@@ -152,19 +152,14 @@ def test_clicks_that_no_counter_tells_of_are_not_denied(
     assert (status, "though the summary tells of some" in text) == ("warn", True)
 
 
-@pytest.mark.parametrize(
-    ("detection", "status"), [("exact", "warn"), ("fast", "failed")]
-)
-def test_summaries_are_needed_where_they_are_read(
-    sandbox: Sandbox, tmp_path: Path, detection: str, status: str
-) -> None:
-    """In fast change detection only; clicks are found without them."""
+def test_clicks_are_found_without_summaries(sandbox: Sandbox, tmp_path: Path) -> None:
+    """They hint at change, no more: that they cannot be read is a warning."""
     fault = Fault("status", "summaries", status=403, body=[{"error_key": "forbidden"}])
     sandbox.faults.rules.append(fault)
-    result = check(sandbox, tmp_path, "--json", change_detection=detection)
+    result = check(sandbox, tmp_path, "--json")
     told = lines(result)
-    assert told["summaries"][0] == status
-    assert told["clicks"][0] == ("ok" if detection == "exact" else "skipped")
+    assert told["summaries"][0] == "warn"
+    assert told["clicks"][0] == "ok"
 
 
 def test_the_newest_email_is_not_the_one_that_is_looked_at(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_plan_within_meltano_has_its_state(
     assert meltano.shell(f"{put} dev:tap-cc-clicks-to-target-x").returncode == 0
     arguments = ("plan", "--state=meltano", "--json")
     planned = json.loads(companion(tmp_path, sandbox.config, *arguments).stdout)
-    assert planned["new"] == 0 < planned["known"]
+    assert planned["new"] == planned["unread"] == 0 < planned["looks"]
 
 
 @pytest.mark.parametrize(
