@@ -58,23 +58,21 @@ def requests_of_runs() -> Table:
     ):
         size = f"{campaigns:,}, {changed}"
         for tap in taps:
-            for name, catalog, settings in _choices(tap):
+            for name, catalog in _choices(tap):
                 with Service(campaigns, 1) as service:
-                    first = run(tap, service, catalog=catalog, **settings)
+                    first = run(tap, service, catalog=catalog)
                     service.click_in(changed)
-                    second = run(tap, service, first.state, catalog=catalog, **settings)
+                    second = run(tap, service, first.state, catalog=catalog)
                 asked = f"{first.traffic.endpoints.total():,}"
                 rows.append([size, name, asked, _counts(second)])
     return rows
 
 
-def _choices(tap: Tap) -> Iterable[tuple[str, Any, dict[str, Any]]]:
-    """Yield the ways in which a tap can be run: name, catalog and settings."""
-    if tap is TEMPLATE:
-        yield tap.name, None, {}
-        return
-    yield tap.name, None, {}
-    yield f"{tap.name}, only clicks", CLICKS_ONLY, {}
+def _choices(tap: Tap) -> Iterable[tuple[str, Any]]:
+    """Yield the ways in which a tap can be run: name and catalog."""
+    yield tap.name, None
+    if tap is not TEMPLATE:
+        yield f"{tap.name}, only clicks", CLICKS_ONLY
 
 
 def _counts(run: Run) -> str:
