@@ -64,8 +64,9 @@ def try_out(
     found = tap_class(config=given.config, parse_env_config=given.parse_env).config
     noted = _Noting()
     tap = tap_class(config={**found, **FEW}, message_writer=noted)
-    tap.run_connection_test()
-    if missing := ", ".join(sorted(tap.streams.keys() - noted.streams)):
+    selected = {name: one for name, one in tap.streams.items() if one.selected}
+    tap.run_sync_dry_run(streams=selected.values())
+    if missing := ", ".join(sorted(selected.keys() - noted.streams)):
         tap.logger.info(
             "No record within %d requests of %s", FEW["max_requests"], missing
         )
