@@ -157,6 +157,7 @@ def test_discovery_needs_no_credentials() -> None:
     streams = json.loads(result.stdout)["streams"]
     assert [stream["tap_stream_id"] for stream in streams] == [
         "campaign_activities",
+        "campaign_activity_details",
         "campaign_activity_stats",
         "campaigns",
         "email_clicks",

@@ -25,7 +25,8 @@ STREAMS = {one["stream"] for one in CONTRACT.values() if one["stream"]}
 # What the tap makes or takes from the campaign, and what only a page of the vendor's
 # documentation names.
 OWN = {
-    "campaign_activities": re.compile("campaign_.*|template_id"),
+    "campaign_activities": re.compile("campaign_.*"),
+    "campaign_activity_details": re.compile("campaign_.*|template_id"),
     "email_clicks": re.compile("click_id|campaign_id"),
     "email_links": re.compile("campaign_(activity_)?id"),
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
+from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sandbox import Fault, Sandbox
 from tap_cc_clicks.sync import listing
 from tap_cc_clicks.tap import TapCCClicks
@@ -116,7 +118,8 @@ def test_a_listing_that_never_ends_is_bounded_in_bytes(
 ) -> None:
     """It is kept in memory; what was listed is loaded, and the run ends with 1."""
     monkeypatch.setattr(listing, "LARGEST_LIST_BYTES", 3_000)
-    tap = TapCCClicks(config={**sandbox.config, "page_size": 5}, state={})
+    monkeypatch.setattr(Service, "campaigns", partialmethod(Service.campaigns, limit=5))
+    tap = TapCCClicks(config=sandbox.config, state={})
     with captured() as output, pytest.raises(FatalSyncError):
         tap.sync_all()
     assert "its pages hold more than 50 MB" in caplog.text

@@ -15,7 +15,7 @@ import pytest
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import RECIPES, Output, clicks, recipe, run_tap, select
+from tests.support import RECIPES, Output, clicks, everything, recipe, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 def cook(sandbox: Sandbox, name: str) -> tuple[Output, Output]:
     """Run the tap without and with a recipe; where it stands is no concern of maps."""
-    plain, mapped = run_tap(sandbox), run_tap(sandbox, **recipe(name))
+    catalog = everything()
+    plain = run_tap(sandbox, catalog=catalog)
+    mapped = run_tap(sandbox, catalog=catalog, **recipe(name))
     assert (
         mapped.states[-1]["bookmarks"]["email_clicks"]
         == (plain.states[-1]["bookmarks"]["email_clicks"])

@@ -12,7 +12,7 @@ from singer_sdk.exceptions import FatalSyncError
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.sandbox import Fault
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import captured, clicks, rows, run_tap
+from tests.support import captured, clicks, everything, rows, run_tap
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
@@ -25,7 +25,9 @@ SEVERAL = 12
 def failing(sandbox: Sandbox, state: dict[str, Any] | None = None) -> Output:
     """Return what a run wrote that fails at its end."""
     with captured() as output:
-        tap = TapCCClicks(config=sandbox.config, state=state or {})
+        tap = TapCCClicks(
+            config=sandbox.config, state=state or {}, catalog=everything()
+        )
         with pytest.raises(FatalSyncError, match="could not be read completely"):
             tap.sync_all()
     return output
@@ -70,7 +72,7 @@ def test_a_look_up_that_fails_costs_its_campaign(sandbox: Sandbox, status: int) 
     campaign = sandbox.account.campaigns[bad.campaign_id]
     assert lost <= {one.campaign_activity_id for one in campaign.activities}
     sandbox.faults.rules.clear()
-    second = run_tap(sandbox, first.state)
+    second = run_tap(sandbox, first.state, everything())
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
@@ -167,9 +169,9 @@ def test_a_report_that_was_not_there_is_read_later(sandbox: Sandbox) -> None:
     path = f"{bad.campaign_activity_id}/"
     sandbox.api.uncounted.add(bad.campaign_activity_id)
     sandbox.faults.rules[:] = [Fault("status", match=path, status=404)]
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     sandbox.faults.rules.clear()
-    second = run_tap(sandbox, first.state)
+    second = run_tap(sandbox, first.state, everything())
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
@@ -196,9 +198,9 @@ def test_a_campaign_that_is_restored_is_read(sandbox: Sandbox) -> None:
     """Its status changes; whether its moment does, the vendor does not say."""
     campaign = sandbox.account.campaigns[sandbox.account.clickable()[0].campaign_id]
     campaign.current_status = "Removed"
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     campaign.current_status = "Done"
-    second = run_tap(sandbox, first.state)
+    second = run_tap(sandbox, first.state, everything())
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
@@ -208,9 +210,9 @@ def test_an_array_that_may_be_left_out_is_empty(sandbox: Sandbox) -> None:
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body={"a": 1})]
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     sandbox.faults.rules.clear()
-    second = run_tap(sandbox, first.state)
+    second = run_tap(sandbox, first.state, everything())
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
 
@@ -219,26 +221,26 @@ def test_what_is_not_there_is_told_in_one_line(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Deleting many campaigns had a line for each report of each, in every run."""
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     for campaign in sandbox.account.campaigns.values():
         campaign.current_status = "Removed"
     sandbox.faults.rules[:] = [Fault("status", match="/(tracking|links)", status=404)]
     caplog.clear()
-    run_tap(sandbox, first.state, change_detection="off")
+    run_tap(sandbox, first.state, everything())
     told = [one for one in caplog.messages if "not there (404)" in one]
     assert [one.partition(":")[0] for one in told] == ["email_clicks"]
 
 
 def test_an_empty_list_hides_no_activity_that_is_known(sandbox: Sandbox) -> None:
     """Its new clicks are read in the same run, and it stays in state."""
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     campaign = sandbox.account.campaigns[bad.campaign_id]
     sandbox.account.add_click(bad)
     campaign.updated_at = sandbox.account.now
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body={"a": 1})]
-    second = run_tap(sandbox, first.state)
+    second = run_tap(sandbox, first.state, everything())
     union = {**clicks(first), **clicks(second)}
     assert rows(union.values()) == rows(sandbox.account.rows())
     known = second.state["bookmarks"]["campaign_activities"]["campaigns"]
@@ -250,10 +252,10 @@ def test_an_empty_list_of_links_is_not_believed(sandbox: Sandbox) -> None:
     sandbox.faults.rules[:] = [
         Fault("status", match="/links", status=200, body={"a": 1})
     ]
-    first = run_tap(sandbox)
+    first = run_tap(sandbox, catalog=everything())
     assert not first.records("email_links")
     sandbox.faults.rules.clear()
-    assert run_tap(sandbox, first.state).records("email_links")
+    assert run_tap(sandbox, first.state, everything()).records("email_links")
 
 
 def test_details_that_fail_alike_are_told_in_one_line(
