@@ -134,7 +134,7 @@ def test_a_connection_test_ends_in_a_sentence_too(
     result = run("--config", good, "--test")
     assert result.returncode == 0
     assert sandbox.log.counts().total() <= 5
-    assert "No record within 5 requests of campaign_activity_stats, email_cl" in (
+    assert "No record within 5 requests of campaign_activity_details, camp" in (
         result.stderr
     )
     sandbox.faults.rules.append(Fault("status", match="/emails/", status=403))

@@ -71,7 +71,7 @@ def test_counters_that_do_not_come_are_told_once(
         first, second = told_by_runs(sandbox, caplog, [0, 0])
         late = told_by_runs(sandbox, caplog, [48])[0]
     assert [level for level, _ in first] == ["WARNING"]
-    assert ": 3 without counters. Each of them costs a request" in first[0][1]
+    assert ": 3 without counters. A look at one of them costs" in first[0][1]
     assert not second
     assert ": 4 without counters. " in late[0][1]
 
