@@ -9,6 +9,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tests.support import Output, run_tap
 
@@ -30,9 +32,15 @@ def compare(output: Output, name: str) -> None:
     assert text == path.read_text("utf-8")
 
 
-def test_the_output_of_two_runs_is_as_it_was() -> None:
+def test_the_output_of_two_runs_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six hours and three clicks lie between them."""
     account = generate(campaigns=6, clicks=24)
+
+    def now() -> float:
+        return account.now.timestamp()
+
+    # State knows moments.
+    monkeypatch.setattr("time.time", now)
     with Sandbox(account) as sandbox:
         first = run_tap(sandbox)
         account.advance(hours=6)
