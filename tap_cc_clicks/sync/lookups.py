@@ -259,7 +259,7 @@ class Lookups:
         except GoneError:
             found = replace(self.remembered(campaign), whole=campaign.removed)
             if not campaign.removed:
-                self.run.failures.absent(LOOK_UPS, campaign.campaign_id)
+                self.run.failures.put_off(LOOK_UPS, campaign.campaign_id)
         except FatalAPIError as error:
             self._failed(LOOK_UPS, campaign, error)
             found = self.remembered(campaign)
@@ -329,7 +329,7 @@ class Lookups:
         except TokenError:
             raise
         except GoneError:
-            self.run.failures.absent(DETAILS, activity_id)
+            self.run.failures.put_off(DETAILS, activity_id)
             return {}
         except FatalAPIError as error:
             # Told by campaign: one line for all that failed alike.
