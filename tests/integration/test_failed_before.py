@@ -171,7 +171,7 @@ def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
 
 
 def test_each_bad_item_has_one_turn_a_run(sandbox: Sandbox) -> None:
-    """A campaign was tried again while it was tried again, with few threads for ever."""
+    """With few threads, campaigns were tried again and again, without an end."""
     several = sandbox.account.clickable()[:MOST_RETRIES]
     ids = "|".join(one.campaign_activity_id for one in several)
     match = f"({ids})/(tracking|links)"
