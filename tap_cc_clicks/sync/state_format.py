@@ -29,6 +29,8 @@ from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark, Number
 
 VERSION = 2
+# The status of nearly all campaigns: what a state does not say.
+CAMPAIGN_DONE = "Done"
 
 
 class _Context(Struct):
