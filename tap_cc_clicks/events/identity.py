@@ -95,6 +95,9 @@ class Doubt:
         (before, page), *others = self.met
         if any(_led_back(*pages) for pages in self.met):
             return None
+        if any(one.page.link is None for one in now):
+            # What has no next page now had a wrong link when it was followed.
+            return None
         if [one.likes for one in now] == [one.likes for one in self.shown]:
             return 0
         # A link that has changed counts from a row, not from the front.
