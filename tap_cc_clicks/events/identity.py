@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from tap_cc_clicks.api.pages import Page
+from tap_cc_clicks.api.pages import Page, limit_of
 from tap_cc_clicks.events.declaration import EventReport
 
 # A struct of the report's own kind.
@@ -113,8 +113,15 @@ class Doubt:
 
 
 def _led_back(before: Shown, page: Shown) -> bool:
-    """Tell whether a page was reached by a link that it has itself."""
-    return page.page.link is not None and page.page.link == before.page.link
+    """Tell whether a page's link led to that page once more.
+
+    The page reached has the same link, or shows the same though the page is not full.
+    """
+    link = before.page.link
+    if page.page.link is not None and page.page.link == link:
+        return True
+    full = len(before.page.rows) >= (limit_of(before.page.url) or 0)
+    return not full and page.likes == before.likes
 
 
 class Numbering:
