@@ -38,6 +38,7 @@ class Listing:
 
     Attributes:
         incomplete: Whether some pages could not be reached.
+        restated: Campaigns whose status is not the one that state has, by id.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Listing:
         failures: Failures,
     ) -> None:
         self.incomplete = False
+        self.restated: set[str] = set()
         self._service = service
         self._wanted = wanted
         self._logger = logger

@@ -30,7 +30,7 @@ from tap_cc_clicks.api.wire import (
 from tap_cc_clicks.events.tally import is_hot
 from tap_cc_clicks.sync.failures import COUNTERS, DETAILS, LOOK_UPS
 from tap_cc_clicks.sync.run import Run
-from tap_cc_clicks.sync.state_format import CampaignMemory
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, CampaignMemory
 from tap_cc_clicks.sync.summaries import unchanged
 
 if TYPE_CHECKING:
@@ -173,6 +173,8 @@ class Lookups:
         never_sent = str(record["current_status"]).lower() in NEVER_SENT
         if never_sent and "activities" not in known:
             return None
+        if known and known.get("status", CAMPAIGN_DONE) != record["current_status"]:
+            self.run.listing.restated.add(record["campaign_id"])
         # A campaign without that moment is looked up each time.
         changed = record["updated_at"] is None or (
             known.get("updated_at") != record["updated_at"]
@@ -259,7 +261,7 @@ class Lookups:
         except GoneError:
             found = replace(self.remembered(campaign), whole=campaign.removed)
             if not campaign.removed:
-                self.run.failures.absent(LOOK_UPS, campaign.campaign_id)
+                self.run.failures.put_off(LOOK_UPS, campaign.campaign_id)
         except FatalAPIError as error:
             self._failed(LOOK_UPS, campaign, error)
             found = self.remembered(campaign)
@@ -329,7 +331,7 @@ class Lookups:
         except TokenError:
             raise
         except GoneError:
-            self.run.failures.absent(DETAILS, activity_id)
+            self.run.failures.put_off(DETAILS, activity_id)
             return {}
         except FatalAPIError as error:
             # Told by campaign: one line for all that failed alike.
@@ -372,17 +374,26 @@ class Lookups:
         failures = self.run.failures
         counters: dict[str, Counters] = {}
         failed: dict[str, Exception] = {}
+        gone: dict[str, Exception] = {}
         for activity_id in activity_ids if len(activity_ids) > 1 else ():
             try:
                 failures.check(COUNTERS)
                 counters.update(self.once.counters([activity_id]))
             except TokenError:
                 raise
-            except GoneError:
+            except NoStatsError:
                 continue
+            except GoneError as error:
+                gone[activity_id] = error
             except FatalAPIError as error:
                 failed[activity_id] = error
-        alone = len(activity_ids) == 1 and not isinstance(reason, GoneError)
+        if counters:
+            # Others have some: what is not there has spoiled the batch.
+            failed |= gone
+        alone = len(activity_ids) == 1 and (
+            not isinstance(reason, GoneError)
+            or failures.is_retry(COUNTERS, activity_ids[0])
+        )
         if alone or len(failed) == len(activity_ids):
             # No single id spoiled it.
             failed = {activity_ids[0]: reason}

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tap_cc_clicks.sync.lookups import Campaign, LookUp
-from tap_cc_clicks.sync.state_format import CampaignMemory
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, CampaignMemory
 from tap_cc_clicks.sync.summaries import checked_now
-
-DONE = "Done"
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def remember(memory: CampaignMemory, outcome: CampaignOutcome, *, checks: bool) 
     updated_at = campaign.record["updated_at"]
     # The status of nearly all is left out; what is looked up again is one that was not.
     status = campaign.record["current_status"]
-    status = None if status == DONE else status
+    status = None if status == CAMPAIGN_DONE else status
     values: dict[str, Any] = {}
     ids = None
     if found.unfinished is not None:
