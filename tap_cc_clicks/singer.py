@@ -202,10 +202,6 @@ class OwnState(StreamStateManager):
         return dict(self.stream_state)
 
     @override
-    def increment_state(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone, without a log line for each record without a date."""
-
-    @override
     def finalize_progress_markers(self, *args: Any, **kwargs: Any) -> None:
         """Leave the state alone: nothing in it is provisional."""
 

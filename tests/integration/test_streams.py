@@ -246,14 +246,17 @@ def test_a_report_that_stays_in_doubt_is_told(caplog: pytest.LogCaptureFixture) 
     """Rows are missing until the next run, which reads it again."""
     account = Account()
     activity = account.add_campaign().activities[0]
-    row = {"when": account.now, "contact_id": "someone"}
+    row: dict[str, Any] = {"when": account.now, "contact_id": "someone"}
     for _ in range(9):
         account.add_click(activity, **row)
     with Sandbox(account) as sandbox:
-        sandbox.on_request = lambda endpoint: (
-            account.add_click(activity, **row) if endpoint == "clicks" else None
-        )
-        settings = {"page_size": 3, "change_detection": "off"}
+
+        def arrive(endpoint: str) -> None:
+            if endpoint == "clicks":
+                account.add_click(activity, **row)
+
+        sandbox.on_request = arrive
+        settings: dict[str, Any] = {"page_size": 3, "change_detection": "off"}
         first = run_tap(sandbox, **settings)
         assert len(clicks(first)) < len(account.rows())
         told = [one for one in caplog.messages if "read again by the next run" in one]
