@@ -18,8 +18,14 @@ LIBRARIES = ("requests", "urllib3")
 QUERY = re.compile(r"\?[^\s\"]+")
 # An id or a path that the service made up may be one.
 ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
-# What the SDK says before, or after, a sentence of ours.
-OF_THE_SDK = ("An unhandled error occurred while syncing", "Config validation failed")
+# What the SDK says before, or after, a sentence of ours; and of each record without a
+# moment.
+OF_THE_SDK = (
+    "An unhandled error occurred while syncing",
+    "Config validation failed",
+    "New replication value is null",
+)
+SDK = "singer_sdk"
 LONGEST_LINE = 2_000
 LONGEST_LIBRARY_LINE = 300
 
@@ -59,5 +65,5 @@ def guard_logs(name: str) -> None:
     for known in (name, *tuple(logging.root.manager.loggerDict)):
         if known.startswith(LIBRARIES):
             logging.getLogger(known).addFilter(_LIBRARY)
-        elif known == name or known.startswith(f"{name}."):
+        elif known in {name, SDK} or known.startswith(f"{name}."):
             logging.getLogger(known).addFilter(_OWN)

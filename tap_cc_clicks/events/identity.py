@@ -100,6 +100,9 @@ class Doubt:
         (before, page), *others = self.met
         if any(_led_back(*pages) for pages in self.met):
             return None
+        if any(one.page.link is None for one in now):
+            # What has no next page now had a wrong link when it was followed.
+            return None
         shown = self.shown
         if [one.likes for one in now] == [one.likes for one in shown]:
             links = [one.page.link for one in now] != [one.page.link for one in shown]

@@ -59,10 +59,12 @@ class Read:
     Attributes:
         bookmark: How far the report is read now.
         unusable: Rows that have no moment, so that nothing tells what they are.
+        in_doubt: Whether rows were left out that may be events of their own.
     """
 
     bookmark: Bookmark
     unusable: int
+    in_doubt: bool = False
 
 
 class Reader:
@@ -97,7 +99,7 @@ class Reader:
             tally.ended()
         yield tally.take(self._settled(), [])
         bookmark = tally.unmoved() if self._in_doubt else tally.bookmark(self._unusable)
-        yield Read(bookmark, self._unusable)
+        yield Read(bookmark, self._unusable, self._in_doubt)
 
     def _pages(self) -> Iterator[tuple[list[Any], Page]]:
         """Yield the pages, and their rows completed to records, but for their ids.

@@ -24,6 +24,7 @@ from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.readahead import read_ahead
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE
 
 
 class Campaigns(ConstantContactStream):
@@ -49,7 +50,8 @@ class Campaigns(ConstantContactStream):
             for record in read_ahead(listing.campaigns(), self.run.beat):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
-                if updated_at >= since or not updated_at:
+                restated = listing.is_restated(record)
+                if updated_at >= since or not updated_at or restated:
                     self.run.progress.records += 1
                     yield dict(record)
             # Read for some campaigns only, the bookmark would hide the others later.
@@ -137,7 +139,7 @@ class CampaignActivities(ConstantContactStream):
             campaign.campaign_id,
             ids,
             updated_at=record.get("updated_at"),
-            status=None if status == "Done" else status,
+            status=None if status == CAMPAIGN_DONE else status,
             sent=campaign.told or campaign.known.get("sent"),
             looked=None if ids else int(time.time()),
         )

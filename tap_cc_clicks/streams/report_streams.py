@@ -16,6 +16,7 @@ from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
+from tap_cc_clicks.sync.failures import IN_DOUBT
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
 from tap_cc_clicks.sync.readahead import Ahead
 from tap_cc_clicks.sync.reports import Events, Moved, Report
@@ -84,7 +85,7 @@ class ReportStream(ConstantContactStream):
         ):
             self._failed(started, error)
             return
-        self.run.failures.absent(self.name, activity.activity_id)
+        self.run.failures.put_off(self.name, activity.activity_id)
         self.report.leave(activity.ids)
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
@@ -102,6 +103,9 @@ class ReportStream(ConstantContactStream):
     def _move(self, moved: list[Moved]) -> None:
         for one in moved:
             self.report.move(one)
+            if one.in_doubt:
+                activity_id = one.context["campaign_activity_id"]
+                self.run.failures.put_off(self.name, activity_id, IN_DOUBT)
             if one.unusable:
                 self._tell_unusable(one)
         moved.clear()

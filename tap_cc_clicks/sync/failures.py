@@ -31,6 +31,10 @@ MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
 NOT_THERE = "not there (404); asked for again by later runs"
+IN_DOUBT = (
+    "events came in while they were read, so that rows are missing which may be "
+    "repeats: read again by the next run"
+)
 NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 
 # What is asked for, as failures name it; reports go by the name of their stream.
@@ -62,7 +66,7 @@ class Failures:
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], int] = {}
         self._reasons: dict[tuple[str, str], str] = {}
-        self._absent: dict[tuple[str, str], str] = {}
+        self._put_off: dict[tuple[str, str], str] = {}
         self._before: frozenset[tuple[str, str]] = frozenset()
         self._retried: frozenset[tuple[str, str]] = frozenset()
         self._tried: set[tuple[str, str]] = set()
@@ -165,10 +169,10 @@ class Failures:
         with self._lock:
             self._reasons[endpoint, item] = str(error).replace(item, "…")
 
-    def absent(self, endpoint: str, item: str) -> None:
-        """Note that an item is not there, which is no failure: it may be gone."""
+    def put_off(self, endpoint: str, item: str, why: str = NOT_THERE) -> None:
+        """Note that an item is left to later runs, which is no failure."""
         self.succeeded(endpoint, item)
-        self._absent[endpoint, item] = NOT_THERE
+        self._put_off[endpoint, item] = why
 
     def record(self, endpoint: str, item: str, error: Exception) -> None:
         """Note that an item could not be read: later runs try it last."""
@@ -208,7 +212,7 @@ class Failures:
         errors = {
             key: why for key, why in reasons.items() if not self._is_accepted(key)
         }
-        self._tell(logging.WARNING, self._absent)
+        self._tell(logging.WARNING, self._put_off)
         self._tell(logging.ERROR, errors)
         self._tell(
             logging.WARNING,

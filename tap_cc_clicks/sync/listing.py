@@ -25,6 +25,7 @@ from tap_cc_clicks.api.errors import (
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE
 
 NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
@@ -140,6 +141,14 @@ class Listing:
             raise InputError(NONE_THERE)
         for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
+
+    def is_restated(self, record: Record) -> bool:
+        """Tell whether a campaign's status is not the one that state has."""
+        known = self.memory.find(record["campaign_id"]) if self.memory else {}
+        return (
+            bool(known)
+            and known.get("status", CAMPAIGN_DONE) != record["current_status"]
+        )
 
     def summaries(self) -> dict[str, Record]:
         """Return campaigns' summaries: of those sent last, or of all."""

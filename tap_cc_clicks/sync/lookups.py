@@ -213,7 +213,7 @@ class Lookups:
             raise
         except GoneError:
             if not campaign.removed:
-                failures.absent(LOOK_UPS, campaign_id)
+                failures.put_off(LOOK_UPS, campaign_id)
             yield LookUp(campaign.known_activities(), campaign.record, asked=True)
         except FatalAPIError as error:
             if campaign.removed:
@@ -268,17 +268,26 @@ class Lookups:
         failures = self.run.failures
         counters: dict[str, Counters] = {}
         failed: dict[str, Exception] = {}
+        gone: dict[str, Exception] = {}
         for activity_id in activity_ids if len(activity_ids) > 1 else ():
             try:
                 failures.check(COUNTERS)
                 counters.update(self.once.counters([activity_id]))
             except TokenError:
                 raise
-            except GoneError:
+            except NoStatsError:
                 continue
+            except GoneError as error:
+                gone[activity_id] = error
             except FatalAPIError as error:
                 failed[activity_id] = error
-        alone = len(activity_ids) == 1 and not isinstance(reason, GoneError)
+        if counters:
+            # Others have some: what is not there has spoiled the batch.
+            failed |= gone
+        alone = len(activity_ids) == 1 and (
+            not isinstance(reason, GoneError)
+            or failures.is_retry(COUNTERS, activity_ids[0])
+        )
         if alone or len(failed) == len(activity_ids):
             # No single id spoiled it.
             failed = {activity_ids[0]: reason}

@@ -53,12 +53,14 @@ class Moved:
         to: Where it moves to; each report has its own kind.
         unusable: Rows that could not be told apart.
         new: Those of them that no earlier run has told.
+        in_doubt: Whether rows are left to the next run.
     """
 
     context: dict[str, str]
     to: Any
     unusable: int = 0
     new: int = 0
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,13 @@ class Events(Report):
                     known = reading.known.unusable if reading.known else 0
                     item.bookmark.unusable = max(item.unusable, known)
                     new = max(0, item.unusable - known)
-                    yield Moved(reading.context, item.bookmark, item.unusable, new)
+                    yield Moved(
+                        reading.context,
+                        item.bookmark,
+                        item.unusable,
+                        new,
+                        in_doubt=item.in_doubt,
+                    )
                 else:
                     yield item
 

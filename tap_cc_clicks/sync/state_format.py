@@ -31,6 +31,8 @@ from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 
 VERSION = 2
+# The status of nearly all campaigns: what a state does not say.
+CAMPAIGN_DONE = "Done"
 
 
 class _Context(Struct):
@@ -95,7 +97,20 @@ def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
     if problem:
         message = f"The state cannot be used: {problem}"
         raise InputError(message)
+    if state.get("version") == 1:
+        _forget_given_up(state.get("bookmarks", {}).get("campaign_activities", {}))
     return dict(state)
+
+
+def _forget_given_up(stream_state: dict[str, Any]) -> None:
+    """Let campaigns be looked up that version 1 believed to have no activities.
+
+    It believed that for good, after one empty list or some 404s.
+    """
+    campaigns = stream_state.get("campaigns", {})
+    for campaign_id, known in list(campaigns.items()):
+        if known.get("activities") == []:
+            del campaigns[campaign_id]
 
 
 def stamp(state: TapState) -> None:

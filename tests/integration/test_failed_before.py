@@ -175,7 +175,7 @@ def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
 
 
 def test_each_bad_item_has_one_turn_a_run(sandbox: Sandbox) -> None:
-    """With few threads, a campaign was tried again and again."""
+    """With few threads, campaigns were tried again and again, without an end."""
     several = sandbox.account.clickable()[:MOST_RETRIES]
     ids = "|".join(one.campaign_activity_id for one in several)
     match = f"({ids})/(tracking|links)"
@@ -271,11 +271,14 @@ def test_what_vanished_is_forgotten(sandbox: Sandbox) -> None:
     assert "failed" not in second.state["bookmarks"]["campaign_activities"]
 
 
-def test_counters_that_one_id_spoils_are_asked_for_without_it(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("status", [500, 404])
+def test_counters_that_one_id_spoils_are_asked_for_without_it(
+    sandbox: Sandbox, status: int
+) -> None:
     """The batch is split once; from then on that id is asked for alone, last."""
     bad = sandbox.account.clickable()[0].campaign_activity_id
     match = f"/reports/stats.*{bad}"
-    sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=status)]
     first = failing(sandbox)
     counted = {
         one["campaign_activity_id"] for one in first.records("campaign_activity_stats")
@@ -284,7 +287,7 @@ def test_counters_that_one_id_spoils_are_asked_for_without_it(sandbox: Sandbox) 
     assert len(counted) == len(sandbox.account.reported()) - 1
     sandbox.log.clear()
     failing(sandbox, first.state)
-    assert sandbox.log.entries.count(("stats", 500)) == 1
+    assert sandbox.log.entries.count(("stats", status)) == 1
 
 
 def test_a_batch_without_counters_is_not_split(sandbox: Sandbox) -> None:

@@ -264,3 +264,21 @@ def test_details_that_fail_alike_are_told_in_one_line(
     sandbox.faults.rules[:] = [Fault("status", match=match, status=403)]
     failing(sandbox)
     assert sum("campaign_activity_details:" in one for one in caplog.messages) == 1
+
+
+def test_a_new_status_is_loaded_whether_or_not_the_moment_moves(
+    sandbox: Sandbox,
+) -> None:
+    """Once: when it was removed, and when it was restored."""
+    campaign = sandbox.account.campaigns[sandbox.account.clickable()[0].campaign_id]
+    state = run_tap(sandbox).state
+    for status in ("Removed", "Done"):
+        campaign.current_status = status
+        output = run_tap(sandbox, state)
+        loaded = {
+            one["campaign_id"]: one["current_status"]
+            for one in output.records("campaigns")
+        }
+        assert loaded[campaign.campaign_id] == status
+        state = run_tap(sandbox, output.state).state
+    assert len(run_tap(sandbox, state).records("campaigns")) <= 1

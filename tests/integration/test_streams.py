@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.sandbox import Account, Sandbox
+from tap_cc_clicks.sandbox import Account, Fault, Sandbox
 from tap_cc_clicks.sandbox.account import moment
 from tests.support import clicks, rows, run_tap, select
 
@@ -233,3 +233,41 @@ def test_strange_values_arrive_as_every_loader_can_store_them(strange: Sandbox) 
     )
     assert "2026-10-30T00:00:00.000Z" in [one["deleted_at"] for one in records]
     assert all("new_field" not in one for one in records)
+
+
+def test_campaigns_without_a_moment_of_change_are_no_warning(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK had one for each of their records."""
+    campaigns = run_tap(sandbox).records("campaigns")
+    body = {"campaigns": [{**one, "updated_at": None} for one in campaigns]}
+    fault = Fault("status", match="/emails$", status=200, body=body)
+    sandbox.faults.rules[:] = [fault]
+    caplog.clear()
+    output = run_tap(sandbox)
+    assert len(output.records("campaigns")) == len(campaigns)
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_a_report_that_stays_in_doubt_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Rows are missing until the next run, which reads it again."""
+    account = Account()
+    activity = account.add_campaign().activities[0]
+    row: dict[str, Any] = {"when": account.now, "contact_id": "someone"}
+    for _ in range(9):
+        account.add_click(activity, **row)
+    with Sandbox(account) as sandbox:
+
+        def arrive(endpoint: str) -> None:
+            if endpoint == "clicks":
+                account.add_click(activity, **row)
+
+        sandbox.on_request = arrive
+        settings: dict[str, Any] = {"page_size": 3}
+        first = run_tap(sandbox, **settings)
+        assert len(clicks(first)) < len(account.rows())
+        told = [one for one in caplog.messages if "read again by the next run" in one]
+        assert [activity.campaign_activity_id in one for one in told] == [True]
+        sandbox.on_request = None
+        second = run_tap(sandbox, first.state, **settings)
+        assert len({**clicks(first), **clicks(second)}) == len(account.rows())

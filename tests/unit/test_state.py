@@ -241,6 +241,20 @@ def test_an_empty_state_is_a_first_run(state: dict[str, Any]) -> None:
     assert load(state, STREAMS) == state
 
 
+def test_what_version_1_gave_up_is_looked_up_again() -> None:
+    """A campaign whose list was empty once; what it knew stays as it was."""
+    gone = {"updated_at": MOMENT, "activities": []}
+    known = {"updated_at": MOMENT, "activities": ["a"]}
+    campaigns = {"b": gone, "c": known}
+    for version, left in ((1, ["c"]), (2, ["b", "c"])):
+        stream = {"campaigns": dict(campaigns)}
+        state = {"version": version, "bookmarks": {"campaign_activities": stream}}
+        memory = CampaignMemory(
+            load(state, STREAMS)["bookmarks"]["campaign_activities"]
+        )
+        assert list(memory) == left
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:  # noqa: FBT001
     """Whichever comes first."""

@@ -188,6 +188,25 @@ def test_a_link_that_led_back_makes_no_twins() -> None:
     assert warehouse.ids == report.ids()
 
 
+def test_a_link_that_is_gone_made_no_twins() -> None:
+    """The last page had one that led back to it, and has none when asked again."""
+    report = Growing(size=3)
+    report.arrive(clicked("b", "a"))
+    linked, *pages = (
+        replace(report.page(f"{URL}?place=0"), link=link)
+        for link in (f"{URL}?place=0", None, None)
+    )
+    service = SimpleNamespace(
+        events=lambda *_, **__: iter([linked, pages[0]]),
+        again=lambda *_: pages[1],
+        oddities=Oddities(),
+    )
+    warehouse = Warehouse()
+    warehouse.sync(service)
+    assert warehouse.ids == report.ids()
+    assert warehouse.is_due(Counters(2))
+
+
 def people(count: int, days: int, seed: int = 1) -> list[Event]:
     """Return clicks over days, some of them twice within a second."""
     chance = Random(seed)
