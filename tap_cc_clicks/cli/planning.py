@@ -107,7 +107,8 @@ class _Sums:
         if not values or not unseen:
             return Figure(sum(values), sum(values))
         mean = sum(values) / len(values)
-        squares = sum((one - mean) ** 2 for one in values)
+        # One more, since others may differ where those seen are alike.
+        squares = 1 + sum((one - mean) ** 2 for one in values)
         spread = sqrt(squares / max(1, len(values) - 1) / len(values))
         low, high = mean - SURE * spread, mean + SURE * spread
         seen = sum(values)
@@ -197,8 +198,7 @@ class Planner:
     def _add_sums(self, sums: _Sums, unseen: int, *, known: bool = False) -> None:
         plan = self._plan
         for report in self._reports:
-            if not (known and isinstance(report, Owed)):
-                self._add(report.stream, sums.figure(report.stream, unseen))
+            self._add(report.stream, sums.figure(report.stream, unseen))
         plan.clicks += sums.figure(CLICKS, unseen)
         streams = [one.stream for one in self._reports]
         largest = [one.get(name, 0) for one in sums.items for name in streams]

@@ -16,6 +16,7 @@ from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, moment, now
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
+from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
 from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.listing import Listing
@@ -197,6 +198,7 @@ class CampaignActivities(ConstantContactStream):
             reports,
             self.looks,
             is_turn=partial(run.failures.is_turn, LOOK_UPS),
+            left=lambda: Budget(run.gate).left,
             wanted=run.settings.campaign_ids,
             all_anew=self.reads_all,
         )

@@ -55,6 +55,10 @@ class Agenda:
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
 
 
+def no_limit() -> None:
+    """Return that a run may make any number of requests."""
+
+
 @dataclass
 class Planner:
     """Makes a run's agenda.
@@ -65,6 +69,7 @@ class Planner:
         looks: The budget for looks.
         wanted: The campaigns that the settings name; empty for all.
         all_anew: Whether to look up every campaign, changed or not.
+        left: Returns how many requests the run may make; None for no limit.
         is_turn: Tells whether a campaign's look-up is to be tried before all else.
     """
 
@@ -72,6 +77,7 @@ class Planner:
     reports: Sequence[Report]
     looks: Looks
     is_turn: Callable[[str], bool]
+    left: Callable[[], int | None] = no_limit
     wanted: frozenset[str] = frozenset()
     all_anew: bool = False
     _events: list[Events] = field(init=False)
@@ -153,7 +159,8 @@ class Planner:
         if not ids:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
-        for activity_id in ids if self.reports else ():
+        looking = any(one.follows_clicks for one in self.reports)
+        for activity_id in ids if looking else ():
             if activity_id not in unread:
                 yield from self._candidates_of(campaign, activity_id)
 
@@ -200,7 +207,7 @@ class Planner:
         self, campaigns: Sequence[Campaign], candidates: list[Candidate]
     ) -> Agenda:
         candidates = self._dated(candidates)
-        looks = self.looks.choose(candidates)
+        looks = self.looks.choose(candidates, self.left())
         by_id = {one.campaign_id: one for one in campaigns}
         chosen: dict[str, list[Look]] = {}
         for look in looks:

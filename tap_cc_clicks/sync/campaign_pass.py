@@ -40,7 +40,7 @@ ITEMS_BEFORE_READER = 16
 # A look-up, and the report that follows.
 WITH_REPORT = 2
 # Of which not all need counters.
-MOST_IN_CHUNK = 2 * IDS_PER_STATS_REQUEST
+MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ class CampaignPass:
         return (
             activity.counted
             and activity.has_reports
-            and bool(self._all)
+            and any(one.follows_clicks for one in self._all)
             and self._failures.is_turn(COUNTERS, activity.activity_id)
         )
 
@@ -378,11 +378,14 @@ class CampaignPass:
             if not looks:
                 return Started(activity)
             activity = replace(activity, looks=looks)
+        large = len(self._large)
         reads = {
             one.report.stream: self._ahead.submit(self._read(one))
             for one in self._reserved(activity, counters)
         }
-        at = counted.at if activity.only is None else 0
+        # What is left for later was not looked at yet.
+        seen = activity.only is None and len(self._large) == large
+        at = counted.at if seen else 0
         return Started(activity, counters, at, reads)
 
     def _reserved(self, activity: Activity, counters: Counters) -> Iterator[Wanted]:

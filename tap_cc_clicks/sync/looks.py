@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR
@@ -32,9 +34,21 @@ class Looks:
             self._bucket = bucket.filled(per_day, hour)
         self._failed = 0
 
-    def choose(self, candidates: Sequence[Candidate]) -> list[Look]:
-        """Return what this run looks at."""
-        return choose(candidates, self._bucket, self.hour)
+    def choose(
+        self, candidates: Sequence[Candidate], left: int | None = None
+    ) -> list[Look]:
+        """Return what this run looks at.
+
+        Args:
+            candidates: What may be looked at.
+            left: Requests that the run may make; None for no limit. Half of them are
+                for what looks find.
+        """
+        looks = choose(candidates, self._bucket, self.hour)
+        if left is None:
+            return looks
+        costs = accumulate(look.candidate.cost for look in looks)
+        return looks[: bisect_right(list(costs), left * REQUEST // 2)]
 
     def uncounted(self, looks: Sequence[Look]) -> tuple[Look, ...]:
         """Return looks whose counters failed, as they are charged: as reports.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -84,6 +84,8 @@ class Report(ABC):
     """
 
     stream: str
+    follows_clicks: ClassVar[bool] = True
+    """Whether there may be news of it when people have clicked."""
 
     @abstractmethod
     def is_new(self, activity_id: str) -> bool:
@@ -447,7 +449,8 @@ class Links(Owed):
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        return counters.clicks != 0
+        count, read, *_ = self._entry(activity.activity_id)
+        return not count and read is None and counters.clicks != 0
 
     @override
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
@@ -487,6 +490,8 @@ class Details(Owed):
         hour: This hour, since 1970.
     """
 
+    follows_clicks = False
+
     def __init__(
         self, stream: str, state: dict[str, Any], memory: CampaignMemory, hour: int
     ) -> None:
@@ -505,7 +510,7 @@ class Details(Owed):
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        return not activity.removed
+        return activity.record is not None and not activity.removed
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
