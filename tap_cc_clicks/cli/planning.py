@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import TypeVar, cast
 
@@ -95,26 +94,6 @@ class Plan(Struct):
     spent: int = 0
 
 
-@dataclass
-class _Sums:
-    """What some items cost, each by kind."""
-
-    items: list[dict[str, int]] = field(default_factory=list)
-
-    def figure(self, kind: str, unseen: int) -> Figure:
-        """Return the sum, with so many items more that are of the same sort."""
-        values = [one.get(kind, 0) for one in self.items]
-        if not values or not unseen:
-            return Figure(sum(values), sum(values))
-        mean = sum(values) / len(values)
-        # One more, since others may differ where those seen are alike.
-        squares = 1 + sum((one - mean) ** 2 for one in values)
-        spread = sqrt(squares / max(1, len(values) - 1) / len(values))
-        low, high = mean - SURE * spread, mean + SURE * spread
-        seen = sum(values)
-        return Figure(seen + round(unseen * max(0, low)), seen + round(unseen * high))
-
-
 class Planner:
     """Plans one run of a tap.
 
@@ -144,11 +123,11 @@ class Planner:
         gate = self._run.gate
         if self._stream.selected or self._reports:
             agenda = self._stream.campaign_pass.agenda()
-            self._plan.requests["lists"] = Figure(gate.requests, gate.requests)
+            self._add("lists", _exactly(gate.requests))
             self._go_through(agenda)
         elif self._campaigns.selected:
             self._plan.listed = len(list(self._stream.listing.campaigns()))
-            self._plan.requests["lists"] = Figure(gate.requests, gate.requests)
+            self._add("lists", _exactly(gate.requests))
         quota = self._run.settings.key_requests_per_day
         self._sum_up(min(budget or quota, quota))
         return self._plan
@@ -162,8 +141,7 @@ class Planner:
         per_day = self._run.settings.look_requests_per_day
         total = sum(one.cost for one in agenda.candidates)
         plan.whole_days = round(promised_days(total, per_day), 1)
-        look_ups = len(agenda.new) + len(agenda.changed)
-        self._add("look_ups", Figure(look_ups, look_ups))
+        self._add("look_ups", _exactly(len(agenda.new) + len(agenda.changed)))
         self._add_campaigns([*agenda.changed, *agenda.new])
         looks = [one for one in agenda.others if isinstance(one, Activity)]
         self._add_activities([*agenda.fresh, *agenda.unread, *looks])
@@ -174,46 +152,44 @@ class Planner:
 
     def _add_campaigns(self, campaigns: list[Campaign]) -> None:
         campaigns.sort(key=lambda one: people_of(one.summary or {}), reverse=True)
-        first, spread, unseen = _sample(campaigns, self._sample)
-        found = self._fetched([self._lookups.look_up(one) for one in (*first, *spread)])
-        activities = [
-            [one for one in look_up.activities if one.has_reports] for look_up in found
-        ]
-        counters = self._count([one for some in activities for one in some])
-        costs = [self._cost(some, counters) for some in activities]
-        known, like_others = _Sums(costs[: len(first)]), _Sums(costs[len(first) :])
-        self._add_sums(known, 0)
-        self._add_sums(like_others, unseen)
+        chosen, first, unseen = _sample(campaigns, self._sample)
+        found = self._fetched([self._lookups.look_up(one) for one in chosen])
+        self._add_groups(
+            [[one for one in some.activities if one.has_reports] for some in found],
+            first,
+            unseen,
+        )
+        self._plan.activities = self._plan.requests.pop(ACTIVITIES, Figure())
+        low, high = self._plan.activities.low, self._plan.activities.high
+        if any(one.counts_new for one in self._reports):
+            each = IDS_PER_STATS_REQUEST
+            self._add("stats", Figure(ceil(low / each), ceil(high / each)))
 
     def _add_activities(self, activities: list[Activity]) -> None:
         most = self._sample and self._sample * IDS_PER_STATS_REQUEST
-        first, spread, unseen = _sample(activities, most)
-        counters = self._count([*first, *spread])
+        chosen, first, unseen = _sample(activities, most)
         counted = sum(one.counted for one in activities)
         self._add("stats", _exactly(ceil(counted / IDS_PER_STATS_REQUEST)))
-        for some, others in ((first, 0), (spread, unseen)):
-            sums = _Sums([self._cost([one], counters) for one in some])
-            self._add_sums(sums, others, known=True)
+        self._add_groups([[one] for one in chosen], first, unseen)
+        del self._plan.requests[ACTIVITIES]
+        self._plan.clicks = self._plan.requests.pop(CLICKS)
 
-    def _add_sums(self, sums: _Sums, unseen: int, *, known: bool = False) -> None:
-        plan = self._plan
-        for report in self._reports:
-            self._add(report.stream, sums.figure(report.stream, unseen))
-        plan.clicks += sums.figure(CLICKS, unseen)
-        streams = [one.stream for one in self._reports]
-        largest = [one.get(name, 0) for one in sums.items for name in streams]
-        plan.largest_report = max(plan.largest_report, *largest, 0)
-        if not known:
-            activities = sums.figure(ACTIVITIES, unseen)
-            plan.activities += activities
-            each = IDS_PER_STATS_REQUEST
-            counted = Figure(ceil(activities.low / each), ceil(activities.high / each))
-            if any(one.counts_new for one in self._reports):
-                self._add("stats", counted)
+    def _add_groups(
+        self, groups: list[list[Activity]], first: int, unseen: int
+    ) -> None:
+        """Add what activities cost, and as many more of those after the first."""
+        counters = self._count([one for some in groups for one in some])
+        costs = [self._cost(some, counters) for some in groups]
+        streams = [report.stream for report in self._reports]
+        for kind in (ACTIVITIES, CLICKS, *streams):
+            values = [cost[kind] for cost in costs]
+            self._add(kind, _sum(values[:first], 0) + _sum(values[first:], unseen))
+        largest = [cost[stream] for cost in costs for stream in streams]
+        self._plan.largest_report = max(self._plan.largest_report, *largest, 0)
 
     def _cost(
         self, activities: Sequence[Activity], counters: dict[str, Counters]
-    ) -> dict[str, int]:
+    ) -> defaultdict[str, int]:
         cost: defaultdict[str, int] = defaultdict(int)
         cost[ACTIVITIES] = len(activities)
         for activity in activities:
@@ -271,16 +247,30 @@ def _exactly(number: int) -> Figure:
     return Figure(number, number)
 
 
-def _sample(items: list[T], most: int | None) -> tuple[list[T], list[T], int]:
-    """Return the first few of the items, some of the others, and how many are left.
+def _sum(values: list[int], unseen: int) -> Figure:
+    """Return the sum of values, and of so many more that are of the same sort."""
+    seen = sum(values)
+    if not values or not unseen:
+        return _exactly(seen)
+    mean = seen / len(values)
+    # One more, since others may differ where those seen are alike.
+    squares = 1 + sum((one - mean) ** 2 for one in values)
+    spread = SURE * sqrt(squares / max(1, len(values) - 1) / len(values))
+    low, high = unseen * max(0, mean - spread), unseen * (mean + spread)
+    return Figure(seen + round(low), seen + round(high))
+
+
+def _sample(items: list[T], most: int | None) -> tuple[list[T], int, int]:
+    """Return some of the items, how many are the first ones, and how many are left.
 
     Args:
         items: Those that matter most come first.
-        most: How many to return; None for all.
+        most: How many to return, the rest evenly spread; None for all.
     """
     if most is None or len(items) <= most:
-        return items, [], 0
+        return items, len(items), 0
     first = most // FIRST_IN_SAMPLE
     rest, spread = items[first:], most - first
     places = [(2 * place + 1) * len(rest) // (2 * spread) for place in range(spread)]
-    return items[:first], [rest[place] for place in places], len(rest) - spread
+    chosen = items[:first] + [rest[place] for place in places]
+    return chosen, first, len(rest) - spread

@@ -140,7 +140,11 @@ def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
 @pytest.mark.usefixtures("plugins")
 def test_meltano_leaves_it_to_the_tap_to_say_what_is_wrong(tmp_path: Path) -> None:
     """Its own kinds of settings ended in tracebacks, or took any text for false."""
-    wrong = {"PAGE_SIZE": "12.5", "LOOK_REQUESTS_PER_DAY": "x", "FLATTENING_ENABLED": "x"}
+    wrong = {
+        "PAGE_SIZE": "12.5",
+        "LOOK_REQUESTS_PER_DAY": "x",
+        "FLATTENING_ENABLED": "x",
+    }
     named = {f"TAP_CC_CLICKS_{name}": value for name, value in wrong.items()}
     with pytest.raises(subprocess.CalledProcessError) as failed:
         Meltano(tmp_path, named)("invoke", "tap-cc-clicks:check")
