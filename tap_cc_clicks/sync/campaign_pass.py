@@ -433,19 +433,25 @@ class CampaignPass:
         return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
     def _read(self, wanted: Wanted) -> Iterator[Any]:
-        report, activity = wanted.report, wanted.activity
         try:
-            self._failures.check(report.stream)
-            retried = self._failures.is_retry(report.stream, activity.activity_id)
-            service = self._lookups.once if retried else self._lookups.service
+            with self._failures.asking(
+                wanted.report.stream, wanted.activity.activity_id
+            ):
+                yield from self._records(wanted)
+        finally:
+            self._budget.release(wanted.requests)
+
+    def _records(self, wanted: Wanted) -> Iterator[Any]:
+        report, activity = wanted.report, wanted.activity
+        retried = self._failures.is_retry(report.stream, activity.activity_id)
+        service = self._lookups.once if retried else self._lookups.service
+        try:
             yield from report.read(service, activity, wanted.counters)
         except GoneError as error:
             if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
                 # It must be there, then.
                 raise FatalAPIError(str(error)) from None
             raise
-        finally:
-            self._budget.release(wanted.requests)
 
     def _is_counted_now(self, wanted: Wanted) -> bool:
         """Tell whether a report that was never read has clicks that are counted."""

@@ -16,12 +16,13 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 
-from tap_cc_clicks.api.errors import RunEndedError
+from tap_cc_clicks.api.errors import RunEndedError, TokenError
 
 # So many different items in a row are no coincidence.
 IN_A_ROW = 5
@@ -43,6 +44,10 @@ COUNTERS = "counters"
 
 # By endpoint and id, when a failed item was last tried, in seconds since 1970.
 Marks: TypeAlias = "dict[str, dict[str, int]]"
+
+
+class LeftAloneError(FatalAPIError):
+    """So much of an endpoint failed that it is not asked for the rest of the run."""
 
 
 class Failures:
@@ -70,7 +75,7 @@ class Failures:
         self._before: frozenset[tuple[str, str]] = frozenset()
         self._retried: frozenset[tuple[str, str]] = frozenset()
         self._tried: set[tuple[str, str]] = set()
-        self._in_a_row: defaultdict[str, list[str]] = defaultdict(list)
+        self._in_a_row: defaultdict[str, int] = defaultdict(int)
         self._down: set[str] = set()
         self._unselected: Marks = {}
 
@@ -146,16 +151,41 @@ class Failures:
         """See whether an endpoint is still asked.
 
         Raises:
-            FatalAPIError: It is left alone for the rest of the run.
+            LeftAloneError: It is left alone for the rest of the run.
         """
         if endpoint in self._down:
             message = f"{endpoint} was left alone after {IN_A_ROW} failures in a row"
-            raise FatalAPIError(message)
+            raise LeftAloneError(message)
+
+    @contextmanager
+    def asking(self, endpoint: str, item: str) -> Iterator[None]:
+        """Watch how asking for an item ends: many failures in a row are no coincidence.
+
+        Raises:
+            LeftAloneError: The endpoint is left alone for the rest of the run.
+        """
+        self.check(endpoint)
+        try:
+            yield
+        except FatalAPIError as error:
+            if not isinstance(error, TokenError | LeftAloneError):
+                self._count(endpoint, item)
+            raise
+        self._in_a_row[endpoint] = 0
+
+    def _count(self, endpoint: str, item: str) -> None:
+        if (endpoint, item) in self._before:
+            return
+        with self._lock:
+            self._in_a_row[endpoint] += 1
+            if endpoint in self._down or self._in_a_row[endpoint] < IN_A_ROW:
+                return
+            self._down.add(endpoint)
+        self._tell_down(endpoint)
 
     def succeeded(self, endpoint: str, item: str) -> None:
         """Note that an item could be read."""
         with self._lock:
-            self._in_a_row[endpoint].clear()
             self._open.pop((endpoint, item), None)
 
     def missing(self, endpoint: str, item: str, error: Exception) -> None:
@@ -177,18 +207,9 @@ class Failures:
     def record(self, endpoint: str, item: str, error: Exception) -> None:
         """Note that an item could not be read: later runs try it last."""
         self.missing(endpoint, item, error)
-        with self._lock:
-            if endpoint in self._down:
-                return
-            self._open[endpoint, item] = int(time.time())
-            if (endpoint, item) in self._before:
-                return
-            row = self._in_a_row[endpoint]
-            row.append(item)
-            if len(row) < IN_A_ROW:
-                return
-            self._down.add(endpoint)
-        self._tell_down(endpoint)
+        if not isinstance(error, LeftAloneError):
+            with self._lock:
+                self._open[endpoint, item] = int(time.time())
 
     def _tell_down(self, endpoint: str) -> None:
         self._logger.error(

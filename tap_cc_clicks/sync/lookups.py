@@ -207,8 +207,8 @@ class Lookups:
         retried = failures.is_retry(LOOK_UPS, campaign_id)
         service = self.once if retried else self.service
         try:
-            failures.check(LOOK_UPS)
-            record, rows = service.campaign(campaign_id)
+            with failures.asking(LOOK_UPS, campaign_id):
+                record, rows = service.campaign(campaign_id)
         except TokenError:
             raise
         except GoneError:
@@ -238,38 +238,50 @@ class Lookups:
 
         Those that could not be read are left out: the reports themselves are asked.
         """
-        failures = self.run.failures
-        retried = any(failures.is_retry(COUNTERS, one) for one in activity_ids)
+        failures, first = self.run.failures, activity_ids[0]
         counters: dict[str, Counters] = {}
         try:
-            failures.check(COUNTERS)
-            service = self.once if retried else self.service
+            with failures.asking(COUNTERS, first):
+                counters = self._counters(activity_ids)
+        except TokenError:
+            raise
+        except GoneError as error:
+            if failures.is_retry(COUNTERS, first):
+                failures.record(COUNTERS, first, error)
+        except FatalAPIError as error:
+            failures.record(COUNTERS, first, error)
+        yield counters
+
+    def _counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
+        failures = self.run.failures
+        retried = any(failures.is_retry(COUNTERS, one) for one in activity_ids)
+        service = self.once if retried else self.service
+        counters: dict[str, Counters] = {}
+        try:
             counters = service.counters(activity_ids)
         except NoStatsError:
             pass
         except TokenError:
             raise
-        except (GoneError, FatalAPIError) as error:
-            yield self._count_each(activity_ids, error)
-            return
+        except (GoneError, FatalAPIError):
+            if len(activity_ids) == 1:
+                raise
+            return self._count_each(activity_ids)
         for activity_id in activity_ids:
             failures.succeeded(COUNTERS, activity_id)
-        yield {**dict.fromkeys(activity_ids, UNKNOWN), **counters}
+        return {**dict.fromkeys(activity_ids, UNKNOWN), **counters}
 
-    def _count_each(
-        self, activity_ids: Sequence[str], reason: Exception
-    ) -> dict[str, Counters]:
+    def _count_each(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
         """Return the counters of a batch that failed: one id may have spoiled it.
 
-        Args:
-            activity_ids: The batch.
-            reason: Why it failed.
+        Raises:
+            FatalAPIError: No single id spoiled it.
         """
         failures = self.run.failures
         counters: dict[str, Counters] = {}
         failed: dict[str, Exception] = {}
         gone: dict[str, Exception] = {}
-        for activity_id in activity_ids if len(activity_ids) > 1 else ():
+        for activity_id in activity_ids:
             try:
                 failures.check(COUNTERS)
                 counters.update(self.once.counters([activity_id]))
@@ -284,13 +296,8 @@ class Lookups:
         if counters:
             # Others have some: what is not there has spoiled the batch.
             failed |= gone
-        alone = len(activity_ids) == 1 and (
-            not isinstance(reason, GoneError)
-            or failures.is_retry(COUNTERS, activity_ids[0])
-        )
-        if alone or len(failed) == len(activity_ids):
-            # No single id spoiled it.
-            failed = {activity_ids[0]: reason}
+        if len(failed) == len(activity_ids):
+            raise next(iter(failed.values()))
         for activity_id, why in failed.items():
             failures.record(COUNTERS, activity_id, why)
         return counters
