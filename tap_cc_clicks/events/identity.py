@@ -255,10 +255,12 @@ class Numbering:
         return (
             self._behind
             or end.likes[-1] in likes
-            # Pushed by more than a page.
-            or self._times(likes[-1]) > 0
-            or self._times(likes[0]) > 0
+            # Pushed by more than a page: most of it was seen, not a twin here or there.
+            or 2 * sum(map(self._is_seen, likes)) >= len(likes)
         )
+
+    def _is_seen(self, like: Likeness) -> bool:
+        return like in self._seen or like in self._older
 
     def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
         """Return a page's rows that were not seen before; keep doubtful ones aside."""
