@@ -138,9 +138,9 @@ class Numbering:
 
     Where pages are counted from the front, events that come in push rows to the next
     page, where they are met again: the last row of a page, if any. A page without that
-    row, which begins and ends with new ones, has new rows only. In another page, what
-    looks like a row seen is a repeat if rows that were seen and are newer stand there
-    too. Else it is a repeat or a twin, and kept aside until its instant is over.
+    row has new rows only, unless they were pushed by more than a page. In another page,
+    what looks like a row seen is a repeat if rows that were seen and are newer stand
+    there too. Else it is a repeat or a twin, and kept aside until its instant is over.
 
     Args:
         report: Which one.
@@ -171,7 +171,7 @@ class Numbering:
         if not rows:
             return []
         shown = Shown(list(map(self._likeness, rows)), page)
-        if self._end and self._may_repeat(shown.likes, self._end):
+        if self._end and self._may_repeat(rows, shown.likes, self._end):
             fresh = self._sifted(rows, shown, self._end)
         else:
             fresh = self._numbered(rows, shown.likes)
@@ -250,15 +250,16 @@ class Numbering:
             setattr(row, key, event_id(namespace, activity, like, number))
         return rows
 
-    def _may_repeat(self, likes: list[Likeness], end: Shown) -> bool:
+    def _may_repeat(self, rows: list[Row], likes: list[Likeness], end: Shown) -> bool:
         """Tell whether any row of a page may have been pushed there."""
-        return (
-            self._behind
-            or end.likes[-1] in likes
-            # Pushed by more than a page.
-            or self._times(likes[-1]) > 0
-            or self._times(likes[0]) > 0
-        )
+        if self._behind or end.likes[-1] in likes:
+            return True
+        # Pushed by more than a page, nothing in it is older; or again, after a doubt.
+        far = rows[-1].created_time >= self.last or self.doubt is not None
+        return far and (self._is_seen(likes[0]) or self._is_seen(likes[-1]))
+
+    def _is_seen(self, like: Likeness) -> bool:
+        return like in self._seen or like in self._older
 
     def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
         """Return a page's rows that were not seen before; keep doubtful ones aside."""
