@@ -138,7 +138,7 @@ class Tally:
         self._complete = False
         self._latest = earlier(now(), -terms.lookback)
         self._newest = self._known.value
-        self._all = self._newer = self._window = self._uncounted = 0
+        self._all = self._newer = self._window = self._uncounted = self._beyond = 0
 
     def take(self, fresh: list[Any], page: list[Any]) -> list[Any]:
         """Return the wanted ones of a page's rows, and see whether to read on.
@@ -172,6 +172,7 @@ class Tally:
         self._newer += _later(times, self._known.value or "")
         self._window += bisect_right(times, last) - bisect_left(times, first)
         self._uncounted += _later(times, refreshed) if refreshed else 0
+        self._beyond += _later(times, self._latest)
         return rows
 
     @property
@@ -222,8 +223,6 @@ class Tally:
         if self._counters is NOT_ASKED:
             return self._uncompared(rows, unusable)
         counted = self._counted
-        if self._newest and self._newest > self._latest:
-            clicks = None  # Read again until the future has come.
         # Clicks before the start date or on other links are counted, but not missing.
         sees_all = self._terms.sees_all
         comparable = clicks is not None and not (self._first and not sees_all)
@@ -232,7 +231,7 @@ class Tally:
             missing = max(0, (clicks or 0) - self._all)
         return self._moved(
             clicks=clicks,
-            rows=None if rows == (clicks or 0) - missing else rows,
+            rows=rows,
             ahead=max(0, min(self._uncounted, found - counted)) if comparable else 0,
             search=self._search(missing) if missing else None,
         )
@@ -242,23 +241,34 @@ class Tally:
 
         The next counter is compared with what was read.
         """
-        known, clicks = self._known, self._known.clicks
+        known, clicks, search = self._known, self._known.clicks, self._known.search
         if self._first and self._terms.sees_all:
             clicks = rows + unusable
+            search = self._search(unusable) if unusable else None
         ahead = known.ahead if self._first else known.ahead + self._found
         return self._moved(
             clicks=clicks,
-            rows=None if rows == clicks else rows,
+            rows=rows,
             ahead=ahead,
-            search=known.search,
+            search=search,
         )
 
-    def _moved(self, **told: Any) -> Bookmark:
+    def _moved(
+        self, clicks: int | None, rows: int, ahead: int, search: Search | None
+    ) -> Bookmark:
+        if self._beyond:
+            # As if they were not there: read again until the future has come.
+            rows -= self._beyond
+            clicks, ahead, search = rows, 0, None
+        missing = search.missing if search else 0
         return Bookmark(
             value=self._value,
+            clicks=clicks,
+            rows=None if rows == (clicks or 0) - missing else rows,
+            ahead=ahead,
             window=self._window,
             lookback=self._terms.lookback,
-            **told,
+            search=search,
         )
 
     def unmoved(self) -> Bookmark:

@@ -51,7 +51,7 @@ class Campaigns(ConstantContactStream):
             for record in read_ahead(listing.campaigns(), self.run.beat):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
-                restated = listing.is_restated(record)
+                restated = record["campaign_id"] in listing.restated
                 if updated_at >= since or not updated_at or restated:
                     self.run.progress.records += 1
                     yield dict(record)

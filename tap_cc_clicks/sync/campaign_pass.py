@@ -273,7 +273,7 @@ class CampaignPass:
                     if self._failures.is_retry(one.stream, item)
                     or (counted and isinstance(one, Stats))
                 )
-                yield campaign.activity(item, counted=counted, only=only)
+                yield campaign.activity(item, counted=True, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
         """Yield the activities whose counters are wanted and were never asked for."""

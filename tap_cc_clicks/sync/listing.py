@@ -54,6 +54,7 @@ class Listing:
         incomplete: Whether some pages could not be reached.
         whole: Whether all is read, whatever is known.
         memory: Which campaigns were looked up, if any are to be.
+        restated: The campaigns whose status was another one when they were.
         since: The moment after which the stream ``campaigns`` wants them; None if it is
             not selected.
     """
@@ -73,6 +74,7 @@ class Listing:
         self._wanted = wanted
         self._logger = logger
         self._failures = failures
+        self.restated: set[str] = set()
         self._listed: dict[str, Record] = {}
         self._pages: Iterator[list[Record]] | None = None
         self._over = self._known = False
@@ -107,7 +109,14 @@ class Listing:
             there = campaign_id in self._listed
             if not there and (not self._wanted or campaign_id in self._wanted):
                 self._listed[campaign_id] = record
+                if self._is_restated(record):
+                    self.restated.add(campaign_id)
                 yield record
+
+    def _is_restated(self, record: Record) -> bool:
+        known = self.memory.find(record["campaign_id"]) if self.memory else {}
+        status = known.get("status", CAMPAIGN_DONE)
+        return bool(known) and status != record["current_status"]
 
     def _is_enough(self) -> bool:
         if self._over or (self._wanted and len(self._listed) == len(self._wanted)):
@@ -141,14 +150,6 @@ class Listing:
             raise InputError(NONE_THERE)
         for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
-
-    def is_restated(self, record: Record) -> bool:
-        """Tell whether a campaign's status is not the one that state has."""
-        known = self.memory.find(record["campaign_id"]) if self.memory else {}
-        return (
-            bool(known)
-            and known.get("status", CAMPAIGN_DONE) != record["current_status"]
-        )
 
     def summaries(self) -> dict[str, Record]:
         """Return campaigns' summaries: of those sent last, or of all."""
