@@ -172,6 +172,18 @@ def test_pages_of_a_run_are_bounded_over_all_its_lists(
     assert lists <= 20 + 5 * (2 + len(sandbox.account.clickable())) + 9
 
 
+@pytest.mark.parametrize("budget", [8, 12, None])
+def test_state_keeps_ids_and_numbers_only(sandbox: Sandbox, budget: int | None) -> None:
+    """Nothing of what a row says of people, links or subjects."""
+    state = run_tap(sandbox, catalog=select(*STREAMS), max_requests=budget).state
+    text = json.dumps(state, ensure_ascii=False)
+    for row in sandbox.account.rows():
+        for name in ("contact_id", "email_address", "last_name", "link_url", "url_id"):
+            assert not row.get(name) or row[name] not in text
+    for campaign in sandbox.account.campaigns.values():
+        assert campaign.name not in text
+
+
 @pytest.mark.parametrize(
     "when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-31"]
 )

@@ -9,6 +9,7 @@ from singer_sdk.testing import get_tap_test_class
 
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
+from tests.support import everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,5 +27,8 @@ def _running() -> Iterator[None]:
 
 
 TestTapCCClicks = get_tap_test_class(
-    TapCCClicks, config=SANDBOX.config, parse_env_config=False
+    TapCCClicks,
+    config=SANDBOX.config,
+    catalog=everything(),
+    parse_env_config=False,
 )

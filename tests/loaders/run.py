@@ -34,7 +34,7 @@ KINDS = {
     "text": ("email_clicks", "link_url"),
     "moment": ("email_clicks", "created_time"),
     "whole number": ("email_links", "unique_clicks"),
-    "list": ("campaign_activities", "contact_list_ids"),
+    "list": ("campaign_activity_details", "contact_list_ids"),
 }
 CAMPAIGNS, CLICKS_EACH = 20, 50_000
 CLICKS_ONLY = ROOT / "catalog" / "clicks-only.json"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from demo.stack import Postgres
 from tap_cc_clicks.sandbox import Sandbox
+from tests import support
 from tests.loaders import torture
 from tests.loaders.loaders import Loader, Table, everything
 from tests.loaders.piping import pipe
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 TABLES = (
     "campaigns",
     "campaign_activities",
+    "campaign_activity_details",
     "campaign_activity_stats",
     "email_links",
     "email_clicks",
@@ -44,9 +47,9 @@ class Landing:
     second: dict[str, Table] = field(default_factory=dict)
     state: dict[str, Any] | None = None
 
-    def load(self, config: dict[str, Any]) -> dict[str, Table]:
+    def load(self, config: dict[str, Any], catalog: Path) -> dict[str, Table]:
         """Run the tap into the loader, and read what stands there."""
-        self.state = pipe(config, self.state, self.loader).state
+        self.state = pipe(config, self.state, self.loader, catalog).state
         return {name: self.loader.table(name) for name in TABLES}
 
 
@@ -64,20 +67,22 @@ class Scenario:
     landings: dict[str, Landing]
     first: list[dict[str, Any]]
     second: list[dict[str, Any]]
-    lists: dict[str, list[str] | None]
+    lists: dict[str, list[str]]
 
 
 def play(folder: Path) -> Scenario:
     """Run everything."""
     account = torture.account()
+    catalog = folder / "catalog.json"
+    catalog.write_text(json.dumps(support.everything()), "utf-8")
     with Sandbox(account) as sandbox, Postgres(folder / "postgres") as server:
         landings = [Landing(loader) for loader in everything(folder, server)]
 
         def first(landing: Landing) -> None:
-            landing.first = landing.load(sandbox.config)
+            landing.first = landing.load(sandbox.config, catalog)
 
         def second(landing: Landing) -> None:
-            landing.second = landing.load(sandbox.config)
+            landing.second = landing.load(sandbox.config, catalog)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(first, landings))
@@ -92,13 +97,12 @@ def play(folder: Path) -> Scenario:
         )
 
 
-def _lists(account: Account) -> dict[str, list[str] | None]:
+def _lists(account: Account) -> dict[str, list[str]]:
     return {
         activity.campaign_activity_id: activity.details["contact_list_ids"]
+        for activity in account.activities.values()
         # A web page has no details.
         if activity.has_reports
-        else None
-        for activity in account.activities.values()
     }
 
 

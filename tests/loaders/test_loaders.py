@@ -77,7 +77,7 @@ def test_of_what_is_appended_the_newest_row_is_right(
 def test_lists_land_as_lists(scenario: Scenario, name: str) -> None:
     """Empty ones, none at all, and whatever text stands in them."""
     landing = scenario.landings[name]
-    rows = landing.first["campaign_activities"].rows
+    rows = landing.first["campaign_activity_details"].rows
     landed = {row["campaign_activity_id"]: row["contact_list_ids"] for row in rows}
     assert landed == {
         activity: landing.loader.lands(lists)
