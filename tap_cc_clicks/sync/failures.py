@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -158,7 +158,7 @@ class Failures:
             raise LeftAloneError(message)
 
     @contextmanager
-    def asking(self, endpoint: str, item: str) -> Iterator[None]:
+    def asking(self, endpoint: str, item: str) -> Generator[None]:
         """Watch how asking for an item ends: many failures in a row are no coincidence.
 
         Raises:
