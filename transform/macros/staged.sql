@@ -1,43 +1,56 @@
-{#- The columns of a landed table as {name: type}, in small letters; none, or an error, if
-    there is no such table. -#}
-{% macro landed_columns(table, optional=false) %}
-    {%- set columns = {} -%}
-    {%- if execute and load_relation(table) -%}
-        {%- for column in adapter.get_columns_in_relation(table) -%}
-            {%- do columns.update({column.name | lower: column.data_type | lower}) -%}
-        {%- endfor -%}
-    {%- elif execute and not optional -%}
-        {{ exceptions.raise_compiler_error(
-            "There is no table " ~ table ~ ". Select the stream " ~ table.identifier
-            ~ " and load it, or set DBT_SOURCE_SCHEMA to the loader's schema."
-        ) }}
-    {%- endif -%}
-    {{ return(columns) }}
-{% endmacro %}
-
-{#- A stream as the tap describes it, whatever the loader made of it: each key once (the
-    copy that was loaded last), columns that were not selected as null.
+{#- A stream as the tap describes it, whatever the loader made of it: the rows of every
+    account, each key once (the copy that was loaded last), columns that were not selected
+    as null.
 
     columns: {name: text, integer, moment or json}.
     version: the column by which the service itself tells newer rows from older ones, for
     loaders that do not note when they loaded what.
-    optional: whether the stream need not have been loaded.
     holding: only rows with a value in any of these columns; none if none of them landed. -#}
-{% macro staged(stream, key, columns, version=none, optional=false, holding=none) %}
-    {%- set table = source('tap_cc_clicks', stream) -%}
-    {%- set landed = landed_columns(table, optional) -%}
-    {%- set held = landed.keys() | select('in', holding or landed) | list -%}
+{% macro staged(stream, key, columns, version=none, holding=none) %}
+    {%- set parts = [] -%}
+    {%- for account, table in landed_tables(stream).items() -%}
+        {%- set landed = landed_columns(stream, table) -%}
+        {%- set held = landed.keys() | select('in', holding or landed) | list -%}
+        {%- if held -%}
+            {%- set wanted = held if holding else none -%}
+            {%- do parts.append(
+                staged_table(account, table, landed, key, columns, version, wanted)
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if parts -%}
+{{ parts | join('\nunion all\n') }}
+    {%- else -%}
+select
+    cast(null as {{ dbt.type_string() }}) as source_relation,
+    {%- for name, kind in columns.items() %}
+    {{ as_kind(name, kind, none) }} as {{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+limit 0
+    {%- endif -%}
+{% endmacro %}
+
+{#- The part of one account. Rows that a stream map gave an account_id are told apart by
+    it. -#}
+{% macro staged_table(account, table, landed, key, columns, version, wanted) %}
+    {%- set marked = 'account_id' in landed -%}
+    {%- set copies = holds_copies(table) -%}
     {%- set newest = ['_sdc_batched_at', '_sdc_extracted_at', '_sdc_sequence', version] -%}
 select
+    {%- if marked %}
+    coalesce(cast(account_id as {{ dbt.type_string() }}), '{{ account }}') as source_relation,
+    {%- else %}
+    cast('{{ account }}' as {{ dbt.type_string() }}) as source_relation,
+    {%- endif %}
     {%- for name, kind in columns.items() %}
-    {{ as_kind(name, kind, landed.get(name) if held else none) }} as {{ name }}{{ ',' if not loop.last }}
+    {{ as_kind(name, kind, landed.get(name)) }} as {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
-{%- if held %}
+{%- if copies %}
 from (
     select
         *,
         row_number() over (
-            partition by {{ key | join(', ') }}
+            partition by {{ ((['account_id'] if marked else []) + key) | join(', ') }}
             order by
             {%- for column in newest if column in landed %}
                 {{ column }} desc nulls last,
@@ -45,13 +58,16 @@ from (
                 {{ key[0] }}
         ) as copy_number
     from {{ table }}
-    {%- if holding %}
-    where {{ held | join(' is not null or ') }} is not null
+    {%- if wanted %}
+    where {{ wanted | join(' is not null or ') }} is not null
     {%- endif %}
 ) as landed
 where copy_number = 1
 {%- else %}
-limit 0
+from {{ table }}
+    {%- if wanted %}
+where {{ wanted | join(' is not null or ') }} is not null
+    {%- endif %}
 {%- endif %}
 {% endmacro %}
 

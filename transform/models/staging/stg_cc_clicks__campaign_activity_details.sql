@@ -18,7 +18,7 @@
 {%- set shared = key + ['campaign_id', 'document_id'] -%}
 
 with details as (
-    {{ staged('campaign_activity_details', key, columns, optional=true) }}
+    {{ staged('campaign_activity_details', key, columns) }}
 ),
 
 -- Version 0.1.0 of the tap loaded them as columns of campaign_activities.
@@ -30,9 +30,12 @@ before as (
 )
 
 select
+    coalesce(details.source_relation, before.source_relation) as source_relation,
     {%- for name in columns %}
     coalesce(details.{{ name }}, before.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
 from details
 full outer join before
-    on details.campaign_activity_id = before.campaign_activity_id
+    on
+        details.source_relation = before.source_relation
+        and details.campaign_activity_id = before.campaign_activity_id

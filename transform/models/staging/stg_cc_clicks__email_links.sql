@@ -7,4 +7,4 @@
     'list_action': 'text',
     'list_id': 'text',
     'link_tag': 'text',
-}, optional=true) }}
+}) }}

@@ -1,0 +1,130 @@
+{#- Each kind's counter. That of clicks and of opens counts events, the others people. -#}
+{%- set counters = {
+    'click': 'em_clicks_all',
+    'open': 'em_opens_all',
+    'send': 'em_sends',
+    'bounce': 'em_bounces',
+    'unsubscribe': 'em_optouts',
+    'forward': 'em_forwards',
+} -%}
+
+with events as (
+    select
+        source_relation,
+        campaign_activity_id,
+        'click' as kind,
+        click_id as event_id,
+        contact_id,
+        clicked_at as occurred_at
+    from {{ ref('cc_clicks__clicks') }}
+    union all
+    select
+        source_relation,
+        campaign_activity_id,
+        event_type as kind,
+        event_id,
+        contact_id,
+        occurred_at
+    from {{ ref('cc_clicks__events') }}
+    where event_type <> 'click'
+),
+
+loaded as (
+    select
+        events.source_relation,
+        events.campaign_activity_id,
+        events.kind,
+        count(*) as events_loaded,
+        count(distinct case
+            when events.kind not in ('click', 'open')
+                then coalesce(events.contact_id, events.event_id)
+        end) as people_loaded,
+        -- The service had not counted these when it was asked.
+        sum(case when events.occurred_at > stats.last_refresh_time then 1 else 0 end)
+            as since_count
+    from events
+    left join {{ ref('stg_cc_clicks__campaign_activity_stats') }} as stats
+        on
+            events.source_relation = stats.source_relation
+            and events.campaign_activity_id = stats.campaign_activity_id
+    group by events.source_relation, events.campaign_activity_id, events.kind
+),
+
+counted as (
+    {%- for kind, counter in counters.items() %}
+    select
+        source_relation,
+        campaign_activity_id,
+        '{{ kind }}' as kind,
+        {{ counter }} as counted,
+        last_refresh_time as counted_at
+    from {{ ref('stg_cc_clicks__campaign_activity_stats') }}
+    {%- if kind != 'click' %}
+    -- What an account never loaded is not behind.
+    where source_relation in (select source_relation from loaded where kind = '{{ kind }}')
+    {%- endif %}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+),
+
+compared as (
+    select
+        coalesce(counted.source_relation, loaded.source_relation) as source_relation,
+        coalesce(counted.campaign_activity_id, loaded.campaign_activity_id)
+            as campaign_activity_id,
+        coalesce(counted.kind, loaded.kind) as kind,
+        cast(
+            coalesce(
+                case
+                    when loaded.kind in ('click', 'open') then loaded.events_loaded
+                    else loaded.people_loaded
+                end,
+                0
+            ) as {{ dbt.type_bigint() }}
+        ) as loaded,
+        counted.counted,
+        cast(coalesce(loaded.since_count, 0) as {{ dbt.type_bigint() }}) as since_count,
+        counted.counted_at
+    from counted
+    full outer join loaded
+        on
+            counted.source_relation = loaded.source_relation
+            and counted.campaign_activity_id = loaded.campaign_activity_id
+            and counted.kind = loaded.kind
+),
+
+judged as (
+    select
+        *,
+        loaded - counted as difference,
+        case
+            when counted is null then 'not counted'
+            when loaded = counted then 'ok'
+            when loaded > counted then 'ahead'
+            else 'behind'
+        end as verdict
+    from compared
+)
+
+select
+    source_relation,
+    campaign_activity_id,
+    kind,
+    loaded,
+    counted,
+    difference,
+    verdict,
+    since_count,
+    counted_at,
+    case
+        when verdict = 'not counted'
+            then 'The service gave no count: the activity is gone, or was not asked about.'
+        when verdict = 'ahead' and difference <= since_count
+            then 'Younger than the count; it catches up.'
+        when verdict = 'ahead'
+            then 'The count is late, or never holds some rows that the report shows.'
+        when verdict = 'behind'
+            then 'Left out by start_date or url_ids, read before they were in the report, '
+                || 'or counted and never shown.'
+    end as reason
+from judged

@@ -1,0 +1,13 @@
+{{ staged('campaign_summaries', ['campaign_id'], {
+    'campaign_id': 'text',
+    'campaign_type': 'text',
+    'last_sent_date': 'moment',
+    'sends': 'integer',
+    'opens': 'integer',
+    'clicks': 'integer',
+    'bounces': 'integer',
+    'forwards': 'integer',
+    'optouts': 'integer',
+    'abuse': 'integer',
+    'not_opened': 'integer',
+}) }}

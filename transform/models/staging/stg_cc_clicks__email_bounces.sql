@@ -1,0 +1,15 @@
+{{ staged('email_bounces', ['bounce_id'], {
+    'bounce_id': 'text',
+    'campaign_activity_id': 'text',
+    'campaign_id': 'text',
+    'contact_id': 'text',
+    'created_time': 'moment',
+    'bounce_code': 'text',
+    'bounce_reason': 'text',
+    'current_email_address': 'text',
+    'tracking_activity_type': 'text',
+    'email_address': 'text',
+    'first_name': 'text',
+    'last_name': 'text',
+    'deleted_at': 'moment',
+}) }}
