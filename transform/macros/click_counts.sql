@@ -1,10 +1,9 @@
 {#- What is counted of cc_clicks__clicks, in each mart alike. -#}
-{% macro click_counts() -%}
+{% macro click_counts(people, human_people) -%}
     count(*) as loaded_clicks,
-    count(distinct contact_id) as loaded_unique_clicks,
+    {{ people }} as loaded_unique_clicks,
     sum(case when is_likely_machine then 0 else 1 end) as loaded_human_clicks,
-    count(distinct case when not is_likely_machine then contact_id end)
-        as loaded_human_unique_clicks,
+    {{ human_people }} as loaded_human_unique_clicks,
     min(clicked_at) as first_clicked_at,
     max(clicked_at) as last_clicked_at
 {%- endmacro %}

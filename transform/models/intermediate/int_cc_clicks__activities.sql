@@ -14,7 +14,7 @@ history as (
         source_relation,
         campaign_activity_id
     from {{ ref('stg_cc_clicks__email_send_history') }}
-    where run_date is not null and coalesce(reason_code, 0) = 0
+    where {{ went_out() }}
 ),
 
 -- A load of clicks alone knows activities by their clicks.

@@ -1,18 +1,11 @@
+{#- A contact who clicked in an email and in its resend counts in each. -#}
 {%- set counters = [
     'sends', 'deliveries', 'opens', 'unique_opens', 'clicks', 'unique_clicks', 'bounces',
-    'forwards', 'unsubscribes', 'abuse_reports', 'did_not_opens',
+    'forwards', 'unsubscribes', 'abuse_reports', 'did_not_opens', 'loaded_clicks',
+    'loaded_unique_clicks', 'loaded_human_clicks', 'loaded_human_unique_clicks',
 ] -%}
 
-with clicks as (
-    select
-        source_relation,
-        campaign_id,
-        {{ click_counts() }}
-    from {{ ref('cc_clicks__clicks') }}
-    group by source_relation, campaign_id
-),
-
-emails as (
+with emails as (
     select
         source_relation,
         campaign_id,
@@ -28,24 +21,15 @@ emails as (
         {%- for name in counters %}
         cast(sum({{ name }}) as {{ dbt.type_bigint() }}) as {{ name }},
         {%- endfor %}
-        max(counted_at) as counted_at
+        max(counted_at) as counted_at,
+        min(first_clicked_at) as first_clicked_at,
+        max(last_clicked_at) as last_clicked_at
     from {{ ref('cc_clicks__emails') }}
     where campaign_id is not null
     group by source_relation, campaign_id
-),
-
-joined as (
-    select
-        emails.*,
-        {{ click_columns('clicks') }}
-    from emails
-    left join clicks
-        on
-            emails.source_relation = clicks.source_relation
-            and emails.campaign_id = clicks.campaign_id
 )
 
 select
     *,
     {{ email_rates() }}
-from joined
+from emails

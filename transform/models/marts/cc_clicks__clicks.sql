@@ -7,15 +7,7 @@
 {%- set links = var('machine_click_links') -%}
 {%- set seconds = var('machine_click_seconds') -%}
 {%- set hours = var('machine_click_hours') -%}
-
-with clicks as (
-    select
-        clicks.*,
-        sends.sent_at,
-        sends.sent_at_basis,
-        -- Clicks of nobody known are of as many people.
-        coalesce(clicks.contact_id, clicks.click_id) as person_id
-    from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
+{%- set sends %}
     left join {{ ref('cc_clicks__sends') }} as sends
         on
             clicks.source_relation = sends.source_relation
@@ -23,15 +15,20 @@ with clicks as (
             and sends.sent_at_basis <> 'first_click'
             and clicks.created_time >= sends.sent_at
             and (clicks.created_time < sends.next_sent_at or sends.next_sent_at is null)
-),
+{%- endset %}
+{#- Clicks of nobody known are of as many people. -#}
+{%- set person = 'coalesce(clicks.contact_id, clicks.click_id)' %}
 
-{% if is_incremental() -%}
--- Whoever has a click that is new, or of which something is known now.
+with
+{%- if is_incremental() %}
+
+-- People with a click that is new, or of which something else is known now.
 changed as (
     select distinct
         clicks.source_relation,
-        clicks.person_id
-    from clicks
+        {{ person }} as person_id
+    from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
+    {{- sends }}
     left join {{ this }} as built
         on
             clicks.source_relation = built.source_relation
@@ -41,11 +38,27 @@ changed as (
         or clicks.campaign_id is distinct from built.campaign_id
         or clicks.link_url is distinct from built.link_url
         or clicks.deleted_at is distinct from built.contact_deleted_at
-        or clicks.sent_at is distinct from built.sent_at
-        or clicks.sent_at_basis is distinct from built.sent_at_basis
+        or sends.sent_at is distinct from built.sent_at
+        or sends.sent_at_basis is distinct from built.sent_at_basis
+),
+{%- endif %}
+
+clicks as (
+    select
+        clicks.*,
+        sends.sent_at,
+        sends.sent_at_basis,
+        {{ person }} as person_id
+    from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
+    {{- sends }}
+    {%- if is_incremental() %}
+    inner join changed
+        on
+            clicks.source_relation = changed.source_relation
+            and {{ person }} = changed.person_id
+    {%- endif %}
 ),
 
-{% endif -%}
 -- A link clicked again in time is one stretch: it counts from so many seconds before its
 -- first click until its last.
 stretches as (
@@ -92,12 +105,6 @@ stretches as (
             else 0
         end as ends
     from clicks
-    {%- if is_incremental() %}
-    inner join changed
-        on
-            clicks.source_relation = changed.source_relation
-            and clicks.person_id = changed.person_id
-    {%- endif %}
 ),
 
 -- How many links are clicked from each click on, within so many seconds: the stretches
@@ -136,6 +143,23 @@ bursts as (
     from counted
 ),
 
+judged as (
+    select
+        *,
+        coalesce(
+            contact_id is not null
+            and burst_began_at >= {{ dbt.dateadd('second', -seconds, 'created_time') }}
+            {%- if hours is not none %}
+            and (
+                sent_at is null
+                or created_time <= {{ dbt.dateadd('hour', hours, 'sent_at') }}
+            )
+            {%- endif %},
+            false
+        ) as is_likely_machine
+    from bursts
+),
+
 -- Many clicks, few links.
 addresses as (
     select
@@ -149,19 +173,19 @@ addresses as (
         {%- endfor %}
     from (
         select distinct link_url
-        from stretches
+        from clicks
         where link_url is not null
     ) as distinct_links
 )
 
 select
-    bursts.source_relation,
-    bursts.click_id,
-    bursts.campaign_activity_id,
-    bursts.campaign_id,
-    bursts.contact_id,
-    bursts.url_id,
-    bursts.link_url,
+    judged.source_relation,
+    judged.click_id,
+    judged.campaign_activity_id,
+    judged.campaign_id,
+    judged.contact_id,
+    judged.url_id,
+    judged.link_url,
     addresses.link_host,
     addresses.link_path,
     addresses.utm_source,
@@ -169,31 +193,28 @@ select
     addresses.utm_campaign,
     addresses.utm_term,
     addresses.utm_content,
-    bursts.created_time as clicked_at,
-    bursts.device_type,
-    bursts.deleted_at as contact_deleted_at,
-    bursts.sent_at,
-    bursts.sent_at_basis,
+    judged.created_time as clicked_at,
+    judged.device_type,
+    judged.deleted_at as contact_deleted_at,
+    judged.sent_at,
+    judged.sent_at_basis,
     cast(
-        {{ dbt.datediff('bursts.sent_at', 'bursts.created_time', 'minute') }}
+        {{ dbt.datediff('judged.sent_at', 'judged.created_time', 'minute') }}
         as {{ dbt.type_bigint() }}
     ) as minutes_since_send,
-    coalesce(
-        bursts.contact_id is not null
-        and bursts.burst_began_at
-        >= {{ dbt.dateadd('second', -seconds, 'bursts.created_time') }}
-        {%- if hours is not none %}
-        and (
-            bursts.sent_at is null
-            or bursts.created_time <= {{ dbt.dateadd('hour', hours, 'bursts.sent_at') }}
-        )
-        {%- endif %},
-        false
-    ) as is_likely_machine,
-    bursts.contact_id is not null and bursts.click_number = 1
+    judged.is_likely_machine,
+    judged.contact_id is not null and judged.click_number = 1
         as is_first_click_of_contact,
-    bursts.contact_id is not null and bursts.click_number_in_email = 1
-        as is_first_click_in_email
-from bursts
+    judged.contact_id is not null and judged.click_number_in_email = 1
+        as is_first_click_in_email,
+    judged.contact_id is not null
+    and not judged.is_likely_machine
+    and sum(case when judged.is_likely_machine then 0 else 1 end) over (
+        partition by
+            judged.source_relation, judged.campaign_activity_id, judged.person_id
+        order by judged.created_time, judged.click_id
+        rows between unbounded preceding and current row
+    ) = 1 as is_first_human_click_in_email
+from judged
 left join addresses
-    on bursts.link_url = addresses.link_url
+    on judged.link_url = addresses.link_url

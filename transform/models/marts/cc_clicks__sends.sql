@@ -18,7 +18,7 @@ history as (
         run_date as sent_at,
         count as recipients
     from {{ ref('stg_cc_clicks__email_send_history') }}
-    where run_date is not null and coalesce(reason_code, 0) = 0
+    where {{ went_out() }}
 ),
 
 summarised as (

@@ -5,9 +5,9 @@
     'sends': 'integer',
     'opens': 'integer',
     'clicks': 'integer',
-    'bounces': 'integer',
     'forwards': 'integer',
     'optouts': 'integer',
     'abuse': 'integer',
+    'bounces': 'integer',
     'not_opened': 'integer',
 }) }}

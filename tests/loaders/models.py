@@ -1,0 +1,200 @@
+"""What the models take on PostgreSQL for a million clicks, beside those of 0.1.0.
+
+The rows are made by the server itself, in tables as target-postgres makes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from demo.stack import ROOT, Postgres, tool
+
+if TYPE_CHECKING:
+    from typing import Any
+
+SCHEMAS = ROOT / "tap_cc_clicks" / "schemas"
+# The statements that the models of version 0.1.0 were, in order.
+BEFORE = ROOT / "tests" / "golden" / "models_0.1.0.sql"
+TABLES = {
+    "campaigns": "campaign_id",
+    "campaign_activities": "campaign_activity_id",
+    "campaign_activity_stats": "campaign_activity_id",
+    "email_clicks": "click_id",
+    "email_links": "campaign_activity_id, url_id",
+}
+TYPES = {"string": "text", "integer": "bigint", "array": "text[]"}
+EMAILS = 200
+CONTACTS = 50_000
+CLICKS = 1_000_000
+NEW = CLICKS * 3 // 1000
+ACTIVITIES = """
+    insert into {schema}.campaigns (campaign_id, name, current_status, updated_at)
+    select 'c' || n, 'Campaign ' || n, 'Done', '2026-01-01'::timestamp + n * interval '1 day'
+    from generate_series(1, {emails}) as n;
+    insert into {schema}.campaign_activities (campaign_activity_id, campaign_id, role)
+    select 'a' || n, 'c' || n, 'primary_email' from generate_series(1, {emails}) as n;
+    insert into {schema}.campaign_activity_stats
+        (campaign_activity_id, campaign_id, last_refresh_time, em_sends, em_clicks_all)
+    select 'a' || n, 'c' || n, now(), 50000, 5000 from generate_series(1, {emails}) as n
+"""
+# Contacts, links, and moments within thirty days of the email.
+PEOPLE = """
+    insert into {schema}.email_clicks (click_id, campaign_activity_id, campaign_id,
+        contact_id, url_id, link_url, created_time, device_type)
+    select md5('{name}' || n), 'a' || email, 'c' || email,
+        'contact-' || (n * 7919 % {contacts}), link,
+        'https://www.example.com/p/' || link || '?utm_source=news&utm_campaign=c' || email,
+        '2026-01-01'::timestamp + email * interval '1 day' + (n * 104729 % 2592000) * interval '1 s',
+        'computer'
+    from (
+        select n, {emails} - n * 31 % {spread} as email, n * 17 / {emails} % 20 as link
+        from generate_series(1::bigint, {rows}) as n
+    ) as clicks
+"""
+# Twelve links of an email within eleven seconds.
+SCANNERS = """
+    insert into {schema}.email_clicks (click_id, campaign_activity_id, campaign_id,
+        contact_id, url_id, link_url, created_time, device_type)
+    select md5('scan' || n || '-' || link), 'a' || email, 'c' || email,
+        'contact-' || (n * 7919 % {contacts}), link,
+        'https://www.example.com/p/' || link || '?utm_source=news&utm_campaign=c' || email,
+        '2026-01-01'::timestamp + email * interval '1 day' + (n % 9000 + link) * interval '1 s',
+        'computer'
+    from (
+        select n, {emails} - n * 31 % {emails} as email
+        from generate_series(1, {rows} / 12) as n
+    ) as bursts, generate_series(0, 11) as link
+"""
+TIRELESS = """
+    insert into {schema}.email_clicks (click_id, campaign_activity_id, campaign_id,
+        contact_id, url_id, link_url, created_time, device_type)
+    select md5('tireless' || n), 'a7', 'c7', 'tireless', n % 20,
+        'https://www.example.com/p/' || n % 20 || '?utm_source=news&utm_campaign=c7',
+        '2026-01-08'::timestamp + n * interval '3 s', 'computer'
+    from generate_series(1::bigint, {rows}) as n
+"""
+
+
+def land(postgres: Postgres, schema: str) -> None:
+    """Make the tables, as the loader makes them, and the emails."""
+    execute(postgres, f"create schema {schema}")
+    for stream, key in TABLES.items():
+        columns = ", ".join(f"{name} {kind}" for name, kind in _types(stream).items())
+        execute(
+            postgres, f"create table {schema}.{stream} ({columns}, primary key ({key}))"
+        )
+    execute(postgres, ACTIVITIES, schema=schema, emails=EMAILS)
+
+
+def _types(stream: str) -> dict[str, str]:
+    schema = json.loads((SCHEMAS / f"{stream}.json").read_text("utf-8"))
+    types = {
+        name: "timestamp" if "format" in column else TYPES[column["type"][0]]
+        for name, column in schema["properties"].items()
+    }
+    return {**types, "_sdc_batched_at": "timestamp"}
+
+
+def execute(postgres: Postgres, sql: str, **values: Any) -> None:
+    """Run statements, and let the server know its tables."""
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute((sql.format(**values) if values else sql).encode())
+
+
+def click(
+    postgres: Postgres,
+    schema: str,
+    rows: int,
+    statement: str = PEOPLE,
+    name: str = "day",
+    spread: int = EMAILS,
+) -> None:
+    """Add clicks."""
+    execute(
+        postgres,
+        statement,
+        schema=schema,
+        rows=rows,
+        name=name,
+        spread=spread,
+        emails=EMAILS,
+        contacts=CONTACTS,
+    )
+    execute(postgres, f"vacuum analyze {schema}.email_clicks")
+
+
+def built(postgres: Postgres, folder: Path, schema: str) -> float:
+    """Return the seconds that ``dbt run`` takes, its start taken off."""
+    target = folder / schema
+    environment = {
+        **os.environ,
+        **postgres.dbt_settings,
+        "DBT_SOURCE_SCHEMA": schema,
+        "DBT_POSTGRES_SCHEMA": f"{schema}_marts",
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(target),
+    }
+    project = ("--project-dir", str(ROOT / "transform"))
+    profiles = ("--profiles-dir", str(ROOT / "transform"))
+    subprocess.run(
+        [tool("dbt", "dbt"), "run", *project, *profiles, "--target=postgres"],
+        env=environment,
+        cwd=folder,
+        check=True,
+    )
+    results = json.loads((target / "run_results.json").read_text("utf-8"))
+    return float(results["elapsed_time"])
+
+
+def built_before(postgres: Postgres, schema: str) -> float:
+    """Return the seconds that the models of 0.1.0 take."""
+    sql = BEFORE.read_text("utf-8").replace("tap_cc_clicks", schema)
+    start = time.monotonic()
+    execute(postgres, sql)
+    return time.monotonic() - start
+
+
+def figures() -> list[list[str]]:
+    """Return the seconds of each run, and what they are of what was asked."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Postgres(Path(name) / "postgres") as postgres,
+    ):
+        folder = Path(name)
+        land(postgres, "plain")
+        click(postgres, "plain", CLICKS)
+        land(postgres, "scanned")
+        click(postgres, "scanned", CLICKS * 58 // 100)
+        click(postgres, "scanned", CLICKS * 40 // 100, SCANNERS)
+        click(postgres, "scanned", CLICKS * 2 // 100, TIRELESS)
+        plain = built(postgres, folder, "plain")
+        scanned = built(postgres, folder, "scanned")
+        for schema in ("plain", "scanned"):
+            click(postgres, schema, NEW, name="next", spread=10)
+        plain_next = built(postgres, folder, "plain")
+        scanned_next = built(postgres, folder, "scanned")
+        before = built_before(postgres, "plain")
+    return [
+        ["0.1.0, without bursts", f"{before:.1f}", ""],
+        ["without bursts", f"{plain:.1f}", f"{plain / before:.2f} of 0.1.0"],
+        ["40 % in bursts", f"{scanned:.1f}", f"{scanned / plain:.2f} of without"],
+        ["the next day", f"{plain_next:.1f}", f"{plain_next / before:.2f} of 0.1.0"],
+        [
+            "the next day, with bursts",
+            f"{scanned_next:.1f}",
+            f"{scanned_next / before:.2f} of 0.1.0",
+        ],
+    ]
+
+
+if __name__ == "__main__":
+    for line in figures():
+        print(*line, sep="\t")
