@@ -1,9 +1,10 @@
-{#- What is counted of cc_clicks__clicks, in each mart alike. -#}
-{% macro click_counts(people, human_people) -%}
+{#- What is counted of cc_clicks__clicks: in_email or on_link. -#}
+{% macro click_counts(where) -%}
     count(*) as loaded_clicks,
-    {{ people }} as loaded_unique_clicks,
+    sum(case when is_first_click_{{ where }} then 1 else 0 end) as loaded_unique_clicks,
     sum(case when is_likely_machine then 0 else 1 end) as loaded_human_clicks,
-    {{ human_people }} as loaded_human_unique_clicks,
+    sum(case when is_first_human_click_{{ where }} then 1 else 0 end)
+        as loaded_human_unique_clicks,
     min(clicked_at) as first_clicked_at,
     max(clicked_at) as last_clicked_at
 {%- endmacro %}

@@ -16,17 +16,15 @@
             and clicks.created_time >= sends.sent_at
             and (clicks.created_time < sends.next_sent_at or sends.next_sent_at is null)
 {%- endset %}
-{#- Clicks of nobody known are of as many people. -#}
-{%- set person = 'coalesce(clicks.contact_id, clicks.click_id)' %}
 
 with
 {%- if is_incremental() %}
 
--- People with a click that is new, or of which something else is known now.
+-- Contacts with a click that is new, or of which something else is known now.
 changed as (
     select distinct
         clicks.source_relation,
-        {{ person }} as person_id
+        clicks.contact_id
     from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
     {{- sends }}
     left join {{ this }} as built
@@ -45,66 +43,63 @@ changed as (
 
 clicks as (
     select
-        clicks.*,
+        clicks.source_relation,
+        clicks.click_id,
+        clicks.campaign_activity_id,
+        clicks.campaign_id,
+        clicks.contact_id,
+        -- Clicks of nobody known are of as many people.
+        coalesce(clicks.contact_id, clicks.click_id) as person_id,
+        clicks.url_id,
+        clicks.link_url,
+        clicks.created_time as clicked_at,
+        clicks.device_type,
+        clicks.deleted_at as contact_deleted_at,
         sends.sent_at,
-        sends.sent_at_basis,
-        {{ person }} as person_id
+        sends.sent_at_basis
     from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
     {{- sends }}
     {%- if is_incremental() %}
-    inner join changed
+    left join changed
         on
             clicks.source_relation = changed.source_relation
-            and {{ person }} = changed.person_id
+            and clicks.contact_id = changed.contact_id
+    where changed.contact_id is not null or clicks.contact_id is null
     {%- endif %}
+),
+
+on_links as (
+    select
+        *,
+        {%- for step in ['lag', 'lead'] %}
+        {{ step }}(clicked_at) over (
+            partition by source_relation, campaign_activity_id, person_id, url_id
+            order by clicked_at, click_id
+        ) as {{ step }}_clicked_at,
+        {%- endfor %}
+        row_number() over (
+            partition by source_relation, campaign_activity_id, person_id, url_id
+            order by clicked_at, click_id
+        ) as click_number_on_link
+    from clicks
 ),
 
 -- A link clicked again in time is one stretch: it counts from so many seconds before its
 -- first click until its last.
 stretches as (
     select
-        clicks.*,
-        row_number() over (
-            partition by clicks.source_relation, clicks.person_id
-            order by clicks.created_time, clicks.click_id
-        ) as click_number,
+        *,
         case
-            when
-                clicks.url_id is not null
-                and coalesce(
-                    {{ dbt.dateadd('second', -seconds, 'clicks.created_time') }}
-                    > lag(clicks.created_time) over (
-                        partition by
-                            clicks.source_relation,
-                            clicks.campaign_activity_id,
-                            clicks.person_id,
-                            clicks.url_id
-                        order by clicks.created_time, clicks.click_id
-                    ),
-                    true
-                )
-                then 1
-            else 0
+            when url_id is null then 0
+            when lag_clicked_at >= {{ dbt.dateadd('second', -seconds, 'clicked_at') }} then 0
+            else 1
         end as begins,
         case
-            when
-                clicks.url_id is not null
-                and coalesce(
-                    {{ dbt.dateadd('second', seconds, 'clicks.created_time') }}
-                    < lead(clicks.created_time) over (
-                        partition by
-                            clicks.source_relation,
-                            clicks.campaign_activity_id,
-                            clicks.person_id,
-                            clicks.url_id
-                        order by clicks.created_time, clicks.click_id
-                    ),
-                    true
-                )
-                then 1
-            else 0
+            when url_id is null then 0
+            when lead_clicked_at <= {{ dbt.dateadd('second', seconds, 'clicked_at') }} then 0
+            else 1
         end as ends
-    from clicks
+    from on_links
 ),
 
 -- How many links are clicked from each click on, within so many seconds: the stretches
@@ -114,16 +109,17 @@ counted as (
         *,
         row_number() over (
             partition by source_relation, campaign_activity_id, person_id
-            order by created_time, click_id
+            order by clicked_at, click_id
         ) as click_number_in_email,
         sum(begins) over (
             partition by source_relation, campaign_activity_id, person_id
-            order by created_time
-            range between unbounded preceding and interval '{{ seconds }} seconds' following
+            order by clicked_at
+            range between unbounded preceding
+            and interval '{{ seconds }} seconds' following
         ) - coalesce(
             sum(ends) over (
                 partition by source_relation, campaign_activity_id, person_id
-                order by created_time
+                order by clicked_at
                 range between unbounded preceding
                 and interval '1 microsecond' preceding
             ),
@@ -135,9 +131,9 @@ counted as (
 bursts as (
     select
         *,
-        max(case when links_from_here >= {{ links }} then created_time end) over (
+        max(case when links_from_here >= {{ links }} then clicked_at end) over (
             partition by source_relation, campaign_activity_id, person_id
-            order by created_time
+            order by clicked_at
             range between unbounded preceding and current row
         ) as burst_began_at
     from counted
@@ -148,16 +144,42 @@ judged as (
         *,
         coalesce(
             contact_id is not null
-            and burst_began_at >= {{ dbt.dateadd('second', -seconds, 'created_time') }}
+            and burst_began_at >= {{ dbt.dateadd('second', -seconds, 'clicked_at') }}
             {%- if hours is not none %}
             and (
                 sent_at is null
-                or created_time <= {{ dbt.dateadd('hour', hours, 'sent_at') }}
+                or clicked_at <= {{ dbt.dateadd('hour', hours, 'sent_at') }}
             )
             {%- endif %},
             false
         ) as is_likely_machine
     from bursts
+),
+
+in_emails as (
+    select
+        *,
+        sum(case when is_likely_machine then 0 else 1 end) over (
+            partition by source_relation, campaign_activity_id, person_id
+            order by clicked_at, click_id
+            rows between unbounded preceding and current row
+        ) as human_clicks_in_email
+    from judged
+),
+
+numbered as (
+    select
+        *,
+        sum(case when is_likely_machine then 0 else 1 end) over (
+            partition by source_relation, campaign_activity_id, person_id, url_id
+            order by clicked_at, click_id
+            rows between unbounded preceding and current row
+        ) as human_clicks_on_link,
+        row_number() over (
+            partition by source_relation, person_id
+            order by clicked_at, click_id
+        ) as click_number
+    from in_emails
 ),
 
 -- Many clicks, few links.
@@ -173,48 +195,43 @@ addresses as (
         {%- endfor %}
     from (
         select distinct link_url
-        from clicks
+        from {{ ref('stg_cc_clicks__email_clicks') }}
         where link_url is not null
     ) as distinct_links
 )
 
 select
-    judged.source_relation,
-    judged.click_id,
-    judged.campaign_activity_id,
-    judged.campaign_id,
-    judged.contact_id,
-    judged.url_id,
-    judged.link_url,
+    numbered.source_relation,
+    numbered.click_id,
+    numbered.campaign_activity_id,
+    numbered.campaign_id,
+    numbered.contact_id,
+    numbered.url_id,
+    numbered.link_url,
     addresses.link_host,
     addresses.link_path,
-    addresses.utm_source,
-    addresses.utm_medium,
-    addresses.utm_campaign,
-    addresses.utm_term,
-    addresses.utm_content,
-    judged.created_time as clicked_at,
-    judged.device_type,
-    judged.deleted_at as contact_deleted_at,
-    judged.sent_at,
-    judged.sent_at_basis,
+    {%- for part in ['source', 'medium', 'campaign', 'term', 'content'] %}
+    addresses.utm_{{ part }},
+    {%- endfor %}
+    numbered.clicked_at,
+    numbered.device_type,
+    numbered.contact_deleted_at,
+    numbered.sent_at,
+    numbered.sent_at_basis,
     cast(
-        {{ dbt.datediff('judged.sent_at', 'judged.created_time', 'minute') }}
+        {{ dbt.datediff('numbered.sent_at', 'numbered.clicked_at', 'minute') }}
         as {{ dbt.type_bigint() }}
     ) as minutes_since_send,
-    judged.is_likely_machine,
-    judged.contact_id is not null and judged.click_number = 1
-        as is_first_click_of_contact,
-    judged.contact_id is not null and judged.click_number_in_email = 1
-        as is_first_click_in_email,
-    judged.contact_id is not null
-    and not judged.is_likely_machine
-    and sum(case when judged.is_likely_machine then 0 else 1 end) over (
-        partition by
-            judged.source_relation, judged.campaign_activity_id, judged.person_id
-        order by judged.created_time, judged.click_id
-        rows between unbounded preceding and current row
-    ) = 1 as is_first_human_click_in_email
-from judged
+    numbered.is_likely_machine,
+    {%- set known = 'numbered.contact_id is not null' %}
+    {{ known }} and numbered.click_number = 1 as is_first_click_of_contact,
+    {{ known }} and numbered.click_number_in_email = 1 as is_first_click_in_email,
+    {{ known }} and numbered.url_id is not null and numbered.click_number_on_link = 1
+        as is_first_click_on_link,
+    {%- set human = known ~ ' and not numbered.is_likely_machine' %}
+    {{ human }} and numbered.human_clicks_in_email = 1 as is_first_human_click_in_email,
+    {{ human }} and numbered.url_id is not null and numbered.human_clicks_on_link = 1
+        as is_first_human_click_on_link
+from numbered
 left join addresses
-    on judged.link_url = addresses.link_url
+    on numbered.link_url = addresses.link_url

@@ -2,10 +2,7 @@ with clicks as (
     select
         source_relation,
         campaign_activity_id,
-        {{ click_counts(
-            'sum(case when is_first_click_in_email then 1 else 0 end)',
-            'sum(case when is_first_human_click_in_email then 1 else 0 end)',
-        ) }}
+        {{ click_counts('in_email') }}
     from {{ ref('cc_clicks__clicks') }}
     group by source_relation, campaign_activity_id
 ),

@@ -7,10 +7,7 @@ with clicks as (
         max(link_url) as link_url,
         max(link_host) as link_host,
         max(link_path) as link_path,
-        {{ click_counts(
-            'count(distinct contact_id)',
-            'count(distinct case when not is_likely_machine then contact_id end)',
-        ) }}
+        {{ click_counts('on_link') }}
     from {{ ref('cc_clicks__clicks') }}
     where url_id is not null
     group by source_relation, campaign_activity_id, url_id

@@ -8,46 +8,37 @@
     'forward': 'em_forwards',
 } -%}
 
-with events as (
-    select
-        source_relation,
-        campaign_activity_id,
-        'click' as kind,
-        click_id as event_id,
-        contact_id,
-        clicked_at as occurred_at
-    from {{ ref('cc_clicks__clicks') }}
-    union all
-    select
-        source_relation,
-        campaign_activity_id,
-        event_type as kind,
-        event_id,
-        contact_id,
-        occurred_at
-    from {{ ref('cc_clicks__events') }}
-    where event_type <> 'click'
-),
-
-loaded as (
+with loaded as (
+    {%- for kinds, table, moment, number in [
+        ('clicks', ref('cc_clicks__clicks'), 'clicked_at', 'count(*)'),
+        (
+            'events', ref('cc_clicks__events'), 'occurred_at',
+            "case when event_type = 'open' then count(*) "
+            ~ "else count(distinct coalesce(contact_id, event_id)) end",
+        ),
+    ] %}
     select
         events.source_relation,
         events.campaign_activity_id,
-        events.kind,
-        count(*) as events_loaded,
-        count(distinct case
-            when events.kind not in ('click', 'open')
-                then coalesce(events.contact_id, events.event_id)
-        end) as people_loaded,
+        {{ "'click'" if kinds == 'clicks' else 'events.event_type' }} as kind,
+        {{ number }} as loaded,
         -- The service had not counted these when it was asked.
-        sum(case when events.occurred_at > stats.last_refresh_time then 1 else 0 end)
+        sum(case when events.{{ moment }} > stats.last_refresh_time then 1 else 0 end)
             as since_count
-    from events
+    from {{ table }} as events
     left join {{ ref('stg_cc_clicks__campaign_activity_stats') }} as stats
         on
             events.source_relation = stats.source_relation
             and events.campaign_activity_id = stats.campaign_activity_id
-    group by events.source_relation, events.campaign_activity_id, events.kind
+    {%- if kinds == 'events' %}
+    where events.event_type <> 'click'
+    {%- endif %}
+    group by
+        events.source_relation,
+        events.campaign_activity_id
+        {{- ', events.event_type' if kinds == 'events' }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 counted as (
@@ -73,15 +64,7 @@ compared as (
         coalesce(counted.campaign_activity_id, loaded.campaign_activity_id)
             as campaign_activity_id,
         coalesce(counted.kind, loaded.kind) as kind,
-        cast(
-            coalesce(
-                case
-                    when loaded.kind in ('click', 'open') then loaded.events_loaded
-                    else loaded.people_loaded
-                end,
-                0
-            ) as {{ dbt.type_bigint() }}
-        ) as loaded,
+        cast(coalesce(loaded.loaded, 0) as {{ dbt.type_bigint() }}) as loaded,
         counted.counted,
         cast(coalesce(loaded.since_count, 0) as {{ dbt.type_bigint() }}) as since_count,
         counted.counted_at
