@@ -195,7 +195,7 @@ addresses as (
         {%- endfor %}
     from (
         select distinct link_url
-        from {{ ref('stg_cc_clicks__email_clicks') }}
+        from {{ 'clicks' if is_incremental() else ref('stg_cc_clicks__email_clicks') }}
         where link_url is not null
     ) as distinct_links
 )
