@@ -1,7 +1,8 @@
-"""Land a folder of JSON lines in DuckDB or Snowflake's emulator, and build the models.
+"""Land JSON lines in DuckDB or Snowflake's emulator, build the models, and ask them.
 
-Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER``. It prints
-as JSON what each node came to, and writes the rows of the marts into the folder.
+Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER STEP…``. Each
+step is JSON: which folder to land, what dbt is to do, under which name to keep the marts,
+what to ask them. It prints as JSON what the nodes of the last command came to.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ SOURCES = "tap_cc_clicks"
 MARTS = "cc_clicks_marts"
 # What meltanolabs-target-snowflake makes of JSON schema.
 SNOWFLAKE_TYPES = {"string": "varchar", "integer": "integer", "array": "variant"}
+SNOWFLAKE_MOMENTS = {"date-time", "date"}
 
 
 class DuckDB:
     """A file; columns get the types that DuckDB finds in the JSON."""
-
-    build: tuple[str, ...] = ("build",)
 
     def __init__(self, folder: Path) -> None:
         """Name the file as profiles.yml does."""
@@ -36,13 +36,13 @@ class DuckDB:
         """Change nothing."""
         return nullcontext()
 
-    def land(self, files: list[Path]) -> None:
-        """Make a table of each file."""
+    def land(self, files: list[Path], schema: str) -> None:
+        """Make a table of each file, in place of the one that was there."""
         with import_module("duckdb").connect(self._path) as connection:
-            connection.execute(f"create schema {SOURCES}")
+            connection.execute(f"create schema if not exists {schema}")
             for file in files:
                 connection.execute(
-                    f"create table {SOURCES}.{file.stem} as "
+                    f"create or replace table {schema}.{file.stem} as "
                     f"from read_json('{file}', sample_size = -1)"
                 )
 
@@ -57,9 +57,6 @@ class DuckDB:
 class Snowflake:
     """An emulator within this process; columns get the types that the loader makes."""
 
-    # The emulator has no temporary tables in a schema, which unit tests make.
-    build: tuple[str, ...] = ("build", "--exclude-resource-type", "unit_test")
-
     def patched(self) -> AbstractContextManager[None]:
         """Put the emulator in the connector's place."""
         patched: AbstractContextManager[None] = import_module("fakesnow").patch()
@@ -69,13 +66,13 @@ class Snowflake:
         connector = import_module("snowflake.connector")
         return connector.connect(database="db", schema=SOURCES).cursor()
 
-    def land(self, files: list[Path]) -> None:
+    def land(self, files: list[Path], schema: str) -> None:
         """Make a table of each file."""
         cursor = self._cursor()
         for file in files:
             types = self._types(file.stem)
             columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-            cursor.execute(f"create table {file.stem} ({columns})")
+            cursor.execute(f"create table {schema}.{file.stem} ({columns})")
             values = ", ".join(
                 "parse_json(%s)" if kind == "variant" else "%s"
                 for kind in types.values()
@@ -83,7 +80,7 @@ class Snowflake:
             for line in file.read_text("utf-8").splitlines():
                 row = json.loads(line)
                 cursor.execute(
-                    f"insert into {file.stem} select {values}",
+                    f"insert into {schema}.{file.stem} select {values}",
                     [_literal(row.get(name), kind) for name, kind in types.items()],
                 )
 
@@ -91,7 +88,7 @@ class Snowflake:
         schema = json.loads((SCHEMAS / f"{stream}.json").read_text("utf-8"))
         types = {
             name: "timestamp_ntz"
-            if column.get("format") == "date-time"
+            if column.get("format") in SNOWFLAKE_MOMENTS
             else SNOWFLAKE_TYPES[column["type"][0]]
             for name, column in schema["properties"].items()
         }
@@ -111,25 +108,54 @@ def _literal(value: Any, kind: str) -> Any:
     return value and (value.rstrip("Z") if kind == "timestamp_ntz" else value)
 
 
+def take(
+    step: dict[str, Any], kind: str, folder: Path, warehouse: DuckDB | Snowflake
+) -> dict[str, Any]:
+    """Do what a step says; return what dbt made of it."""
+    if land := step.get("land"):
+        files = sorted((folder / land).glob("*.jsonl"))
+        warehouse.land(files, step.get("schema", SOURCES))
+    told = _run(step["dbt"], kind) if "dbt" in step else {}
+    if keep := step.get("keep"):
+        kept = folder / keep
+        kept.mkdir(exist_ok=True)
+        for name, one in told.items():
+            if one["mart"]:
+                rows = warehouse.rows(f"select * from {MARTS}.{name}")
+                _write(kept / f"{name}.json", rows)
+    for name, query in step.get("ask", {}).items():
+        _write(folder / f"{name}.json", warehouse.rows(query))
+    return told
+
+
+def _run(arguments: list[str], kind: str) -> dict[str, Any]:
+    runner = import_module("dbt.cli.main").dbtRunner()
+    outcome = runner.invoke([*arguments, "--quiet", "--target", kind])
+    results = list(outcome.result or ())
+    if outcome.exception or any(str(one.status) == "error" for one in results):
+        raise SystemExit([str(outcome.exception), *(one.message for one in results)])
+    return {
+        one.node.name: {
+            "status": str(one.status),
+            "message": one.message,
+            "mart": "marts" in one.node.fqn and str(one.node.resource_type) == "model",
+        }
+        for one in results
+    }
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text(json.dumps(rows, default=str), "utf-8")
+
+
 def main() -> None:
-    """Land, build, tell, and write the marts."""
+    """Take all steps, and tell of the last one."""
     kind, folder = sys.argv[1], Path(sys.argv[2])
     warehouse = Snowflake() if kind == "snowflake" else DuckDB(folder)
     with warehouse.patched():
-        warehouse.land(sorted(folder.glob("*.jsonl")))
-        runner = import_module("dbt.cli.main").dbtRunner()
-        outcome = runner.invoke([*warehouse.build, "--quiet", "--target", kind])
-        told = {
-            one.node.name: {"status": str(one.status), "message": one.message}
-            for one in outcome.result or ()
-        }
-        sys.stdout.write("\n" + json.dumps(told))
-        models = [name for name in told if name.startswith(("dim_", "fct_", "recon"))]
-        for name in models:
-            rows = warehouse.rows(f"select * from {MARTS}.{name}")
-            path = folder / f"{name}.{kind}"
-            path.write_text(json.dumps(rows, default=str), "utf-8")
-    sys.exit(not outcome.success)
+        for step in sys.argv[3:]:
+            told = take(json.loads(step), kind, folder, warehouse)
+    sys.stdout.write("\n" + json.dumps(told))
 
 
 if __name__ == "__main__":
