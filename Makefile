@@ -87,8 +87,9 @@ settings: $(VENV)/dev/.done ## Write settings into every file that lists them
 picture: $(VENV)/dev/.done ## Record cc-clicks login for the README
 	$(BIN)/python -m tools.record_login
 
-catalogs: $(VENV)/dev/.done ## Write the catalogs below catalog/
+catalogs: $(VENV)/dev/.done ## Write the catalogs, and what dbt knows of the tables
 	$(BIN)/python tools/write_catalogs.py
+	$(BIN)/python tools/write_dbt.py
 
 constraints: $(UV) ## Pin anew what image and environments install
 	$(PIN) --output-file requirements/image.txt pyproject.toml

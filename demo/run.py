@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = (
     "  .venv/dev/bin/python -m demo.psql "
-    "'select * from cc_clicks_marts.fct_email_clicks'"
+    "'select * from cc_clicks_marts.cc_clicks__clicks'"
 )
 DATA = Path(__file__).parent / "data"
 NEW_CLICKS = 250
 EMAILS = """
     select campaign_name || case role when 'resend' then ' (resend)' else '' end,
-        clicks, human_clicks,
-        to_char(100 * click_through_rate, 'FM990.0') || ' %',
+        loaded_clicks, loaded_human_clicks,
+        to_char(100 * click_rate, 'FM990.0') || ' %',
         to_char(100 * click_to_open_rate, 'FM990.0') || ' %'
-    from cc_clicks_marts.fct_campaign_activity_performance
-    join cc_clicks_marts.dim_campaign_activities using (campaign_activity_id)
-    where clicks > 0 order by last_clicked_at desc limit 6
+    from cc_clicks_marts.cc_clicks__emails
+    where loaded_clicks > 0 order by last_clicked_at desc limit 6
 """
 LINKS = """
-    select link_url, sum(clicks), sum(human_clicks)
-    from cc_clicks_marts.fct_link_performance
+    select link_url, sum(loaded_clicks), sum(loaded_human_clicks)
+    from cc_clicks_marts.cc_clicks__links
     group by 1 order by 2 desc limit 6
 """
 BY_DEVICE = """
     select coalesce(device_type, '(unknown)'), count(*)
-    from cc_clicks_marts.fct_email_clicks
+    from cc_clicks_marts.cc_clicks__clicks
     where not is_likely_machine group by 1 order by 2 desc
 """
 BY_HOUR = """
     select to_char(clicked_at, 'HH24:00'), count(*)
-    from cc_clicks_marts.fct_email_clicks
+    from cc_clicks_marts.cc_clicks__clicks
     where not is_likely_machine group by 1 order by 1
 """
 VERDICTS = """
-    select verdict, count(*), sum(clicks_loaded), sum(clicks_counted)
-    from cc_clicks_marts.reconciliation group by 1 order by 1
+    select verdict, count(*), sum(loaded), sum(counted)
+    from cc_clicks_marts.cc_clicks__reconciliation
+    where kind = 'click' group by 1 order by 1
 """
 COUNT = "select count(*) from cc_clicks.email_clicks"
 PLUGINS = ("tap-cc-clicks", "target-postgres", "dbt-postgres")

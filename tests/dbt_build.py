@@ -1,8 +1,8 @@
 """Land JSON lines in DuckDB or Snowflake's emulator, build the models, and ask them.
 
-Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER STEP…``. Each
-step is JSON: which folder to land, what dbt is to do, under which name to keep the marts,
-what to ask them. It prints as JSON what the nodes of the last command came to.
+Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER STEP…``.
+Each step is JSON: which folder to land, what dbt is to do, under which name to keep the
+marts, what to ask them. It prints as JSON what the nodes of the last command came to.
 """
 
 from __future__ import annotations

@@ -180,7 +180,9 @@ class Mail:
         }
         return list(events.values())
 
-    def land(self, folder: Path, days: int = 2, *, without: tuple[str, ...] = ()) -> None:
+    def land(
+        self, folder: Path, days: int = 2, *, without: tuple[str, ...] = ()
+    ) -> None:
         """Write what a loader has appended after one day or two."""
         folder.mkdir(parents=True)
         for rows in self.days[:days]:

@@ -1,6 +1,6 @@
 """What was loaded beside what the service counts, activity by activity.
 
-The models in transform/ judge the same way: see ``reconciliation.sql`` there.
+The model ``cc_clicks__reconciliation`` in transform/ judges the same way.
 """
 
 from __future__ import annotations

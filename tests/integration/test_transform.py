@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,21 @@ from ruamel.yaml import YAML
 from demo.stack import ROOT, Meltano, Postgres, settings_of, tool
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tests.loaders.loaders import TIME_ZONE
-from tests.support import HANGS, Output, rows, run_tap, select
+from tests.support import rows, run_tap, select
+from tests.warehouse import (
+    FINE,
+    KEYS,
+    NO_UNITS,
+    STREAMS,
+    TRANSFORM,
+    build,
+    built,
+    dbt,
+    in_order,
+    land,
+    step,
+)
+from tools import write_dbt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,78 +41,7 @@ if TYPE_CHECKING:
 # In one worker, for what they share takes long.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("transform")]
 
-TRANSFORM = ROOT / "transform"
-BUILD = ROOT / "tests" / "dbt_build.py"
-KEYS = {
-    "dim_campaign_activities": ("campaign_activity_id",),
-    "fct_email_clicks": ("click_id",),
-    "fct_link_performance": ("campaign_activity_id", "url_id"),
-    "fct_campaign_activity_performance": ("campaign_activity_id",),
-    "reconciliation": ("campaign_activity_id",),
-}
-STREAMS = [path.stem for path in (ROOT / "tap_cc_clicks/schemas").glob("*.json")]
 SCANNED = 3
-
-
-def land(outputs: list[Output], folder: Path) -> Path:
-    """Write records as a loader does that only appends, and notes when it did."""
-    for hour, output in enumerate(outputs, 8):
-        batched = {"_sdc_batched_at": f"2026-11-01T{hour:02}:00:00Z"}
-        for stream in filter(output.records, STREAMS):
-            with (folder / f"{stream}.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(
-                    json.dumps({**row, **batched}) + "\n"
-                    for row in output.records(stream)
-                )
-    return folder
-
-
-def dbt(folder: Path, *command: str, **settings: str) -> str:
-    """Run a command of .venv/dbt on the models; what it writes goes into the folder."""
-    environment = {
-        **os.environ,
-        "DBT_PROJECT_DIR": str(TRANSFORM),
-        "DBT_PROFILES_DIR": str(TRANSFORM),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_DUCKDB_PATH": str(folder / "cc_clicks.duckdb"),
-        "DBT_SNOWFLAKE_ACCOUNT": "emulated",
-        "DBT_SNOWFLAKE_USER": "emulated",
-        "DBT_SNOWFLAKE_DATABASE": "db",
-        **settings,
-    }
-    run = subprocess.run(
-        command,
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
-
-
-def build(kind: str, folder: Path) -> dict[str, Any]:
-    """Build the models of what lies in a folder; return what each node came to."""
-    python = tool("dbt", "python")
-    lines = dbt(folder, python, str(BUILD), kind, str(folder)).splitlines()
-    told: dict[str, Any] = json.loads(lines[-1])
-    return told
-
-
-def built(kind: str, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the marts, in order of their keys."""
-    return {
-        name: in_order(name, json.loads((folder / f"{name}.{kind}").read_text("utf-8")))
-        for name in KEYS
-    }
-
-
-def in_order(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort rows by their key."""
-    return sorted(rows, key=lambda row: [row[key] for key in KEYS[name]])
 
 
 def in_postgres(postgres: Postgres) -> dict[str, list[dict[str, Any]]]:
@@ -112,6 +53,9 @@ def in_postgres(postgres: Postgres) -> dict[str, list[dict[str, Any]]]:
             cursor = connection.execute(query.encode())
             columns = [column.name for column in cursor.description or ()]
             rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            # The loader's schema has another name there.
+            assert {row.pop("source_relation") for row in rows} <= {"cc_clicks"}
+            rows = [{"source_relation": "tap_cc_clicks", **row} for row in rows]
             marts[name] = in_order(name, json.loads(json.dumps(rows, default=str)))
     return marts
 
@@ -173,7 +117,7 @@ def landed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def duckdb(landed: Path) -> dict[str, list[dict[str, Any]]]:
     """Return the marts on DuckDB, with everything tested."""
     told = build("duckdb", landed)
-    assert {one["status"] for one in told.values()} == {"success", "pass"}
+    assert {one["status"] for one in told.values()} == FINE
     units = (TRANSFORM / "models").rglob("unit_tests.yml")
     names = [one["name"] for path in units for one in YAML().load(path)["unit_tests"]]
     assert names
@@ -198,7 +142,7 @@ def test_meltano_loads_two_runs_into_postgresql_and_builds_the_models(
             "DBT_LOG_PATH": str(tmp_path / "logs"),
         }
         meltano = Meltano(tmp_path / "meltano", settings)
-        meltano("run", "tap-cc-clicks", "target-postgres")
+        meltano("run", "tap-cc-clicks", "target-postgres", "dbt-postgres:build")
         assert rows(loaded(postgres)) == rows(account.rows())
         live(account)
         sandbox.log.clear()
@@ -248,7 +192,7 @@ def test_every_click_is_there_once_and_machines_are_told(
     account: Account, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
     """Of the contact nothing but the id is there."""
-    clicks = duckdb["fct_email_clicks"]
+    clicks = duckdb["cc_clicks__clicks"]
     assert len(clicks) == len(account.rows())
     assert {"email_address", "first_name"}.isdisjoint(clicks[0])
     machines = {
@@ -265,18 +209,18 @@ def test_all_that_the_service_counts_was_loaded(
     account: Account, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
     """And its rates are what they are in the account."""
-    rows = duckdb["reconciliation"]
+    rows = duckdb["cc_clicks__reconciliation"]
     assert {row["verdict"] for row in rows} == {"ok"}
-    assert sum(row["clicks_counted"] for row in rows) == len(account.rows())
-    performance = duckdb["fct_campaign_activity_performance"]
+    assert sum(row["counted"] for row in rows) == len(account.rows())
+    performance = duckdb["cc_clicks__emails"]
     for row in performance:
         people = len(account.activities[row["campaign_activity_id"]].people)
         if row["sends"] is None:
-            assert row["click_through_rate"] is None
+            assert row["click_rate"] is None
             continue
-        assert row["click_through_rate"] == pytest.approx(people / row["delivered"])
-        assert row["human_click_through_rate"] <= row["click_through_rate"]
-        opened = row["people_opened"]
+        assert row["click_rate"] == pytest.approx(people / row["deliveries"])
+        assert row["loaded_human_click_rate"] <= row["click_rate"]
+        opened = row["unique_opens"]
         assert row["click_to_open_rate"] == (people / opened if opened else None)
 
 
@@ -284,8 +228,8 @@ def test_the_emulator_of_snowflake_makes_the_same_of_it(
     landed: Path, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
     """It parses the SQL as Snowflake's dialect and runs it on DuckDB, no more."""
-    told = build("snowflake", landed)
-    assert {one["status"] for one in told.values()} == {"success", "pass"}
+    told = build("snowflake", landed, step(*NO_UNITS, land=".", keep="snowflake"))
+    assert {one["status"] for one in told.values()} == FINE
     assert built("snowflake", landed) == duckdb
 
 
@@ -304,33 +248,41 @@ def test_models_need_no_more_than_keys_links_and_contacts(
     output = run_tap(sandbox, catalog=catalog, start_date="2026-10-28T00:00:00Z")
     land([output], tmp_path)
     told = build("duckdb", tmp_path)
-    assert told["none_is_behind"]["status"] == "warn"
+    assert told["cc_clicks__none_is_behind"]["status"] == "warn"
     marts = built("duckdb", tmp_path)
-    verdicts = [row["verdict"] for row in marts["reconciliation"]]
+    verdicts = [row["verdict"] for row in marts["cc_clicks__reconciliation"]]
     assert verdicts.count("behind") == int(
-        re.findall(r"\d+", told["none_is_behind"]["message"])[0]
+        re.findall(r"\d+", told["cc_clicks__none_is_behind"]["message"])[0]
     )
-    clicks = marts["fct_email_clicks"]
+    clicks = marts["cc_clicks__clicks"]
     assert len(clicks) == len(output.records("email_clicks"))
     assert {row["device_type"] for row in clicks} == {None}
     assert any(row["is_likely_machine"] for row in clicks)
-    performance = marts["fct_campaign_activity_performance"]
-    assert {row["click_through_rate"] for row in performance} == {None}
+    performance = marts["cc_clicks__emails"]
+    assert {row["click_rate"] for row in performance} == {None}
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_staged_columns_are_the_taps(stream: str) -> None:
-    """All of them, described in the same words."""
+    """All of them, in their order."""
     path = ROOT / "tap_cc_clicks" / "schemas" / f"{stream}.json"
     properties = json.loads(path.read_text("utf-8"))["properties"]
-    models = YAML(typ="safe").load(TRANSFORM / "models/staging/staging.yml")["models"]
-    (model,) = [one for one in models if one["name"] == f"stg_{stream}"]
-    described = {one["name"]: one["description"] for one in model["columns"]}
-    assert described == {
-        name: column["description"] for name, column in properties.items()
-    }
-    sql = (TRANSFORM / f"models/staging/stg_{stream}.sql").read_text("utf-8")
-    assert re.findall(r"^ {4}'(\w+)':", sql, re.MULTILINE) == list(properties)
+    sql = TRANSFORM / f"models/staging/stg_cc_clicks__{stream}.sql"
+    columns = re.findall(r"^ {4}'(\w+)':", sql.read_text("utf-8"), re.MULTILINE)
+    assert columns == list(properties)
+
+
+def test_tables_are_described_as_the_tap_does() -> None:
+    """``make catalogs`` writes it."""
+    tables = write_dbt.tables()
+    for path, written, names in (
+        ("sources.yml", write_dbt.sources(tables)["sources"][0], "tables"),
+        ("staging/staging.yml", write_dbt.staging(tables), "models"),
+    ):
+        read = YAML(typ="safe").load(TRANSFORM / "models" / path)
+        there = {one["name"]: one for one in (read.get("sources") or [read])[0][names]}
+        for table in written[names]:
+            assert there[table["name"]] == table
 
 
 def test_every_column_of_the_marts_is_described(
@@ -338,7 +290,9 @@ def test_every_column_of_the_marts_is_described(
 ) -> None:
     """In the order in which they stand."""
     models = YAML(typ="safe").load(TRANSFORM / "models/marts/marts.yml")["models"]
+    assert {model["name"] for model in models} == KEYS.keys()
     for model in models:
         described = {one["name"]: one["description"] for one in model["columns"]}
-        assert described.keys() == duckdb[model["name"]][0].keys()
         assert all(described.values())
+        for row in duckdb[model["name"]]:
+            assert described.keys() == row.keys()

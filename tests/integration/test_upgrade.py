@@ -9,8 +9,8 @@ import pytest
 
 from demo.stack import ROOT
 from tap_cc_clicks.sandbox import Sandbox, generate
-from tests.integration.test_transform import build, built, land
 from tests.support import Output, run_tap
+from tests.warehouse import FINE, NO_UNITS, build, built, land, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +63,8 @@ def test_a_warehouse_keeps_its_subjects(tmp_path: Path) -> None:
     }
     assert 0 < len(second.records(DETAILS)) < len(subjects)
     land([as_before(first), second], tmp_path)
-    told = build("duckdb", tmp_path)
-    assert {one["status"] for one in told.values()} == {"success", "pass"}
-    rows = built("duckdb", tmp_path)["dim_campaign_activities"]
+    told = build("duckdb", tmp_path, step(*NO_UNITS, land=".", keep="kept"))
+    assert {one["status"] for one in told.values()} == FINE
+    rows = built("kept", tmp_path)["cc_clicks__emails"]
     found = {one["campaign_activity_id"]: one["subject"] for one in rows}
     assert {one: found[one] for one in subjects} == subjects
