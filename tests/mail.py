@@ -37,7 +37,7 @@ class Mail:
 
     def __init__(self, name: str = "mail") -> None:
         """Make both days of the account."""
-        self._random = random.Random(name)  # noqa: S311
+        self._random = random.Random(name)
         self._name = name
         self.days: tuple[Rows, Rows] = ({}, {})
         for number in range(CAMPAIGNS):

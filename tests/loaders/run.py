@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from demo.stack import ROOT, Postgres
 from tap_cc_clicks.tap import TapCCClicks
 from tests.bench.service import Service
+from tests.loaders import models
 from tests.loaders.loaders import CSV, DuckDB, JSONLines, PostgresCopy, PostgresInsert
 from tests.loaders.piping import Piped, pipe
 from tests.loaders.scenario import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.loaders.loaders import Loader, Table
 
 DOCS = ROOT / "docs" / "loaders.md"
+WAREHOUSE = ROOT / "docs" / "warehouse.md"
 START, END = "<!-- {} -->", "<!-- /{} -->"
 # A column for each kind of value: its table and its name.
 KINDS = {
@@ -159,6 +161,9 @@ def main() -> None:
     for part, table in tables.items():
         text = written(text, part, table)
     DOCS.write_text(text, "utf-8")
+    took = _markdown(["models", "seconds", "ratio"], models.figures())
+    text = WAREHOUSE.read_text("utf-8")
+    WAREHOUSE.write_text(written(text, "models", took), "utf-8")
 
 
 if __name__ == "__main__":
