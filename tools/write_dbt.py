@@ -30,7 +30,7 @@ ROW_IS = {
 }
 SOURCE = {
     "name": "tap_cc_clicks",
-    "description": "The tables as a loader lands them; what was not loaded need not be.",
+    "description": "The tables as a loader lands them; none has to be there.",
     "database": "{{ var('cc_clicks_database', target.database) }}",
     "schema": (
         "{{ var('cc_clicks_schema', env_var('DBT_SOURCE_SCHEMA', 'tap_cc_clicks')) }}"

@@ -249,7 +249,7 @@ def test_models_need_no_more_than_keys_links_and_contacts(
     )
     output = run_tap(sandbox, catalog=catalog, start_date="2026-10-28T00:00:00Z")
     land([output], tmp_path)
-    told = build("duckdb", tmp_path)
+    told = build("duckdb", tmp_path, step(*NO_UNITS, land=".", keep="duckdb"))
     assert told["cc_clicks__none_is_behind"]["status"] == "warn"
     marts = built("duckdb", tmp_path)
     verdicts = [row["verdict"] for row in marts["cc_clicks__reconciliation"]]

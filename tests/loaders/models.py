@@ -55,7 +55,8 @@ CLICKED = """
 PEOPLE = """
     select
         n, {emails} - n * 31 % {spread} as email, n * 17 / {emails} % 20 as link,
-        'contact-' || (n * 7919 % {contacts}) as contact, n * 104729 % 2592000 as seconds
+        'contact-' || (n * 7919 % {contacts}) as contact,
+        n * 104729 % 2592000 as seconds
     from generate_series(1::bigint, {rows}) as n
 """
 # Twelve links of an email within eleven seconds.
