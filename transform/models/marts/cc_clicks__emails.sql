@@ -2,8 +2,8 @@ with clicks as (
     select
         source_relation,
         campaign_activity_id,
-        {{ click_counts('in_email') }}
-    from {{ ref('cc_clicks__clicks') }}
+        {{- click_counts('in_email') }}
+    from {{ ref('int_cc_clicks__click_counts') }}
     group by source_relation, campaign_activity_id
 ),
 

@@ -7,8 +7,8 @@ with clicks as (
         max(link_url) as link_url,
         max(link_host) as link_host,
         max(link_path) as link_path,
-        {{ click_counts('on_link') }}
-    from {{ ref('cc_clicks__clicks') }}
+        {{- click_counts('on_link') }}
+    from {{ ref('int_cc_clicks__click_counts') }}
     where url_id is not null
     group by source_relation, campaign_activity_id, url_id
 ),

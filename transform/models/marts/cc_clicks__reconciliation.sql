@@ -9,36 +9,33 @@
 } -%}
 
 with loaded as (
-    {%- for kinds, table, moment, number in [
-        ('clicks', ref('cc_clicks__clicks'), 'clicked_at', 'count(*)'),
-        (
-            'events', ref('cc_clicks__events'), 'occurred_at',
-            "case when event_type = 'open' then count(*) "
-            ~ "else count(distinct coalesce(contact_id, event_id)) end",
-        ),
-    ] %}
+    select
+        source_relation,
+        campaign_activity_id,
+        'click' as kind,
+        sum(clicks) as loaded,
+        sum(since_count) as since_count
+    from {{ ref('int_cc_clicks__click_counts') }}
+    group by source_relation, campaign_activity_id
+    union all
     select
         events.source_relation,
         events.campaign_activity_id,
-        {{ "'click'" if kinds == 'clicks' else 'events.event_type' }} as kind,
-        {{ number }} as loaded,
+        events.event_type as kind,
+        case
+            when events.event_type = 'open' then count(*)
+            else count(distinct coalesce(events.contact_id, events.event_id))
+        end as loaded,
         -- The service had not counted these when it was asked.
-        sum(case when events.{{ moment }} > stats.last_refresh_time then 1 else 0 end)
+        sum(case when events.occurred_at > stats.last_refresh_time then 1 else 0 end)
             as since_count
-    from {{ table }} as events
+    from {{ ref('cc_clicks__events') }} as events
     left join {{ ref('stg_cc_clicks__campaign_activity_stats') }} as stats
         on
             events.source_relation = stats.source_relation
             and events.campaign_activity_id = stats.campaign_activity_id
-    {%- if kinds == 'events' %}
     where events.event_type <> 'click'
-    {%- endif %}
-    group by
-        events.source_relation,
-        events.campaign_activity_id
-        {{- ', events.event_type' if kinds == 'events' }}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+    group by events.source_relation, events.campaign_activity_id, events.event_type
 ),
 
 counted as (
