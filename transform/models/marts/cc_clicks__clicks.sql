@@ -91,7 +91,7 @@ stretches as (
         *,
         case
             when url_id is null then 0
-            when lag_clicked_at >= {{ dbt.dateadd('second', -seconds, 'clicked_at') }} then 0
+            when lag_clicked_at >= {{ dbt.dateadd('second', '-' ~ seconds, 'clicked_at') }} then 0
             else 1
         end as begins,
         case
@@ -144,7 +144,7 @@ judged as (
         *,
         coalesce(
             contact_id is not null
-            and burst_began_at >= {{ dbt.dateadd('second', -seconds, 'clicked_at') }}
+            and burst_began_at >= {{ dbt.dateadd('second', '-' ~ seconds, 'clicked_at') }}
             {%- if hours is not none %}
             and (
                 sent_at is null
