@@ -16,15 +16,17 @@
             and clicks.created_time >= sends.sent_at
             and (clicks.created_time < sends.next_sent_at or sends.next_sent_at is null)
 {%- endset %}
+{#- Clicks of nobody known are of as many people. -#}
+{%- set person = 'coalesce(clicks.contact_id, clicks.click_id)' %}
 
 with
 {%- if is_incremental() %}
 
--- Contacts with a click that is new, or of which something else is known now.
+-- People with a click that is new, or of which something else is known now.
 changed as (
-    select distinct
+    select
         clicks.source_relation,
-        clicks.contact_id
+        {{ person }} as person_id
     from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
     {{- sends }}
     left join {{ this }} as built
@@ -48,8 +50,7 @@ clicks as (
         clicks.campaign_activity_id,
         clicks.campaign_id,
         clicks.contact_id,
-        -- Clicks of nobody known are of as many people.
-        coalesce(clicks.contact_id, clicks.click_id) as person_id,
+        {{ person }} as person_id,
         clicks.url_id,
         clicks.link_url,
         clicks.created_time as clicked_at,
@@ -60,11 +61,9 @@ clicks as (
     from {{ ref('stg_cc_clicks__email_clicks') }} as clicks
     {{- sends }}
     {%- if is_incremental() %}
-    left join changed
-        on
-            clicks.source_relation = changed.source_relation
-            and clicks.contact_id = changed.contact_id
-    where changed.contact_id is not null or clicks.contact_id is null
+    where
+        (clicks.source_relation, {{ person }})
+        in (select source_relation, person_id from changed)
     {%- endif %}
 ),
 

@@ -70,8 +70,9 @@ left join {{ this }} as built
         and events.event_id = built.event_id
 where
     built.event_id is null
-    or events.campaign_id is distinct from built.campaign_id
-    or events.link_url is distinct from built.link_url
-    or events.is_likely_machine is distinct from built.is_likely_machine
-    or events.contact_deleted_at is distinct from built.contact_deleted_at
+    {%- for name in some + [
+        'campaign_id', 'link_url', 'is_likely_machine', 'contact_deleted_at',
+    ] %}
+    or events.{{ name }} is distinct from built.{{ name }}
+    {%- endfor %}
 {%- endif %}
