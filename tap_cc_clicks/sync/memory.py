@@ -142,6 +142,11 @@ class CampaignMemory:
         """Remember whether an activity's details were asked for."""
         self._item(activity_id)[3] = value
 
+    def forget_dates(self) -> None:
+        """Let each campaign be looked up once more, as if it had changed."""
+        for known in self._campaigns.values():
+            known.pop("updated_at", None)
+
     def forget_details(self) -> None:
         """Note that no details were asked for."""
         for item in self._items.values():
