@@ -4,11 +4,12 @@
     {%- set table = source('tap_cc_clicks', stream) -%}
     {%- set tables = {} -%}
     {%- for account in var('cc_clicks_sources', []) -%}
-        {%- do tables.update({account.name or account.schema: api.Relation.create(
-            database=account.database or table.database,
-            schema=account.schema,
-            identifier=table.identifier,
-        )}) -%}
+        {%- set place = {
+            'database': account.database or table.database, 'schema': account.schema,
+        } -%}
+        {%- do tables.update({
+            account.name or account.schema: table.incorporate(path=place)
+        }) -%}
     {%- endfor -%}
     {{ return(tables or {var('cc_clicks_schema', table.schema): table}) }}
 {% endmacro %}

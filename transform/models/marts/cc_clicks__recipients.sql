@@ -24,5 +24,9 @@ with recipients as (
 select
     *,
     sent_at is not null and bounced_at is null as is_delivered,
-    sent_at is not null and bounced_at is null and opens = 0 as did_not_open
+    -- Where opens were not loaded, nobody is known to have opened nothing.
+    case
+        when max(opens) over (partition by source_relation) > 0
+            then sent_at is not null and bounced_at is null and opens = 0
+    end as did_not_open
 from recipients
