@@ -17,6 +17,7 @@ LABELS = {
     "lists": "campaigns and summaries",
     "look_ups": "campaign look-ups",
     "campaign_activity_details": "activity details",
+    "email_send_history": "send histories",
     "stats": "counters",
     "email_clicks": "clicks reports",
     "email_links": "links reports",
@@ -96,8 +97,8 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     if made.backlog_days:
         say(
             out,
-            f"Details of what was known before take {made.backlog_days:,} days, after "
-            "all clicks",
+            "Details and send histories of what was known before take "
+            f"{made.backlog_days:,} days, after all clicks",
         )
     say(out)
     rows = [

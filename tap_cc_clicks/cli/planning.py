@@ -63,7 +63,7 @@ class Plan(Struct):
         looks: Looks for change that the run would make.
         waiting: Looks left to later runs.
         whole_days: Days within which everything is looked at, and a run; 0 for each.
-        backlog_days: Days that the details of what was known before take.
+        backlog_days: Days that what is asked once of what was known before takes.
         activities: Activities of new and changed campaigns.
         clicks: Clicks that the service has counted and that were not read.
         requests: By what is asked for.
@@ -211,7 +211,8 @@ class Planner:
             if isinstance(report, Owed):
                 owed = len(list(report.owed(known, self._stream.looks.hour)))
                 self._add(report.stream, _exactly(owed))
-                self._plan.backlog_days += ceil(report.backlog / BACKLOG_PER_DAY)
+        backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
+        self._plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
         """Ask for activities' counters, ten by ten, if anything depends on them."""

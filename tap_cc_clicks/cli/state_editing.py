@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.sync.memory import DUE, CampaignMemory
+from tap_cc_clicks.sync.memory import ASKED_ONCE, DUE, CampaignMemory
 from tap_cc_clicks.sync.state_format import key_of
 
 
@@ -65,7 +65,8 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
     forget_links(state, campaign_activity_id)
     memory = campaigns_of(state)
     memory.note_fingerprint(campaign_activity_id, None)
-    memory.note_details(campaign_activity_id, DUE)
+    for once in ASKED_ONCE:
+        memory.note_asked(campaign_activity_id, once, DUE)
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:

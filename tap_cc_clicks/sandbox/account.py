@@ -14,6 +14,8 @@ import msgspec
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)
 SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
+# What an activity was sent to.
+LISTS = ("contact_list_ids", "segment_ids")
 
 
 def moment(when: datetime) -> str:
@@ -55,6 +57,7 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
+    sends: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def has_reports(self) -> bool:
@@ -200,9 +203,19 @@ class Account:
                 for n in range(self.random.randint(2, 6))
             ],
         )
+        if campaign.last_sent_date and activity.has_reports:
+            self._send(activity, campaign.last_sent_date)
         campaign.activities.append(activity)
         self.activities[activity.campaign_activity_id] = activity
         return activity
+
+    @staticmethod
+    def _send(activity: Activity, when: datetime, **values: Any) -> None:
+        """Send an email, to contacts to whom it was not sent before."""
+        lists = {name: activity.details[name] for name in LISTS}
+        usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
+        ids = {"send_id": len(activity.sends) + 1, "run_date": moment(when)}
+        activity.sends.append({**ids, **usual, **values})
 
     def _details(self, campaign: Campaign, role: str) -> dict[str, Any]:
         return {
@@ -299,6 +312,14 @@ class Account:
         """Send a campaign again to those who did not open it."""
         campaign.updated_at = campaign.last_sent_date = self.now
         return self.add_activity(campaign, "resend")
+
+    def send_again(self, campaign: Campaign, **values: Any) -> None:
+        """Send an email again to contacts who are new on its lists.
+
+        Its campaign's ``updated_at`` does not tell.
+        """
+        campaign.last_sent_date = self.now
+        self._send(campaign.activities[0], self.now, **values)
 
     def remove_campaign(self, campaign: Campaign) -> None:
         """Delete a campaign: it stays in the listing."""

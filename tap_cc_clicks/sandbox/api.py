@@ -78,6 +78,7 @@ class Api:
         self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
             (r"/emails", "campaigns", self._campaigns),
             (r"/emails/activities/([^/]+)", "activity", self._activity),
+            (r"/emails/activities/([^/]+)/send_history", "send_history", self._send_history),
             (r"/emails/([^/]+)", "campaign", self._campaign),
             (rf"{activity}/tracking/clicks", "clicks", self._clicks),
             (rf"{activity}/links", "links", self._links),
@@ -176,6 +177,10 @@ class Api:
         if "permalink_url" not in query.get("include", "").split(","):
             del details["permalink_url"]
         return answer({**ids, **details})
+
+    def _send_history(self, _: Mapping[str, str], activity_id: str) -> Answer:
+        activity = self._found(activity_id)
+        return NOT_FOUND if activity is None else answer(activity.sends)
 
     def _found(self, activity_id: str) -> Activity | None:
         activity = self.account.activities.get(activity_id)

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from tap_cc_clicks.streams.campaign_streams import CampaignActivities, Campaigns
+from tap_cc_clicks.streams.campaign_streams import (
+    CampaignActivities,
+    Campaigns,
+    CampaignSummaries,
+)
 from tap_cc_clicks.streams.email_streams import (
     CampaignActivityDetails,
     CampaignActivityStats,
     EmailClicks,
     EmailLinks,
+    EmailSendHistory,
 )
 
 __all__ = [
@@ -18,15 +23,19 @@ __all__ = [
     "CampaignActivities",
     "CampaignActivityDetails",
     "CampaignActivityStats",
+    "CampaignSummaries",
     "Campaigns",
     "EmailClicks",
     "EmailLinks",
+    "EmailSendHistory",
 ]
 
 STREAMS = (
     Campaigns,
+    CampaignSummaries,
     CampaignActivities,
     CampaignActivityDetails,
+    EmailSendHistory,
     EmailClicks,
     EmailLinks,
     CampaignActivityStats,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import cast
@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, moment, now
+from tap_cc_clicks.api.wire import summary_record
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
@@ -22,8 +23,9 @@ from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Lookups
-from tap_cc_clicks.sync.memory import CampaignMemory
+from tap_cc_clicks.sync.memory import CampaignMemory, fingerprint
 from tap_cc_clicks.sync.readahead import read_ahead
+from tap_cc_clicks.sync.reports import Backlog
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE
 
@@ -64,6 +66,50 @@ class Campaigns(ConstantContactStream):
             self.run.tell_end(reason)
         finally:
             self.flush()
+
+
+class CampaignSummaries(ConstantContactStream):
+    """Whom each campaign reached, from «GET an Email Campaigns Summary Report»."""
+
+    name = "campaign_summaries"
+    primary_keys = ("campaign_id",)
+
+    @property
+    def written(self) -> dict[str, str]:
+        """By campaign, the fingerprint of its summary as it was written last."""
+        kept: dict[str, str] = self.stream_state.setdefault("written", {})
+        return kept
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Yield what has changed of the summaries, which looking reads anyway."""
+        activities = self._tap.streams[CampaignActivities.name]
+        listing = cast("CampaignActivities", activities).listing
+        new: dict[str, str] = {}
+        try:
+            asked = map(Listing.summaries, [listing])
+            (summaries,) = read_ahead(asked, self.run.beat)
+            yield from self._changed(map(summary_record, summaries.values()), new)
+        except RunEndedError as reason:
+            self.run.tell_end(reason)
+        finally:
+            if self.batching:
+                self._tap.at_end.append(partial(self.written.update, new))
+            else:
+                self.written.update(new)
+            self.flush()
+
+    def _changed(
+        self, records: Iterable[Record], new: dict[str, str]
+    ) -> Iterator[Record]:
+        wanted = self.run.settings.campaign_ids
+        for record in records:
+            campaign_id, told = record["campaign_id"], fingerprint(record)
+            known = self.written.get(campaign_id) == told
+            if campaign_id and not known and (not wanted or campaign_id in wanted):
+                self.run.progress.records += 1
+                yield record
+                new[campaign_id] = told
 
 
 class CampaignActivities(ConstantContactStream):
@@ -173,13 +219,24 @@ class CampaignActivities(ConstantContactStream):
         return Looks(per_day, self.stream_state, time.time() / SECONDS_PER_HOUR)
 
     @cached_property
+    def backlog(self) -> Backlog:
+        """What may be asked today of activities that were known before."""
+        bookmarks = self.tap_state.get("bookmarks", {}).values()
+        return Backlog(bookmarks, int(self.looks.hour))
+
+    @cached_property
     def listing(self) -> Listing:
         """The listing, to be read as far as any stream of this run wants it."""
         listing = self.run.listing
         campaigns = cast("Campaigns", self._tap.streams[Campaigns.name])
         if campaigns.selected:
             listing.since = campaigns.since
-        if self.selected or self.selected_children:
+        passes = self.selected or bool(self.selected_children)
+        summaries = cast("CampaignSummaries", self._tap.streams[CampaignSummaries.name])
+        if summaries.selected:
+            # Until all were written once, and where nobody remembers when that was.
+            listing.all_summaries = not (summaries.written and passes)
+        if passes:
             listing.memory = self.memory
             # The SDK reads fractions as decimals.
             whole = self.stream_state.get("whole", 0) / SECONDS_PER_HOUR

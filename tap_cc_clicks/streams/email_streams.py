@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import cast
 
+from singer_sdk.helpers.types import Record
 from typing_extensions import override
 
+from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
 from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
-from tap_cc_clicks.sync.reports import Details, Events, Links, Report, Stats
+from tap_cc_clicks.sync.memory import DETAILS, HISTORY
+from tap_cc_clicks.sync.reports import Events, Links, Once, Report, Stats
 
 
 class EmailStream(ReportStream):
@@ -22,6 +26,19 @@ class EmailStream(ReportStream):
     def parent(self) -> CampaignActivities:
         """The stream whose pass fetches it."""
         return cast("CampaignActivities", self._tap.streams[CampaignActivities.name])
+
+    def asked_once(
+        self, once: int, ask: Callable[[Service, str], list[Record]]
+    ) -> Report:
+        """Return a report that is asked for once, and again after a change."""
+        return Once(
+            self.name,
+            once,
+            ask,
+            state=self.stream_state,
+            memory=self.parent.memory,
+            backlog=self.parent.backlog,
+        )
 
 
 class EmailClicks(EventStream):
@@ -63,8 +80,19 @@ class CampaignActivityDetails(EmailStream):
     @cached_property
     @override
     def report(self) -> Report:
-        hour = int(self.parent.looks.hour)
-        return Details(self.name, self.stream_state, self.parent.memory, hour)
+        return self.asked_once(DETAILS, Service.details)
+
+
+class EmailSendHistory(EmailStream):
+    """Each time it was sent, from «Get Email Campaign Activity Send History»."""
+
+    name = "email_send_history"
+    primary_keys = ("campaign_activity_id", "send_id")
+
+    @cached_property
+    @override
+    def report(self) -> Report:
+        return self.asked_once(HISTORY, Service.send_history)
 
 
 class CampaignActivityStats(EmailStream):

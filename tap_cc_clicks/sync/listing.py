@@ -53,6 +53,7 @@ class Listing:
     Attributes:
         incomplete: Whether some pages could not be reached.
         whole: Whether all is read, whatever is known.
+        all_summaries: Whether all summaries are.
         memory: Which campaigns were looked up, if any are to be.
         restated: The campaigns whose status was another one when they were.
         since: The moment after which the stream ``campaigns`` wants them; None if it is
@@ -67,7 +68,7 @@ class Listing:
         failures: Failures,
     ) -> None:
         self.incomplete = False
-        self.whole = False
+        self.whole = self.all_summaries = False
         self.memory: CampaignMemory | None = None
         self.since: str | None = None
         self._service = service
@@ -168,7 +169,7 @@ class Listing:
         for page in self._bounded("summaries", self._service.summaries):
             for row in page:
                 found.setdefault(str(row["campaign_id"]), row)
-            if not self.whole:
+            if not (self.whole or self.all_summaries):
                 return
 
     def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -13,8 +14,10 @@ from tap_cc_clicks.api.wire import NEVER_SENT
 
 # What versions before kept of a campaign, and nothing needs any more.
 RETIRED = ("unfinished", "check")
-# Whether an activity's details were asked for; DUE is what is new or has changed since.
+# Whether what is asked for once was; DUE is what is new or has changed since.
 NEVER_ASKED, ASKED, DUE = 0, 1, 2
+# What is asked for once of an activity, and again after a change: each has two bits.
+DETAILS, HISTORY = ASKED_ONCE = 0, 1
 FINGERPRINT_DIGITS = 8
 
 
@@ -29,7 +32,7 @@ class CampaignMemory:
 
     An activity is a list in state: its id, the fingerprint of its counters as they were
     written last (None if they never were), when it was last looked at, in seconds since
-    1970 (0 if that is not known), and whether its details were asked for.
+    1970 (0 if that is not known), and whether details and history were asked for.
 
     Args:
         stream_state: The state of the stream ``campaign_activities``.
@@ -108,9 +111,10 @@ class CampaignMemory:
         known = {**self.find(campaign_id), **values}
         if activity_ids is not None:
             known["activities"] = items = [self._item(one) for one in activity_ids]
-            for item in items:
-                # They may have changed with the campaign.
-                item[3] = DUE if item[3] == DUE else NEVER_ASKED
+            for item, once in product(items, ASKED_ONCE):
+                # It may have changed with the campaign.
+                if _flag(item, once) == ASKED:
+                    _set_flag(item, once, NEVER_ASKED)
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
@@ -134,20 +138,27 @@ class CampaignMemory:
         """Remember which counters were written."""
         self._item(activity_id)[1] = value
 
-    def details(self, activity_id: str) -> int:
-        """Tell whether an activity's details were asked for."""
-        return int(self._item(activity_id)[3])
+    def asked(self, activity_id: str, once: int) -> int:
+        """Tell whether an activity's details, or history, were asked for."""
+        return _flag(self._item(activity_id), once)
 
-    def note_details(self, activity_id: str, value: int) -> None:
-        """Remember whether an activity's details were asked for."""
-        self._item(activity_id)[3] = value
+    def note_asked(self, activity_id: str, once: int, value: int) -> None:
+        """Remember whether an activity's details, or history, were asked for."""
+        _set_flag(self._item(activity_id), once, value)
 
-    def forget_details(self) -> None:
-        """Note that no details were asked for."""
+    def forget_asked(self, once: int) -> None:
+        """Note that nobody's details, or histories, were asked for."""
         for item in self._items.values():
-            item[3] = NEVER_ASKED
+            _set_flag(item, once, NEVER_ASKED)
 
-    @property
-    def never_detailed(self) -> int:
-        """How many activities there are whose details were never asked for."""
-        return sum(item[3] == NEVER_ASKED for item in self._items.values())
+    def never_asked(self, once: int) -> int:
+        """Return of how many activities it was never asked for."""
+        return sum(_flag(item, once) == NEVER_ASKED for item in self._items.values())
+
+
+def _flag(item: list[Any], once: int) -> int:
+    return int(item[3]) >> 2 * once & 3
+
+
+def _set_flag(item: list[Any], once: int, value: int) -> None:
+    item[3] = int(item[3]) & ~(3 << 2 * once) | value << 2 * once

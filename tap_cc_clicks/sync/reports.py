@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from singer_sdk.helpers.types import Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
@@ -40,7 +41,7 @@ from tap_cc_clicks.sync.memory import (
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, links_are_due
 
 NOTHING_COUNTED = ""
-# Details of activities that were known before the stream was selected, in a day.
+# Requests in a day for activities that were known before a stream was selected.
 BACKLOG_PER_DAY = 1_000
 
 
@@ -480,33 +481,65 @@ class Links(Owed):
         self.move(Moved(dict(context), None))
 
 
-class Details(Owed):
-    """What an activity's own endpoint alone knows.
+class Backlog:
+    """What may be asked in a day of activities that were known before.
+
+    For all streams together: none of them waits while there are requests left.
+
+    Args:
+        states: The streams' parts of the state.
+        hour: This hour, since 1970.
+
+    Attributes:
+        left: Requests left of this day's.
+    """
+
+    def __init__(self, states: Iterable[Mapping[str, Any]], hour: int) -> None:
+        self.day = hour // HOURS_PER_DAY
+        spent = (state.get("backlog", (self.day, 0)) for state in states)
+        self.left = BACKLOG_PER_DAY - sum(
+            read for day, read in spent if day == self.day
+        )
+
+
+class Once(Owed):
+    """What is asked for once of each activity, and again after a change.
 
     Args:
         stream: The stream's name.
+        once: What it is to the memory.
+        ask: Asks for an activity's rows.
         state: The stream's part of the state.
         memory: Knows of which activities it was asked for.
-        hour: This hour, since 1970.
+        backlog: What is left of the day for those that were known before.
     """
 
     follows_clicks = False
 
-    def __init__(
-        self, stream: str, state: dict[str, Any], memory: CampaignMemory, hour: int
+    def __init__(  # noqa: PLR0913 - told apart by name where it is made
+        self,
+        stream: str,
+        once: int,
+        ask: Callable[[Service, str], list[Record]],
+        *,
+        state: dict[str, Any],
+        memory: CampaignMemory,
+        backlog: Backlog,
     ) -> None:
         self.stream = stream
+        self._once = once
+        self._ask = ask
         self._memory = memory
-        self._day = hour // HOURS_PER_DAY
+        self._allowed = backlog
         if "backlog" not in state:
-            memory.forget_details()
+            memory.forget_asked(once)
         # How many of the backlog were read on which day.
-        self._backlog = state.setdefault("backlog", [self._day, 0])
+        self._spent = state.setdefault("backlog", [backlog.day, 0])
 
     @property
     @override
     def backlog(self) -> int:
-        return self._memory.never_detailed
+        return self._memory.never_asked(self._once)
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
@@ -515,27 +548,26 @@ class Details(Owed):
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
         if activity.record is not None:
-            self._memory.note_details(activity.activity_id, DUE)
+            self._memory.note_asked(activity.activity_id, self._once, DUE)
 
     @override
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
-        left = BACKLOG_PER_DAY
-        if self._backlog[0] == self._day:
-            left -= self._backlog[1]
         for activity in activities:
-            known = self._memory.details(activity.activity_id)
+            known = self._memory.asked(activity.activity_id, self._once)
             # The API has none of what was removed.
             if activity.removed or known == ASKED:
                 continue
-            left -= known == NEVER_ASKED
-            if known == DUE or left >= 0:
+            if known == NEVER_ASKED:
+                self._allowed.left -= 1
+            if known == DUE or self._allowed.left >= 0:
                 yield activity
 
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
-        yield [{**activity.ids, **service.details(activity.activity_id)}]
+        rows = self._ask(service, activity.activity_id)
+        yield [{**activity.ids, **row} for row in rows]
         yield Moved(activity.ids, None)
 
     @override
@@ -544,8 +576,8 @@ class Details(Owed):
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
-        activity_id = context["campaign_activity_id"]
-        if self._memory.details(activity_id) == NEVER_ASKED:
-            day, read = self._backlog
-            self._backlog[:] = [self._day, read + 1 if day == self._day else 1]
-        self._memory.note_details(activity_id, ASKED)
+        activity_id, today = context["campaign_activity_id"], self._allowed.day
+        if self._memory.asked(activity_id, self._once) == NEVER_ASKED:
+            day, read = self._spent
+            self._spent[:] = [today, read + 1 if day == today else 1]
+        self._memory.note_asked(activity_id, self._once, ASKED)

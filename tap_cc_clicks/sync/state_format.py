@@ -12,6 +12,8 @@ Version 2::
         "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
+      "email_send_history": {"backlog": [20782, 0]},
+      "campaign_summaries": {"written": {"<campaign_id>": "1e19c23a"}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
         "clicks": 12, "window": 3, "search": [1, 498746]}]}}}
@@ -81,6 +83,7 @@ class _StreamState(Struct):
     whole: Number = 0
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
+    written: dict[str, str] = {}
 
 
 def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
