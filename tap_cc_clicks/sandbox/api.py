@@ -78,7 +78,11 @@ class Api:
         self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
             (r"/emails", "campaigns", self._campaigns),
             (r"/emails/activities/([^/]+)", "activity", self._activity),
-            (r"/emails/activities/([^/]+)/send_history", "send_history", self._send_history),
+            (
+                r"/emails/activities/([^/]+)/send_history",
+                "send_history",
+                self._send_history,
+            ),
             (r"/emails/([^/]+)", "campaign", self._campaign),
             (rf"{activity}/tracking/clicks", "clicks", self._clicks),
             (rf"{activity}/links", "links", self._links),

@@ -169,6 +169,8 @@ def spoken(
         if reply.status != OK:
             return reply
         body = msgspec.json.decode(reply.body)
+        if isinstance(body, list):
+            return reply
         for change in changes:
             change(endpoint, body)
         status = NOT_FOUND if "error_key" in body else OK

@@ -13,7 +13,7 @@ Version 2::
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
       "email_send_history": {"backlog": [20782, 0]},
-      "campaign_summaries": {"written": {"<campaign_id>": "1e19c23a"}},
+      "campaign_summaries": {"written": {"37dc76fb": "1e19c23a"}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
         "clicks": 12, "window": 3, "search": [1, 498746]}]}}}

@@ -159,9 +159,11 @@ def test_discovery_needs_no_credentials() -> None:
         "campaign_activities",
         "campaign_activity_details",
         "campaign_activity_stats",
+        "campaign_summaries",
         "campaigns",
         "email_clicks",
         "email_links",
+        "email_send_history",
     ]
 
 

@@ -27,6 +27,8 @@ STREAMS = {one["stream"] for one in CONTRACT.values() if one["stream"]}
 OWN = {
     "campaign_activities": re.compile("campaign_.*"),
     "campaign_activity_details": re.compile("campaign_.*|template_id"),
+    "campaign_summaries": re.compile("$"),
+    "email_send_history": re.compile("campaign_(activity_)?id|reason"),
     "email_clicks": re.compile("click_id|campaign_id"),
     "email_links": re.compile("campaign_(activity_)?id"),
 }
@@ -41,10 +43,13 @@ SHAPES = {
     "activity": wire.DETAILS_SHAPE,
     "stats": wire.STATS_SHAPE,
     "counters": wire.COUNTERS_SHAPE,
+    "send_history": wire.LISTED["email_send_history"],
     "summaries": wire.SUMMARY_SHAPE,
+    "people": wire.PEOPLE_SHAPE,
     "links": wire.LISTED["email_links"],
     "clicks": CLICK_SHAPE,
 }
+SUMMARIES = "/reports/summary_reports/email_campaign_summaries"
 TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 TIMES = {
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
@@ -109,7 +114,10 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
         "campaigns": "/emails",
         "campaign": f"/emails/{activity.campaign_id}",
         "activity": f"/emails/activities/{activity.campaign_activity_id}",
-        "summaries": "/reports/summary_reports/email_campaign_summaries",
+        "send_history": f"/emails/activities/{activity.campaign_activity_id}"
+        "/send_history",
+        "summaries": SUMMARIES,
+        "people": SUMMARIES,
         "links": f"/reports/email_reports/{activity.campaign_activity_id}/links",
         "clicks": f"/reports/email_reports/{activity.campaign_activity_id}"
         "/tracking/clicks",
@@ -120,7 +128,8 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
     contract = CONTRACT[endpoint]
     query = {"include": "permalink_url"} if endpoint == "activity" else {}
     body = json.loads(api.endpoint(path)[1](query).body)
-    rows: list[dict[str, Any]] = body[contract["rows"]] if contract["rows"] else [body]
+    whole = body if isinstance(body, list) else [body]
+    rows: list[dict[str, Any]] = body[contract["rows"]] if contract["rows"] else whole
     within = contract.get("within")
     return [row[within] for row in rows] if within else rows
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ENDPOINTS = {
     "look_ups": "campaign",
     "campaign_activity_details": "activity",
+    "email_send_history": "send_history",
     "stats": "stats",
     "email_clicks": "clicks",
     "email_links": "links",

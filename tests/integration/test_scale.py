@@ -46,7 +46,7 @@ def test_messages_beside_records_do_not_grow(activities: int) -> None:
     counts = output.counts()
     assert len(output.records("email_clicks")) == activities * CLICKS_EACH
     assert counts["STATE", None] <= 2
-    assert sum(n for (kind, _), n in counts.items() if kind == "SCHEMA") == 6
+    assert sum(n for (kind, _), n in counts.items() if kind == "SCHEMA") == 8
 
 
 @pytest.mark.parametrize("activities", [30, 300])
@@ -58,6 +58,7 @@ def test_a_first_run_asks_each_thing_once(activities: int) -> None:
         "summaries": 1,
         "campaign": activities,
         "activity": activities,
+        "send_history": activities,
         "stats": activities // 10,
         "clicks": activities,
         "links": activities,

@@ -17,6 +17,8 @@ from tap_cc_clicks.cli.tables import ago
 from tap_cc_clicks.sync.memory import DUE
 
 OLD, NEW = "2026-01-01T08:00:00.000Z", "2026-01-31T08:00:00.000Z"
+# Details and history.
+BOTH_DUE = DUE | DUE << 2
 A3 = ["a3", "aaaaaaaa", 1764003600, 1]
 
 
@@ -89,7 +91,7 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     del bookmarks["email_clicks"]["partitions"][:2]
     del bookmarks["email_links"]["clicks"]["a1"]
     of_c1 = bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"]
-    of_c1[0] = ["a1", None, 1764000000, DUE]
+    of_c1[0] = ["a1", None, 1764000000, BOTH_DUE]
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == WRAPPED[form](goes)
@@ -104,7 +106,10 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
     assert bookmarks["campaign_activities"]["campaigns"] == {
         "c1": {
             "sent": "1764000000-1e19c23a",
-            "activities": [["a1", None, 1764000000, DUE], ["a2", None, 0, DUE]],
+            "activities": [
+                ["a1", None, 1764000000, BOTH_DUE],
+                ["a2", None, 0, BOTH_DUE],
+            ],
         },
         "c2": {"updated_at": NEW, "activities": [A3]},
     }
