@@ -9,6 +9,7 @@ from tap_cc_clicks.cli.options import config_option, console, json_option, tap_o
 from tap_cc_clicks.cli.planning import SAMPLE, Plan, Planner
 from tap_cc_clicks.cli.state_files import read_state
 from tap_cc_clicks.cli.tables import print_json, print_table, say
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.inputs import read_json_file
 from tap_cc_clicks.tap import TapCCClicks
 
@@ -19,8 +20,8 @@ LABELS = {
     "campaign_activity_details": "activity details",
     "email_send_history": "send histories",
     "stats": "counters",
-    "email_clicks": "clicks reports",
     "email_links": "links reports",
+    **{report.stream: f"{report.path} reports" for report in EVENT_REPORTS},
 }
 
 

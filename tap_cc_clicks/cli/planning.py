@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import ceil, sqrt
 from typing import TypeVar, cast
 
@@ -20,6 +21,7 @@ from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.agenda import Agenda
+from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups
 from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
@@ -109,6 +111,7 @@ class Planner:
         self._run.gate.max_requests = None
         self._sample = sample
         self._campaigns = cast("Campaigns", tap.streams["campaigns"])
+        self._summaries = tap.streams["campaign_summaries"]
         self._stream = cast("CampaignActivities", tap.streams["campaign_activities"])
         self._reports = [one.report for one in self._stream.selected_children]
         self._lookups = Lookups(self._run, self._run.service, self._run.once)
@@ -125,8 +128,12 @@ class Planner:
             agenda = self._stream.campaign_pass.agenda()
             self._add("lists", _exactly(gate.requests))
             self._go_through(agenda)
-        elif self._campaigns.selected:
-            self._plan.listed = len(list(self._stream.listing.campaigns()))
+        else:
+            listing = self._stream.listing
+            if self._campaigns.selected:
+                self._plan.listed = len(list(listing.campaigns()))
+            if self._summaries.selected:
+                listing.summaries()
             self._add("lists", _exactly(gate.requests))
         quota = self._run.settings.key_requests_per_day
         self._sum_up(min(budget or quota, quota))
@@ -144,8 +151,14 @@ class Planner:
         self._add("look_ups", _exactly(len(agenda.new) + len(agenda.changed)))
         self._add_campaigns([*agenda.changed, *agenda.new])
         looks = [one for one in agenda.others if isinstance(one, Activity)]
-        self._add_activities([*agenda.fresh, *agenda.unread, *looks])
-        self._add_owed(agenda)
+        known = [
+            activity
+            for one in agenda.campaigns.values()
+            for activity in one.known_activities()
+        ]
+        looked = [*agenda.fresh, *agenda.unread, *looks]
+        self._add_activities([*looked, *self._further(known, looked)])
+        self._add_owed(known)
 
     def _add(self, kind: str, figure: Figure) -> None:
         self._plan.requests[kind] = self._plan.requests.get(kind, Figure()) + figure
@@ -201,14 +214,23 @@ class Planner:
                     cost[CLICKS] += expected.clicks
         return cost
 
-    def _add_owed(self, agenda: Agenda) -> None:
-        known = [
-            activity
-            for one in agenda.campaigns.values()
-            for activity in one.known_activities()
-        ]
+    def _further(
+        self, known: Sequence[Activity], looked: Sequence[Activity]
+    ) -> list[Activity]:
+        """Return the other activities of which a report of events is owed."""
+        owed: dict[str, Activity] = {}
         for report in self._reports:
-            if isinstance(report, Owed):
+            if isinstance(report, FurtherEvents):
+                for one in report.owed(known, self._stream.looks.hour):
+                    counted = report.is_uncounted(one.activity_id)
+                    owed.setdefault(one.activity_id, replace(one, counted=counted))
+        for one in looked:
+            owed.pop(one.activity_id, None)
+        return list(owed.values())
+
+    def _add_owed(self, known: Sequence[Activity]) -> None:
+        for report in self._reports:
+            if isinstance(report, Owed) and not isinstance(report, FurtherEvents):
                 owed = len(list(report.owed(known, self._stream.looks.hour)))
                 self._add(report.stream, _exactly(owed))
         backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))

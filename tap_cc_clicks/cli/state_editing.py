@@ -62,6 +62,8 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
             for partition in clicks["partitions"]
             if partition["context"]["campaign_activity_id"] != campaign_activity_id
         ]
+    for bookmark in state.get("bookmarks", {}).values():
+        bookmark.get("read", {}).pop(campaign_activity_id, None)
     forget_links(state, campaign_activity_id)
     memory = campaigns_of(state)
     memory.note_fingerprint(campaign_activity_id, None)

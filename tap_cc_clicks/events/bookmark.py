@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -41,6 +41,8 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         search: Present if clicks are missing.
         doubt: Whether the report changed too fast to be read: it is read again.
         unusable: Rows that could not be told apart, the most that a run met.
+        due: Whether there is news of a report that is read after all clicks.
+        seen: What all counters said when it was read, where its own counts people.
     """
 
     value: str | None = None
@@ -52,6 +54,8 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     search: Search | None = None
     doubt: bool = False
     unusable: Number = 0
+    due: bool = False
+    seen: str | None = None
 
     @classmethod
     def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
@@ -80,9 +84,28 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
             return self.rows
         return (self.clicks or 0) - (self.search.missing if self.search else 0)
 
+    @classmethod
+    def from_list(cls, told: Sequence[Any]) -> Bookmark:
+        """Read the short form of a bookmark.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        named = zip(cls.__struct_encode_fields__, told, strict=False)
+        return cls.from_partition({name: one for name, one in named if one is not None})
+
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write the SDK's form of a bookmark, without what says nothing."""
-        told = {"context": dict(context), **msgspec.to_builtins(self)}
+        return {"context": dict(context), **self._told()}
+
+    def to_list(self) -> list[Any]:
+        """Write the short form of a bookmark: its values, without names."""
+        told, names = self._told(), self.__struct_encode_fields__
+        last = max((names.index(name) for name in told), default=-1)
+        return [told.get(name) for name in names[: last + 1]]
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = msgspec.to_builtins(self)
         if self.lookback != int(self.lookback):
             # Targets read a fraction as a decimal, and fail to write that.
             told["lookback"] = str(self.lookback)

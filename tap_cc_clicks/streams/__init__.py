@@ -13,9 +13,14 @@ from tap_cc_clicks.streams.campaign_streams import (
 from tap_cc_clicks.streams.email_streams import (
     CampaignActivityDetails,
     CampaignActivityStats,
+    EmailBounces,
     EmailClicks,
+    EmailForwards,
     EmailLinks,
+    EmailOpens,
+    EmailOptouts,
     EmailSendHistory,
+    EmailSends,
 )
 
 __all__ = [
@@ -25,9 +30,14 @@ __all__ = [
     "CampaignActivityStats",
     "CampaignSummaries",
     "Campaigns",
+    "EmailBounces",
     "EmailClicks",
+    "EmailForwards",
     "EmailLinks",
+    "EmailOpens",
+    "EmailOptouts",
     "EmailSendHistory",
+    "EmailSends",
 ]
 
 STREAMS = (
@@ -39,4 +49,10 @@ STREAMS = (
     EmailClicks,
     EmailLinks,
     CampaignActivityStats,
+    # In the order in which they are read.
+    EmailSends,
+    EmailOpens,
+    EmailBounces,
+    EmailOptouts,
+    EmailForwards,
 )

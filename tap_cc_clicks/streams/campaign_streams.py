@@ -173,6 +173,10 @@ class CampaignActivities(ConstantContactStream):
         self.run.progress.campaigns += not looks
         self.run.progress.looks += len(looks)
         self.looks.note(looks)
+        if passed.found.asked:
+            self.memory.note_change(
+                one.activity_id for one in passed.found.activities if one.has_reports
+            )
         settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)

@@ -10,9 +10,20 @@ from singer_sdk.helpers.types import Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
-from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.events.declaration import (
+    BOUNCES,
+    CLICKS,
+    FORWARDS,
+    OPENS,
+    OPTOUTS,
+    SENDS,
+)
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
-from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
+from tap_cc_clicks.streams.report_streams import (
+    EventStream,
+    FurtherEventStream,
+    ReportStream,
+)
 from tap_cc_clicks.sync.memory import DETAILS, HISTORY
 from tap_cc_clicks.sync.reports import Events, Links, Once, Report, Stats
 
@@ -106,6 +117,46 @@ class CampaignActivityStats(EmailStream):
     def report(self) -> Report:
         counts = [name for name in self.schema["properties"] if name.startswith("em_")]
         return Stats(self.name, counts, self.parent.memory)
+
+
+class EmailSends(FurtherEventStream):
+    """Every contact it was sent to, from «GET an Email Sends Report»."""
+
+    declaration = SENDS
+    name, primary_keys = SENDS.stream, (SENDS.key,)
+    parent_stream_type = CampaignActivities
+
+
+class EmailOpens(FurtherEventStream):
+    """Every open, from «GET an Email Opens Report»."""
+
+    declaration = OPENS
+    name, primary_keys = OPENS.stream, (OPENS.key,)
+    parent_stream_type = CampaignActivities
+
+
+class EmailBounces(FurtherEventStream):
+    """Everyone whom it did not reach, from «GET an Email Bounces Report»."""
+
+    declaration = BOUNCES
+    name, primary_keys = BOUNCES.stream, (BOUNCES.key,)
+    parent_stream_type = CampaignActivities
+
+
+class EmailOptouts(FurtherEventStream):
+    """Everyone who opted out, from «GET an Email Opt-outs Report»."""
+
+    declaration = OPTOUTS
+    name, primary_keys = OPTOUTS.stream, (OPTOUTS.key,)
+    parent_stream_type = CampaignActivities
+
+
+class EmailForwards(FurtherEventStream):
+    """Every forward, from «GET an Email Forwards Report»."""
+
+    declaration = FORWARDS
+    name, primary_keys = FORWARDS.stream, (FORWARDS.key,)
+    parent_stream_type = CampaignActivities
 
 
 def no_count(_: str) -> None:

@@ -14,10 +14,11 @@ from typing_extensions import override
 from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
-from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.bookmarks import Bookmarks, ShortBookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
 from tap_cc_clicks.sync.failures import IN_DOUBT
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
+from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.readahead import Ahead
 from tap_cc_clicks.sync.reports import Events, Moved, Report
 
@@ -80,9 +81,8 @@ class ReportStream(ConstantContactStream):
     def _gone(self, started: Started, error: GoneError) -> None:
         """Judge a report that is not there: an error if there were rows of it."""
         activity = started.activity
-        if not activity.removed and (
-            started.counters.clicks or self.report.has_rows(activity.activity_id)
-        ):
+        there = self.report.has_rows(activity.activity_id, started.counters)
+        if there and not activity.removed:
             self._failed(started, error)
             return
         self.run.failures.put_off(self.name, activity.activity_id)
@@ -136,5 +136,21 @@ class EventStream(ReportStream):
             self.declaration,
             self.run.settings,
             Bookmarks(self.stream_state),
+            reads_all=self.reads_all,
+        )
+
+
+class FurtherEventStream(EventStream):
+    """A stream of events beside the clicks: it costs requests, so it is opt-in."""
+
+    selected_by_default = False
+
+    @cached_property
+    @override
+    def report(self) -> Report:
+        return FurtherEvents(
+            self.declaration,
+            self.run.settings,
+            ShortBookmarks(self.stream_state),
             reads_all=self.reads_all,
         )

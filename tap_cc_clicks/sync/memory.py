@@ -110,11 +110,7 @@ class CampaignMemory:
         """
         known = {**self.find(campaign_id), **values}
         if activity_ids is not None:
-            known["activities"] = items = [self._item(one) for one in activity_ids]
-            for item, once in product(items, ASKED_ONCE):
-                # It may have changed with the campaign.
-                if _flag(item, once) == ASKED:
-                    _set_flag(item, once, NEVER_ASKED)
+            known["activities"] = [self._item(one) for one in activity_ids]
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
@@ -145,6 +141,12 @@ class CampaignMemory:
     def note_asked(self, activity_id: str, once: int, value: int) -> None:
         """Remember whether an activity's details, or history, were asked for."""
         _set_flag(self._item(activity_id), once, value)
+
+    def note_change(self, activity_ids: Iterable[str]) -> None:
+        """Note that what was asked for may have changed, with the campaign."""
+        for item, once in product(map(self._item, activity_ids), ASKED_ONCE):
+            if _flag(item, once) == ASKED:
+                _set_flag(item, once, NEVER_ASKED)
 
     def forget_asked(self, once: int) -> None:
         """Note that nobody's details, or histories, were asked for."""

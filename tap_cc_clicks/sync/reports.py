@@ -119,9 +119,9 @@ class Report(ABC):
         """Tell whether an activity's counters are wanted that were never asked for."""
         return False
 
-    def has_rows(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Tell whether rows of an activity's report were ever read."""
-        return False
+    def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
+        """Tell whether rows of an activity's report were ever read, or are counted."""
+        return bool(counters.clicks)
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
         """Tell what it will take to read an activity's report, without reading it."""
@@ -189,7 +189,7 @@ class Events(Report):
                 known=None if self._reads_all else known,
                 counters=counters,
                 terms=self._terms,
-                search=activity.search,
+                search=activity.search and bool(known and known.search),
             )
 
     def _known(self, activity_id: str, url_id: str | None = None) -> Bookmark | None:
@@ -212,16 +212,18 @@ class Events(Report):
 
     @override
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        if activity.search or self.is_new(activity.activity_id):
-            return True
         known = self.known(activity.activity_id)
+        searched = activity.search and any(one.search for one in known)
+        if searched or self.is_new(activity.activity_id):
+            return True
         # What a fresh report does not show yet may come at any moment.
         late = activity.fresh and any(one.search for one in known)
         return late or any(is_due(one, counters) for one in known)
 
     @override
-    def has_rows(self, activity_id: str) -> bool:
-        return any(one.rows_read for one in self.known(activity_id))
+    def has_rows(self, activity_id: str, counters: Counters) -> bool:
+        read = any(one.rows_read for one in self.known(activity_id))
+        return read or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
         """Return how many clicks the service had counted; None if that is unknown."""
@@ -389,6 +391,10 @@ class Owed(Report):
         """How much is owed of what was known before the stream was selected."""
         return 0
 
+    def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
+        """Return an activity's counters, where a look of this run was told them."""
+        return NOT_ASKED
+
     @abstractmethod
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
         """Yield the activities of which it is owed.
@@ -516,7 +522,7 @@ class Once(Owed):
 
     follows_clicks = False
 
-    def __init__(  # noqa: PLR0913 - told apart by name where it is made
+    def __init__(
         self,
         stream: str,
         once: int,

@@ -161,9 +161,14 @@ def test_discovery_needs_no_credentials() -> None:
         "campaign_activity_stats",
         "campaign_summaries",
         "campaigns",
+        "email_bounces",
         "email_clicks",
+        "email_forwards",
         "email_links",
+        "email_opens",
+        "email_optouts",
         "email_send_history",
+        "email_sends",
     ]
 
 

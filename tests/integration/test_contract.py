@@ -12,7 +12,7 @@ import pytest
 
 from tap_cc_clicks import schemas
 from tap_cc_clicks.api import wire
-from tap_cc_clicks.events.declaration import CLICK_SHAPE
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import generate
 from tap_cc_clicks.sandbox.api import Api
 
@@ -29,8 +29,11 @@ OWN = {
     "campaign_activity_details": re.compile("campaign_.*|template_id"),
     "campaign_summaries": re.compile("$"),
     "email_send_history": re.compile("campaign_(activity_)?id|reason"),
-    "email_clicks": re.compile("click_id|campaign_id"),
     "email_links": re.compile("campaign_(activity_)?id"),
+    **{
+        report.stream: re.compile(f"{report.key}|campaign_id|bounce_reason")
+        for report in EVENT_REPORTS
+    },
 }
 # What the simulator does not know of its links and emails.
 UNSPOKEN = {
@@ -47,7 +50,7 @@ SHAPES = {
     "summaries": wire.SUMMARY_SHAPE,
     "people": wire.PEOPLE_SHAPE,
     "links": wire.LISTED["email_links"],
-    "clicks": CLICK_SHAPE,
+    **{report.path: report.form.shape for report in EVENT_REPORTS},
 }
 SUMMARIES = "/reports/summary_reports/email_campaign_summaries"
 TYPES = {"string": str, "integer": int, "array": list, "object": dict}
@@ -97,6 +100,7 @@ def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
 def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
     """What it knows of, and what it misses."""
     contract, shape = CONTRACT[endpoint], SHAPES[endpoint]
+    assert shape
     assert shape.required == set(contract["required"])
     assert shape.known - {"template_id"} == contract["properties"].keys()
 
@@ -104,7 +108,7 @@ def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
 @pytest.fixture(scope="module")
 def api() -> Api:
     """Return a simulated account in which everything occurs."""
-    return Api(generate(campaigns=20, clicks=300))
+    return Api(generate(campaigns=20, clicks=300, recipients=100))
 
 
 def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
@@ -119,8 +123,11 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
         "summaries": SUMMARIES,
         "people": SUMMARIES,
         "links": f"/reports/email_reports/{activity.campaign_activity_id}/links",
-        "clicks": f"/reports/email_reports/{activity.campaign_activity_id}"
-        "/tracking/clicks",
+        **{
+            report.path: f"/reports/email_reports/{activity.campaign_activity_id}"
+            f"/tracking/{report.path}"
+            for report in EVENT_REPORTS
+        },
     }.get(
         endpoint,
         f"/reports/stats/email_campaign_activities/{activity.campaign_activity_id}",
