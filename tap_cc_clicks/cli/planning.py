@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from math import ceil, sqrt
+from math import ceil
 from typing import TypeVar, cast
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from msgspec import Struct
 from tap_cc_clicks.api.pacing import PACE_MARGIN
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
+from tap_cc_clicks.cli.estimates import Figure, estimate, exactly, sample
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.agenda import Agenda
@@ -31,27 +32,7 @@ from tap_cc_clicks.sync.schedule import promised_days
 T = TypeVar("T")
 
 SAMPLE = 20
-# The first of so many in a sample are those that matter most.
-FIRST_IN_SAMPLE = 4
-# Standard errors to either side: nineteen of twenty plans are right.
-SURE = 2
 CLICKS, ACTIVITIES = "new clicks", "activities"
-
-
-class Figure(Struct, frozen=True):
-    """A number, or between which two it lies."""
-
-    low: int = 0
-    high: int = 0
-
-    def __str__(self) -> str:
-        """Write it as people read it."""
-        between = f"{self.low:,} to {self.high:,}"
-        return f"{self.low:,}" if self.low == self.high else between
-
-    def __add__(self, other: Figure) -> Figure:
-        """Return the sum of two."""
-        return Figure(self.low + other.low, self.high + other.high)
 
 
 class Plan(Struct):
@@ -126,7 +107,7 @@ class Planner:
         gate = self._run.gate
         if self._stream.selected or self._reports:
             agenda = self._stream.campaign_pass.agenda()
-            self._add("lists", _exactly(gate.requests))
+            self._add("lists", exactly(gate.requests))
             self._go_through(agenda)
         else:
             listing = self._stream.listing
@@ -134,7 +115,7 @@ class Planner:
                 self._plan.listed = len(list(listing.campaigns()))
             if self._summaries.selected:
                 listing.summaries()
-            self._add("lists", _exactly(gate.requests))
+            self._add("lists", exactly(gate.requests))
         quota = self._run.settings.key_requests_per_day
         self._sum_up(min(budget or quota, quota))
         return self._plan
@@ -148,7 +129,7 @@ class Planner:
         per_day = self._run.settings.look_requests_per_day
         total = sum(one.cost for one in agenda.candidates)
         plan.whole_days = round(promised_days(total, per_day), 1)
-        self._add("look_ups", _exactly(len(agenda.new) + len(agenda.changed)))
+        self._add("look_ups", exactly(len(agenda.new) + len(agenda.changed)))
         self._add_campaigns([*agenda.changed, *agenda.new])
         looks = [one for one in agenda.others if isinstance(one, Activity)]
         known = [
@@ -165,7 +146,7 @@ class Planner:
 
     def _add_campaigns(self, campaigns: list[Campaign]) -> None:
         campaigns.sort(key=lambda one: people_of(one.summary or {}), reverse=True)
-        chosen, first, unseen = _sample(campaigns, self._sample)
+        chosen, first, unseen = sample(campaigns, self._sample)
         found = self._fetched([self._lookups.look_up(one) for one in chosen])
         self._add_groups(
             [[one for one in some.activities if one.has_reports] for some in found],
@@ -180,9 +161,9 @@ class Planner:
 
     def _add_activities(self, activities: list[Activity]) -> None:
         most = self._sample and self._sample * IDS_PER_STATS_REQUEST
-        chosen, first, unseen = _sample(activities, most)
+        chosen, first, unseen = sample(activities, most)
         counted = sum(one.counted for one in activities)
-        self._add("stats", _exactly(ceil(counted / IDS_PER_STATS_REQUEST)))
+        self._add("stats", exactly(ceil(counted / IDS_PER_STATS_REQUEST)))
         self._add_groups([[one] for one in chosen], first, unseen)
         del self._plan.requests[ACTIVITIES]
         self._plan.clicks = self._plan.requests.pop(CLICKS)
@@ -196,7 +177,9 @@ class Planner:
         streams = [report.stream for report in self._reports]
         for kind in (ACTIVITIES, CLICKS, *streams):
             values = [cost[kind] for cost in costs]
-            self._add(kind, _sum(values[:first], 0) + _sum(values[first:], unseen))
+            self._add(
+                kind, estimate(values[:first], 0) + estimate(values[first:], unseen)
+            )
         largest = [cost[stream] for cost in costs for stream in streams]
         self._plan.largest_report = max(self._plan.largest_report, *largest, 0)
 
@@ -232,7 +215,7 @@ class Planner:
         for report in self._reports:
             if isinstance(report, Owed) and not isinstance(report, FurtherEvents):
                 owed = len(list(report.owed(known, self._stream.looks.hour)))
-                self._add(report.stream, _exactly(owed))
+                self._add(report.stream, exactly(owed))
         backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
         self._plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
 
@@ -264,36 +247,3 @@ class Planner:
             enough = budget > lists + plan.largest_report
             left = plan.total.high - lists
             plan.runs = ceil(left / (budget - lists)) if enough else None
-
-
-def _exactly(number: int) -> Figure:
-    return Figure(number, number)
-
-
-def _sum(values: list[int], unseen: int) -> Figure:
-    """Return the sum of values, and of so many more that are of the same sort."""
-    seen = sum(values)
-    if not values or not unseen:
-        return _exactly(seen)
-    mean = seen / len(values)
-    # One more, since others may differ where those seen are alike.
-    squares = 1 + sum((one - mean) ** 2 for one in values)
-    spread = SURE * sqrt(squares / max(1, len(values) - 1) / len(values))
-    low, high = unseen * max(0, mean - spread), unseen * (mean + spread)
-    return Figure(seen + round(low), seen + round(high))
-
-
-def _sample(items: list[T], most: int | None) -> tuple[list[T], int, int]:
-    """Return some of the items, how many are the first ones, and how many are left.
-
-    Args:
-        items: Those that matter most come first.
-        most: How many to return, the rest evenly spread; None for all.
-    """
-    if most is None or len(items) <= most:
-        return items, len(items), 0
-    first = most // FIRST_IN_SAMPLE
-    rest, spread = items[first:], most - first
-    places = [(2 * place + 1) * len(rest) // (2 * spread) for place in range(spread)]
-    chosen = items[:first] + [rest[place] for place in places]
-    return chosen, first, len(rest) - spread

@@ -254,12 +254,10 @@ class Numbering:
         """Tell whether any row of a page may have been pushed there."""
         if self._behind or end.likes[-1] in likes:
             return True
-        # Pushed by more than a page, nothing in it is older; or again, after a doubt.
+        # Pushed by more than a page: nothing in it is older. After a doubt, the page
+        # that was read farthest may be an earlier one, so that this tells nothing.
         far = rows[-1].created_time >= self.last or self.doubt is not None
-        return far and (self._is_seen(likes[0]) or self._is_seen(likes[-1]))
-
-    def _is_seen(self, like: Likeness) -> bool:
-        return like in self._seen or like in self._older
+        return far and any(map(self._times, (likes[0], likes[-1])))
 
     def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
         """Return a page's rows that were not seen before; keep doubtful ones aside."""

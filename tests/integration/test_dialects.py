@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from tap_cc_clicks.api.wire import COUNTERS
 from tap_cc_clicks.cli.commands import cc_clicks
-from tap_cc_clicks.cli.planning import Figure, Planner
+from tap_cc_clicks.cli.estimates import Figure
+from tap_cc_clicks.cli.planning import Planner
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.tap import TapCCClicks

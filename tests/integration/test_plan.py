@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from tap_cc_clicks.cli.commands import cc_clicks
-from tap_cc_clicks.cli.planning import SAMPLE, Figure, Planner
+from tap_cc_clicks.cli.estimates import Figure
+from tap_cc_clicks.cli.planning import SAMPLE, Planner
 from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks

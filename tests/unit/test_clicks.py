@@ -157,6 +157,18 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     arrivals=[[], ["a"] * 2, ["a"] * 4],
     page_size=3,
 )
+@example(
+    # Newer rows, and one that was seen, in a page pushed by more than its size.
+    first=[row(2, "b"), row(0, "a"), row(0, "b")],
+    arrivals=[["a"], ["a"] * 5],
+    page_size=3,
+)
+@example(
+    # After a doubt, a page that begins in the same instant and ends in an older one.
+    first=[row(1, contact) for contact in "abbab"] + [row(0, "b")],
+    arrivals=[["a"] * 2, ["a"], ["a"] * 5, ["a"] * 4],
+    page_size=4,
+)
 def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
     first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int
 ) -> None:
