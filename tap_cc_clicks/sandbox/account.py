@@ -82,6 +82,11 @@ class Activity:
         """Return the rows of a report of events, as it gives them."""
         return self.clicks if report == CLICKS else self.events.setdefault(report, [])
 
+    @property
+    def has_events(self) -> bool:
+        """Whether more is known of it than clicks."""
+        return any(self.events.values())
+
     def people_of(self, report: str) -> set[str]:
         """Return the contacts in a report."""
         return {one.row["contact_id"] for one in self.events.get(report, ())}
@@ -382,7 +387,7 @@ class Account:
         campaign.last_sent_date = self.now
         activity = campaign.activities[0]
         self._send(activity, self.now, **values)
-        for _ in range(activity.sends[-1]["count"] if activity.events else 0):
+        for _ in range(activity.sends[-1]["count"] if activity.has_events else 0):
             self.add_event(activity, "sends", **self.add_contact())
 
     def remove_campaign(self, campaign: Campaign) -> None:

@@ -282,7 +282,7 @@ class Api:
 
     def _counted_events(self, activity: Activity) -> dict[str, int]:
         """Return what is counted of other events than clicks; nothing without any."""
-        if not activity.events:
+        if not activity.has_events:
             return {}
         rows = {
             name: [one.row for one in self.account.counted_rows(activity.rows_of(name))]
@@ -351,7 +351,7 @@ def _unique_counts(activities: Sequence[Activity]) -> dict[str, int]:
     counts = {"sends": 10 * people, "opens": 3 * people}
     rest = dict.fromkeys(("forwards", "optouts", "abuse", "bounces"), 0)
     told = {**counts, **rest, "clicks": people, "not_opened": 7 * people}
-    if any(activity.events for activity in activities):
+    if any(activity.has_events for activity in activities):
         for name in EVENTS:
             told[name] = sum(len(one.people_of(name)) for one in activities)
         told["not_opened"] = max(0, told["sends"] - told["opens"] - told["bounces"])

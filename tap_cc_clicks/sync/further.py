@@ -89,11 +89,15 @@ class FurtherEvents(Events, Owed):
     def _is_news(self, activity: Activity, counters: Counters) -> bool:
         """Tell whether counters say that a report that was read has something new."""
         known = self._known(activity.activity_id)
-        if known is None or counters is NOT_ASKED:
+        if known is None:
             return False
+        if counters is NOT_ASKED:
+            # Where nothing is counted, the report itself is what is looked at.
+            return bool(activity.looks) and known.clicks is None
         return (
             is_due(known, self._own(counters))
-            or (activity.search and known.search is not None)
+            # What a fresh report does not show yet may come at any moment.
+            or (known.search is not None and (activity.search or activity.fresh))
             # Whom it counts already may come again, and moves another counter then.
             or (self._report.counts_people and known.seen != _all_of(counters))
         )

@@ -14,6 +14,7 @@ from tap_cc_clicks import schemas
 from tap_cc_clicks.api import wire
 from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import generate
+from tap_cc_clicks.sandbox.account import EVENTS
 from tap_cc_clicks.sandbox.api import Api
 
 CONTRACT: dict[str, Any] = json.loads(
@@ -108,7 +109,11 @@ def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
 @pytest.fixture(scope="module")
 def api() -> Api:
     """Return a simulated account in which everything occurs."""
-    return Api(generate(campaigns=20, clicks=300, recipients=100))
+    account = generate(campaigns=20, clicks=300, recipients=1000)
+    activity = max(account.clickable(), key=lambda one: len(one.clicks))
+    for report in EVENTS:
+        account.delete_contact(activity.rows_of(report)[0].row["contact_id"])
+    return Api(account)
 
 
 def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:

@@ -127,6 +127,7 @@ def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
     memory.note_asked("a", HISTORY, DUE)
     memory.note_asked("b", DETAILS, DUE)
     memory.remember("c", ["b", "a", "d"], status=None)
+    memory.note_change("abd")
     assert stream_state["campaigns"]["c"] == {
         "updated_at": MOMENT,
         "activities": [
