@@ -42,20 +42,22 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         doubt: Whether the report changed too fast to be read: it is read again.
         unusable: Rows that could not be told apart, the most that a run met.
         due: Whether there is news of a report that is read after all clicks.
-        seen: What all counters said when it was read, where its own counts people.
+        seen: Where its counter counts people: what all counters said when it was read,
+            and in which hour since 1970.
     """
 
+    # In this order in the short form: what most of them have stands first.
     value: str | None = None
     clicks: Number | None = None
+    window: Number = 0
+    seen: tuple[str, Number] | None = None
+    search: Search | None = None
     rows: Number | None = None
     ahead: Number = 0
-    window: Number = 0
-    lookback: float = DEFAULT_LOOKBACK
-    search: Search | None = None
+    due: bool = False
     doubt: bool = False
     unusable: Number = 0
-    due: bool = False
-    seen: str | None = None
+    lookback: float = DEFAULT_LOOKBACK
 
     @classmethod
     def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:

@@ -55,9 +55,7 @@ def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
         UnlikeError: The file to answer like is no recording.
     """
     sandbox = Sandbox(
-        generate(
-            wish.seed, wish.campaigns, wish.clicks, recipients=wish.recipients
-        ),
+        generate(wish.seed, wish.campaigns, wish.clicks, recipients=wish.recipients),
         port=wish.port,
         latency=wish.latency,
         dialect=wish.dialect,

@@ -396,7 +396,8 @@ class CampaignPass:
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
         if activity.counted and counters is NOT_ASKED and activity.looks:
-            looks = self._planner.looks.uncounted(activity.looks)
+            reports = max(1, sum(isinstance(one, Events) for one in self._all))
+            looks = self._planner.looks.uncounted(activity.looks, reports)
             if not looks:
                 return Started(activity)
             activity = replace(activity, looks=looks)

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace as changed
 from typing_extensions import override
 
+from tap_cc_clicks.api.moments import this_hour
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
@@ -23,6 +24,7 @@ from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import fingerprint
 from tap_cc_clicks.sync.reports import Events, Expected, Moved, Owed
+from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class FurtherEvents(Events, Owed):
@@ -46,6 +48,8 @@ class FurtherEvents(Events, Owed):
         # Links are the clicks' alone.
         settings = replace(settings, url_ids=())
         super().__init__(report, settings, bookmarks, reads_all=reads_all)
+        # A counter of people does not tell when all rows were read.
+        self._terms = replace(self._terms, whole=report.counts_people)
         self._counters: dict[str, Counters] = {}
         self._searched: set[str] = set()
 
@@ -92,15 +96,24 @@ class FurtherEvents(Events, Owed):
         if known is None:
             return False
         if counters is NOT_ASKED:
-            # Where nothing is counted, the report itself is what is looked at.
-            return bool(activity.looks) and known.clicks is None
+            # Where counters are absent, or fail, the report itself is looked at.
+            return bool(activity.looks) and (activity.counted or known.clicks is None)
         return (
             is_due(known, self._own(counters))
             # What a fresh report does not show yet may come at any moment.
             or (known.search is not None and (activity.search or activity.fresh))
-            # Whom it counts already may come again, and moves another counter then.
-            or (self._report.counts_people and known.seen != _all_of(counters))
+            or self._has_moved(known, counters)
         )
+
+    def _has_moved(self, known: Bookmark, counters: Counters) -> bool:
+        """Tell whether any counter has moved where people are counted, once a day.
+
+        Someone who is counted already may come again, and moves no counter but others.
+        """
+        seen, now = known.seen, self._seen(counters)
+        if seen is None or now is None:
+            return now is not None
+        return seen[0] != now[0] and not 0 <= now[1] - seen[1] < HOURS_PER_DAY
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
@@ -137,10 +150,7 @@ class FurtherEvents(Events, Owed):
     ) -> Iterator[list[Any] | Moved]:
         for item in super().read(service, activity, self._own(counters)):
             if isinstance(item, Moved) and self._report.counts_people:
-                # What it counts later may be others than those it did not count yet.
-                item.to.ahead = 0
-                seen = None if counters is NOT_ASKED else _all_of(counters)
-                item.to.seen = seen
+                item.to.seen = self._seen(counters)
             yield item
 
     @override
@@ -150,9 +160,13 @@ class FurtherEvents(Events, Owed):
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
-        known = self._known(context["campaign_activity_id"]) or Bookmark(rows=0)
+        activity_id = context["campaign_activity_id"]
+        known = self._known(activity_id) or Bookmark(rows=0)
+        counters = self._counters.pop(activity_id, NOT_ASKED)
+        clicks, seen = self._own(counters).clicks, self._seen(counters)
         if not self._reads_all:
-            self._bookmarks.move(context, changed(known, due=False, doubt=False))
+            left = changed(known, clicks=clicks, seen=seen, due=False, doubt=False)
+            self._bookmarks.move(context, left)
 
     def _own(self, counters: Counters) -> Counters:
         """Return the counters with what the service counts of this report's events."""
@@ -160,6 +174,8 @@ class FurtherEvents(Events, Owed):
             return counters
         return replace(counters, clicks=counters.stats.get(self._report.counter))
 
-
-def _all_of(counters: Counters) -> str:
-    return fingerprint(counters.stats)
+    def _seen(self, counters: Counters) -> tuple[str, int] | None:
+        """Return what all counters say and when, where this report's counts people."""
+        if counters is NOT_ASKED or not self._report.counts_people:
+            return None
+        return fingerprint(counters.stats), this_hour()

@@ -17,7 +17,7 @@ Version 2::
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
         "clicks": 12, "window": 3, "search": [1, 498746]}]},
-      "email_opens": {"read": {"<campaign_activity_id>": ["…Z", 12, null, null, 3]}}}}
+      "email_opens": {"read": {"<campaign_activity_id>": ["…Z", 12, 3]}}}}
 """
 
 from __future__ import annotations

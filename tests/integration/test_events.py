@@ -15,6 +15,7 @@ from tap_cc_clicks.tap import TapCCClicks
 from tests.support import (
     Output,
     captured,
+    clock,
     events,
     everything,
     run_tap,
@@ -200,7 +201,7 @@ def test_full_table_reads_a_report_again(full: Sandbox) -> None:
 
 
 def test_a_counter_of_people_never_hides_an_event(full: Sandbox) -> None:
-    """Who is counted already may come again: any other counter tells then."""
+    """Who is counted already may come again: any other counter tells, within a day."""
     account = full.account
     first = run_tap(full, catalog=everything())
     account.advance(hours=2)
@@ -211,9 +212,13 @@ def test_a_counter_of_people_never_hides_an_event(full: Sandbox) -> None:
             )
             contact = next(iter(activity.people_of(report.path)))
             account.add_event(activity, report.path, contact_id=contact)
+            late = account.now - timedelta(hours=200)
+            account.add_event(activity, report.path, late, contact_id=contact)
             account.add_event(activity, "opens")
     second = run_tap(full, first.state, everything(), look_requests_per_day=0)
-    assert_truth(account, first, second)
+    with clock(lambda: 86_400):
+        third = run_tap(full, second.state, everything(), look_requests_per_day=0)
+    assert_truth(account, first, second, third)
 
 
 def test_bounces_say_why_in_words(full: Sandbox) -> None:
