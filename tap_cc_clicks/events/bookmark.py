@@ -34,7 +34,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         value: ``created_time`` of the newest click read; None if there was none.
         clicks: ``em_clicks_all`` when they were read; None if it was not known.
         rows: Clicks read so far, each counted once; None if as many as the service
-            counted, less those missing.
+            counted, less those missing, and compared with it.
         ahead: Those of them that the service had not counted yet.
         window: Those of them within the ``lookback`` hours before ``value``.
         lookback: The setting by which ``window`` was counted.
@@ -80,11 +80,23 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         return self == Bookmark(rows=0)
 
     @property
+    def is_uncompared(self) -> bool:
+        """Whether what was read stands for what is counted, until that is asked for.
+
+        Then ``rows`` is told though it follows from the others.
+        """
+        return self.clicks is not None and self.rows == self.clicks - self._missing
+
+    @property
+    def _missing(self) -> int:
+        return self.search.missing if self.search else 0
+
+    @property
     def rows_read(self) -> int:
         """Clicks read so far, each counted once."""
         if self.rows is not None:
             return self.rows
-        return (self.clicks or 0) - (self.search.missing if self.search else 0)
+        return (self.clicks or 0) - self._missing
 
     @classmethod
     def from_list(cls, told: Sequence[Any]) -> Bookmark:

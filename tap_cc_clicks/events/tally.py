@@ -54,7 +54,9 @@ def is_due(known: Bookmark | None, counters: Counters) -> bool:
 
     A counter of 0 is believed once the report was read: it may count nothing, ever.
     """
-    return known is None or counters.clicks is None or counters.clicks != known.clicks
+    if known is None or known.is_uncompared or counters.clicks is None:
+        return True
+    return counters.clicks != known.clicks
 
 
 def lasting_gap(known: Bookmark, counters: Counters) -> int:
@@ -72,12 +74,21 @@ def compared(known: Bookmark, counters: Counters) -> Bookmark:
 
     Where fewer are counted, they were not counted yet, or never are; more are new ones.
     """
-    rows, clicks = known.rows_read, counters.clicks
-    if clicks is None or clicks >= rows or known.clicks != rows:
+    if counters is NOT_ASKED or not known.is_uncompared:
         return known
+    rows, clicks = known.rows_read, counters.clicks
+    if clicks is None:
+        return replace(known, clicks=None, search=None)
+    if clicks >= (known.clicks or 0):
+        return replace(known, rows=None)
     early = (known.value or "") > (counters.refreshed or "")
-    ahead = rows - clicks if early else 0
-    return replace(known, clicks=clicks, rows=rows, ahead=ahead)
+    return replace(
+        known,
+        clicks=clicks,
+        rows=None if rows == clicks else rows,
+        ahead=max(0, rows - clicks) if early else 0,
+        search=None,
+    )
 
 
 def new_clicks(known: Bookmark | None, counters: Counters) -> int:
@@ -233,32 +244,30 @@ class Tally:
         missing = max(0, counted - found) if comparable else 0
         if self._complete and sees_all:
             missing = max(0, (clicks or 0) - self._all)
-        return self._moved(
-            clicks=clicks,
-            rows=rows,
-            ahead=max(0, min(self._uncounted, found - counted)) if comparable else 0,
-            search=self._search(missing) if missing else None,
-        )
+        ahead = max(0, min(self._uncounted, found - counted)) if comparable else 0
+        search = self._search(missing) if missing else None
+        return self._moved(clicks, rows, ahead, search)
 
     def _uncompared(self, rows: int, unusable: int) -> Bookmark:
         """Return the bookmark where nothing was counted to compare with.
 
         The next counter is compared with what was read.
         """
-        known, clicks, search = self._known, self._known.clicks, self._known.search
-        if self._first and self._terms.sees_all:
-            clicks = rows + unusable
+        known = self._known
+        if self._terms.sees_all and (self._first or known.is_uncompared):
             search = self._search(unusable) if unusable else None
+            return self._moved(rows + unusable, rows, 0, search, compared=False)
         ahead = known.ahead if self._first else known.ahead + self._found
-        return self._moved(
-            clicks=clicks,
-            rows=rows,
-            ahead=ahead,
-            search=search,
-        )
+        return self._moved(known.clicks, rows, ahead, known.search)
 
     def _moved(
-        self, clicks: int | None, rows: int, ahead: int, search: Search | None
+        self,
+        clicks: int | None,
+        rows: int,
+        ahead: int,
+        search: Search | None,
+        *,
+        compared: bool = True,
     ) -> Bookmark:
         if self._beyond:
             # As if they were not there: read again until the future has come.
@@ -268,7 +277,7 @@ class Tally:
         return Bookmark(
             value=self._value,
             clicks=clicks,
-            rows=None if rows == (clicks or 0) - missing else rows,
+            rows=None if compared and rows == (clicks or 0) - missing else rows,
             ahead=ahead,
             window=self._window,
             lookback=self._terms.lookback,

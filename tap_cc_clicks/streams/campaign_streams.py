@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import cast
@@ -136,14 +136,16 @@ class CampaignActivities(ConstantContactStream):
             for child in self.selected_children:
                 child.write_schema()
                 stack.enter_context(child.record_counter)
+            cut: set[str] = set()
             for item in self.campaign_pass:
                 if isinstance(item, Passed):
-                    self._settle(item)
+                    self._settle(item, cut)
                     continue
                 if item.activity.record is not None and self.selected:
                     self.run.progress.records += 1
                     yield item.activity.record
-                self._write(item)
+                if not self._write(item):
+                    cut.add(item.activity.campaign_id)
             if self.listing.ended and not self.run.settings.campaign_ids:
                 self.stream_state["whole"] = int(self.looks.hour * SECONDS_PER_HOUR)
 
@@ -153,26 +155,37 @@ class CampaignActivities(ConstantContactStream):
         if not self.stream_state["failed"]:
             del self.stream_state["failed"]
 
-    def _write(self, started: Started) -> None:
-        """Write an activity's reports, and note that it was looked at."""
-        whole = [child.write_report(started) for child in self.selected_children]
+    def _write(self, started: Started) -> bool:
+        """Write an activity's reports, and note that it was looked at.
+
+        Returns:
+            Whether no report is due that later runs would not come back to.
+        """
+        whole = all([child.write_report(started) for child in self.selected_children])
         activity = started.activity
         for child in self.selected_children:
             child.report.note(activity, started.counters)
-        if not started.at or not all(whole):
-            return
-        self.memory.note_look(activity.activity_id, started.at)
-        self.looks.note(activity.looks)
-        self.run.progress.looks += len(activity.looks)
-        if activity.told and activity.record is None:
+        if not started.at:
+            return not activity.has_reports
+        if whole or not self.run.gate.ended:
+            self.memory.note_look(activity.activity_id, started.at)
+            self.looks.note(activity.looks)
+            self.run.progress.looks += len(activity.looks)
+        if whole and activity.told and activity.record is None:
             self.memory.remember(activity.campaign_id, sent=activity.told)
+        return whole
 
-    def _settle(self, passed: Passed) -> None:
-        """Remember a campaign, once its activities' records are surely written."""
+    def _settle(self, passed: Passed, cut: Collection[str]) -> None:
+        """Remember a campaign, once its activities' records are surely written.
+
+        Not the change of one with a report that is still due: it announces that.
+        """
         looks = passed.campaign.looks
         self.run.progress.campaigns += not looks
         self.run.progress.looks += len(looks)
         self.looks.note(looks)
+        if passed.campaign.campaign_id in cut and not passed.campaign.is_new:
+            return
         if passed.found.asked:
             self.memory.note_change(
                 one.activity_id for one in passed.found.activities if one.has_reports
@@ -187,9 +200,9 @@ class CampaignActivities(ConstantContactStream):
         campaign, found = passed.campaign, passed.found
         if not found.asked:
             return
-        record = found.record or {}
+        record = found.record or campaign.known
         # The status of nearly all is left out.
-        status = record.get("current_status")
+        status = record.get("current_status", record.get("status"))
         ids = [one.activity_id for one in found.activities if one.has_reports]
         self.memory.remember(
             campaign.campaign_id,
@@ -197,7 +210,7 @@ class CampaignActivities(ConstantContactStream):
             updated_at=record.get("updated_at"),
             status=None if status == CAMPAIGN_DONE else status,
             sent=campaign.told or campaign.known.get("sent"),
-            looked=None if ids else int(time.time()),
+            looked=int(time.time()) if found.gone or not ids else None,
         )
 
     @override
@@ -219,7 +232,14 @@ class CampaignActivities(ConstantContactStream):
     @cached_property
     def memory(self) -> CampaignMemory:
         """What earlier runs looked up."""
-        return CampaignMemory(self.stream_state)
+        memory = CampaignMemory(self.stream_state)
+        if not self.selected:
+            self.stream_state["unselected"] = True
+        elif self.stream_state.pop("unselected", None):
+            # Their records were never written.
+            memory.forget_dates()
+            self.stream_state["whole"] = 0
+        return memory
 
     @cached_property
     def looks(self) -> Looks:

@@ -16,7 +16,7 @@ from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks, ShortBookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
-from tap_cc_clicks.sync.failures import IN_DOUBT
+from tap_cc_clicks.sync.failures import IN_DOUBT, LeftAloneError
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
 from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.readahead import Ahead
@@ -40,7 +40,7 @@ class ReportStream(ConstantContactStream):
         """Write an activity's report, and move the bookmark after it.
 
         Returns:
-            Whether the run did not end before it was read.
+            Whether it was read, or else the failure is noted for later runs.
         """
         job = started.reads.get(self.name)
         if job is None:
@@ -49,12 +49,11 @@ class ReportStream(ConstantContactStream):
             if gap:
                 self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
             return True
-        ended = self._write(job, started)
+        whole = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)
-        return not ended
+        return whole
 
     def _write(self, job: Ahead[Any], started: Started) -> bool:
-        """Write a report; tell whether the run ended before it did."""
         try:
             moved: list[Moved] = []
             self.write_pages(self._pages(job, moved))
@@ -63,14 +62,15 @@ class ReportStream(ConstantContactStream):
             self.run.failures.succeeded(self.name, started.activity.activity_id)
         except RunEndedError as reason:
             self.run.tell_end(reason)
-            return True
+            return False
         except GoneError as error:
             self._gone(started, error)
         except TokenError:
             raise
         except FatalAPIError as error:
             self._failed(started, error)
-        return False
+            return not isinstance(error, LeftAloneError)
+        return True
 
     def _failed(self, started: Started, error: Exception) -> None:
         activity = started.activity

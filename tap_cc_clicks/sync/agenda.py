@@ -138,8 +138,7 @@ class Planner:
             return True
         self._note_status(campaign)
         # Whatever the listing says: it was sent once more.
-        told, known = campaign.told, campaign.known.get("sent")
-        return bool(told and known and told.split("-")[0] != known.split("-")[0])
+        return campaign.is_resent and "sent" in campaign.known
 
     def _note_status(self, campaign: Campaign) -> None:
         status = (campaign.record or {}).get("current_status")
@@ -149,14 +148,14 @@ class Planner:
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
         unread = [one for one in ids if self._is_unread(one)]
-        missing = not ids or any(
+        missing = campaign.owes_look_up or any(
             one.is_missing(activity_id) for one in self._events for activity_id in ids
         )
         # What was removed is believed to be gone.
         read = not unread and (campaign.removed or not missing)
         if is_at_rest(campaign.status, read=read) and not campaign.is_hinted:
             return
-        if not ids:
+        if campaign.owes_look_up and self.is_turn(campaign.campaign_id):
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
         looking = any(one.follows_clicks for one in self.reports)

@@ -39,6 +39,8 @@ ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
 # A look-up, and the report that follows.
 WITH_REPORT = 2
+# With less than this, runs may come to nothing: counters, a look-up, some reports.
+LEAST_FOR_REPORTS = 5
 # Of which not all need counters.
 MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
@@ -144,11 +146,14 @@ class CampaignPass:
     def agenda(self) -> Agenda:
         """Return what is to be done, and tell of it."""
         listing = self._listing
-        (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
-        listed = {
-            record["campaign_id"]: record
-            for record in self._ahead.buffered(listing.campaigns())
-        }
+        try:
+            (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
+            listed = {
+                record["campaign_id"]: record
+                for record in self._ahead.buffered(listing.campaigns())
+            }
+        finally:
+            self._tell_scarce()
         agenda = self._planner.agenda(listed, summaries)
         progress = self._run.progress
         progress.campaigns_known = len(agenda.changed) + len(agenda.new)
@@ -157,6 +162,18 @@ class CampaignPass:
         if short := left_out(agenda.candidates, agenda.looks):
             self._run.logger.warning("%s", short)
         return agenda
+
+    def _tell_scarce(self) -> None:
+        """Tell of a budget that the listing alone has nearly used up."""
+        left, made = self._budget.left, self._run.gate.requests
+        if left is not None and left < LEAST_FOR_REPORTS:
+            self._run.logger.warning(
+                "The listing of campaigns took %d of %d max_requests, and little or "
+                "nothing can be read with the rest: set max_requests to at least %d",
+                made,
+                self._run.gate.max_requests,
+                made + LEAST_FOR_REPORTS,
+            )
 
     def _staged(self, tasks: Iterable[Task]) -> Iterator[Started | Passed]:
         """Let each stage run ahead of the next one."""
@@ -176,12 +193,19 @@ class CampaignPass:
         agenda = self._agenda
         yield from map(self._look_up, agenda.changed)
         yield from agenda.fresh
-        yield from map(self._look_up, agenda.new)
-        for activity in agenda.unread:
-            campaign = agenda.campaigns[activity.campaign_id]
-            yield replace(activity, counted=self._counts_first(campaign))
+        # Merged: with a budget for one request, what was looked up is read next.
+        never_read = [*agenda.new, *agenda.unread]
+        for one in sorted(never_read, key=self._latest, reverse=True):
+            if isinstance(one, Campaign):
+                yield self._look_up(one)
+                continue
+            campaign = agenda.campaigns[one.campaign_id]
+            yield replace(one, counted=self._counts_first(campaign))
         for one in agenda.others:
             yield one if isinstance(one, Activity) else self._look_up(one)
+
+    def _latest(self, one: Campaign | Activity) -> str:
+        return self._agenda.campaigns[one.campaign_id].latest
 
     def _look_up(self, campaign: Campaign) -> Task:
         """Look a campaign up, as soon as the budget has room for its report too."""
@@ -312,7 +336,7 @@ class CampaignPass:
     def _newest_first(self) -> Iterator[Activity]:
         campaigns = sorted(
             self._agenda.campaigns.values(),
-            key=lambda one: one.updated_at or "",
+            key=lambda one: one.latest,
             reverse=True,
         )
         for campaign in campaigns:

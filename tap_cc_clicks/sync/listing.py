@@ -129,8 +129,13 @@ class Listing:
         """The campaigns that must be there and are not known, wherever they stand."""
         if self.memory is None:
             return set()
-        named = set(self._wanted or self.summaries())
-        return {one for one in named if not self.memory.find(one)}
+        # One that was never sent is known to nobody, and may have a summary.
+        sent = (
+            campaign_id
+            for campaign_id, summary in self.summaries().items()
+            if summary.get("last_sent_date")
+        )
+        return {one for one in self._wanted or sent if not self.memory.find(one)}
 
     def _is_known(self, page: list[Record]) -> bool:
         """Tell whether no older page has news: all here is known, the newest first."""

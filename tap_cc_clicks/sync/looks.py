@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
 from typing import Any
 
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR
@@ -44,11 +42,11 @@ class Looks:
             left: Requests that the run may make; None for no limit. Half of them are
                 for what looks find.
         """
-        looks = choose(candidates, self._bucket, self.hour)
-        if left is None:
-            return looks
-        costs = accumulate(look.candidate.cost for look in looks)
-        return looks[: bisect_right(list(costs), left * REQUEST // 2)]
+        bucket = self._bucket
+        if left is not None:
+            half = Bucket.full(left / 2, self.hour)
+            bucket = bucket.within(half) if bucket else half
+        return choose(candidates, bucket, self.hour)
 
     def uncounted(self, looks: Sequence[Look], reports: int) -> tuple[Look, ...]:
         """Return looks whose counters failed, as they are charged: as reports.

@@ -82,6 +82,11 @@ class Campaign:
         return moment_or_none((self.summary or {}).get("last_sent_date"))
 
     @property
+    def latest(self) -> str:
+        """When it was changed or sent last; empty if nothing tells."""
+        return max(self.updated_at or "", self.sent_at or "")
+
+    @property
     def told(self) -> str | None:
         """What to remember of its summary: when it was sent last, and its counts."""
         if self.summary is None:
@@ -94,6 +99,27 @@ class Campaign:
         """Whether its summary has changed since it was looked at."""
         known = self.known.get("sent")
         return bool(known and self.told and known != self.told)
+
+    @property
+    def is_resent(self) -> bool:
+        """Whether it was sent since it was looked up, which only a look-up settles."""
+        known = self.known.get("sent")
+        if self.told is None:
+            return False
+        if known:
+            return self.told.rsplit("-", 1)[0] != known.rsplit("-", 1)[0]
+        return hour_of(self.sent_at) > hour_of(self.known.get("updated_at"))
+
+    @property
+    def owes_look_up(self) -> bool:
+        """Whether the schedule has it looked up, since nothing else tells of change.
+
+        It had no activities, or was not there (404); or it may have been sent since,
+        but no summary was known then.
+        """
+        known = self.known
+        unsure = self.is_resent and not known.get("sent")
+        return not known.get("activities") or "looked" in known or unsure
 
     @property
     def is_fresh(self) -> bool:
@@ -119,7 +145,7 @@ class Campaign:
             recent=recent,
             settled=self.status == DONE and not recent,
             removed=self.removed,
-            told=self.told,
+            told=None if self.is_resent else self.told,
             **values,
         )
 
@@ -134,7 +160,7 @@ class Activity:
         recent: Whether that was within a day.
         settled: Whether it was sent more than a day ago: its clicks should be counted.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
-        told: What to remember of its campaign's summary.
+        told: What a look has remembered of its campaign's summary.
         record: Its record, or None if it was not looked up.
         counted: Whether its counters are asked for, before its reports.
         search: Whether its report is read for what is counted and was not shown.
@@ -180,11 +206,13 @@ class LookUp:
         activities: Those to go through.
         record: The campaign's.
         asked: Whether the API was asked and answered, if only that there is none.
+        gone: Whether it answered so (404) of what should be there.
     """
 
     activities: Sequence[Activity] = ()
     record: Record | None = None
     asked: bool = False
+    gone: bool = False
 
 
 @dataclass
@@ -212,9 +240,11 @@ class Lookups:
         except TokenError:
             raise
         except GoneError:
-            if not campaign.removed:
+            gone = not campaign.removed
+            if gone:
                 failures.put_off(LOOK_UPS, campaign_id)
-            yield LookUp(campaign.known_activities(), campaign.record, asked=True)
+            there = campaign.known_activities()
+            yield LookUp(there, campaign.record, asked=True, gone=gone)
         except FatalAPIError as error:
             if campaign.removed:
                 failures.excuse([campaign_id])

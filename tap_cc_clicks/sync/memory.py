@@ -142,6 +142,11 @@ class CampaignMemory:
         """Remember whether an activity's details, or history, were asked for."""
         _set_flag(self._item(activity_id), once, value)
 
+    def forget_dates(self) -> None:
+        """Let each campaign be looked up once more, as if it had changed."""
+        for known in self._campaigns.values():
+            known.pop("updated_at", None)
+
     def note_change(self, activity_ids: Iterable[str]) -> None:
         """Note that what was asked for may have changed, with the campaign."""
         for item, once in product(map(self._item, activity_ids), ASKED_ONCE):

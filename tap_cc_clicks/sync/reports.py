@@ -221,6 +221,11 @@ class Events(Report):
         return late or any(is_due(one, counters) for one in known)
 
     @override
+    def is_uncounted(self, activity_id: str) -> bool:
+        known = self._known(activity_id)
+        return known is not None and known.is_uncompared
+
+    @override
     def has_rows(self, activity_id: str, counters: Counters) -> bool:
         read = any(one.rows_read for one in self.known(activity_id))
         return read or bool(counters.clicks)
@@ -241,8 +246,8 @@ class Events(Report):
         0 if nothing is missing, or it was searched for within a day.
         """
         known = [one for one in self.known(activity_id) if one.search]
-        since = hour - HOURS_PER_DAY
-        if not any(one.search and one.search.hour <= since for one in known):
+        day = range(HOURS_PER_DAY)
+        if all(int(hour) - one.search.hour in day for one in known if one.search):
             return 0
         return sum(self._pages(one.clicks or 0) for one in known)
 

@@ -98,6 +98,11 @@ class Bucket:
         oldest = min(full.oldest, self.oldest + gained)
         return Bucket(oldest, min(full.likely, self.likely + gained), now)
 
+    def within(self, other: Bucket) -> Bucket:
+        """Return what of this bucket another one has, too."""
+        oldest, likely = min(self.oldest, other.oldest), min(self.likely, other.likely)
+        return Bucket(oldest, likely, self.hour)
+
     def after(self, look: Look) -> Bucket:
         """Return the bucket once the outcome of a look was written."""
         cost = look.candidate.cost

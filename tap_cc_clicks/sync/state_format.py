@@ -9,7 +9,7 @@ Version 2::
         "activities": [["<campaign_activity_id>", "1e19c23a", 1795608000, 1]]}},
         "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}},
         "looks": [2500000, 1804500, 1795608000], "whole": 1795600000,
-        "told": ["short of email_clicks"]},
+        "unselected": true, "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
       "email_send_history": {"backlog": [20782, 0]},
@@ -23,19 +23,24 @@ Version 2::
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta, Struct
 from singer_sdk.helpers.types import TapState
 
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.kinds import MOST_COUNTED
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 
 VERSION = 2
 # The status of nearly all campaigns: what a state does not say.
 CAMPAIGN_DONE = "Done"
+
+
+_Hours: TypeAlias = Annotated[float, Meta(ge=0, le=MOST_COUNTED)]
+_HoursTold: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")]
 
 
 class _Context(Struct):
@@ -45,7 +50,7 @@ class _Context(Struct):
 
 class _Partition(Bookmark, kw_only=True):
     context: _Context
-    lookback: float | str = DEFAULT_LOOKBACK  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
+    lookback: _Hours | _HoursTold = DEFAULT_LOOKBACK  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
     # Versions before kept more numbers of a search.
     search: list[Number] | None = None  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
 
@@ -82,6 +87,7 @@ class _StreamState(Struct):
     told: list[str] = []
     looks: tuple[Number, Number, Number] | None = None
     whole: Number = 0
+    unselected: bool = False
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
     written: dict[str, str] = {}
