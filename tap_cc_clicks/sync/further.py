@@ -163,9 +163,11 @@ class FurtherEvents(Events, Owed):
         activity_id = context["campaign_activity_id"]
         known = self._known(activity_id) or Bookmark(rows=0)
         counters = self._counters.pop(activity_id, NOT_ASKED)
-        clicks, seen = self._own(counters).clicks, self._seen(counters)
+        left = changed(known, due=False, doubt=False)
+        if self._own(counters).clicks == 0 and not known.rows_read:
+            # It is not there as long as nothing is counted.
+            left = Bookmark(clicks=0, seen=self._seen(counters))
         if not self._reads_all:
-            left = changed(known, clicks=clicks, seen=seen, due=False, doubt=False)
             self._bookmarks.move(context, left)
 
     def _own(self, counters: Counters) -> Counters:
