@@ -173,7 +173,7 @@ class Listing:
     def _read_summaries(self, found: dict[str, Record]) -> None:
         for page in self._bounded("summaries", self._service.summaries):
             for row in page:
-                found.setdefault(str(row.get("campaign_id")), row)
+                found.setdefault(row["campaign_id"], row)
             if not (self.whole or self.all_summaries):
                 return
 
