@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -171,7 +172,7 @@ def _declared(  # noqa: PLR0913 - told apart by name
     """Return a report's declaration, completed."""
     stream = f"email_{path}"
     known = frozenset(row.__struct_fields__) - {key, "campaign_id", *made_here}
-    rows: Any = (ROWS, list[row] | None, None)  # type: ignore[valid-type]
+    rows = (ROWS, GenericAlias(list, (row,)) | None, None)
     page = msgspec.defstruct("Page", [rows], bases=(Envelope,))
     shape = Shape(stream, known, REQUIRED.union(required))
     return EventReport(
