@@ -58,14 +58,14 @@ def pages_of(account: Account, page_size: int = 500) -> int:
 @pytest.mark.slow
 def test_a_first_load_of_everything_costs_its_pages() -> None:
     """And a second run, with nothing new, reads no page of any report."""
-    account = generate(campaigns=60, clicks=6000, recipients=2000)
+    account = generate(campaigns=24, clicks=2400, recipients=1100)
     catalog = select(*STREAMS, *SMALL)
     with Sandbox(account) as sandbox:
         first = run_tap(sandbox, catalog=catalog)
         counts = sandbox.log.counts()
         assert_truth(account, first)
         reported = len(account.reported())
-        assert counts["campaign"] + counts["campaigns"] + counts["summaries"] <= 62
+        assert counts["campaign"] + counts["campaigns"] + counts["summaries"] <= 26
         others = counts["campaign"] + -(-reported // 10) + 2 * reported + 2
         expected = pages_of(account) + others
         assert sum(counts.values()) == pytest.approx(expected, rel=0.02)
