@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.streams.campaign_streams import ID_DIGITS
 from tap_cc_clicks.sync.memory import ASKED_ONCE, DUE, CampaignMemory
 from tap_cc_clicks.sync.state_format import key_of
 
@@ -91,6 +92,8 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
     _move_back(_bookmark(state, "campaigns"), known.get("updated_at"))
     _bookmark(state, "campaign_activities").pop("whole", None)
     memory.remember(campaign_id, updated_at=None)
+    written = _bookmark(state, "campaign_summaries").get("written", {})
+    written.pop(campaign_id[:ID_DIGITS], None)
     for activity_id in activities:
         forget_activity(state, activity_id)
     return activities

@@ -53,7 +53,9 @@ def state() -> dict[str, Any]:
                 },
                 "whole": 1763965800,
             },
+            "campaign_summaries": {"written": {"c1": "1e19c23a", "c2": "aaaaaaaa"}},
             "email_links": {"clicks": {"a1": [12, 490000], "a3": [5, 490000]}},
+            "email_opens": {"read": {"a1": [OLD, 3], "a3": [NEW, 4]}},
             "email_clicks": {
                 "replication_key": "created_time",
                 "partitions": partitions,
@@ -90,6 +92,7 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     bookmarks = goes["bookmarks"]
     del bookmarks["email_clicks"]["partitions"][:2]
     del bookmarks["email_links"]["clicks"]["a1"]
+    del bookmarks["email_opens"]["read"]["a1"]
     of_c1 = bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"]
     of_c1[0] = ["a1", None, 1764000000, BOTH_DUE]
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
@@ -119,6 +122,8 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
         {"campaign_activity_id": "lost"},
     ]
     assert bookmarks["email_links"]["clicks"] == {"a3": [5, 490000]}
+    assert bookmarks["email_opens"]["read"] == {"a3": [NEW, 4]}
+    assert bookmarks["campaign_summaries"]["written"] == {"c2": "aaaaaaaa"}
     # However old it is, the next run lists it.
     assert "whole" not in bookmarks["campaign_activities"]
     # Its row of the listing is to be written again.
