@@ -98,8 +98,8 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     if made.backlog_days:
         say(
             out,
-            "Details and send histories of what was known before take "
-            f"{made.backlog_days:,} days, after all clicks",
+            "Details and send histories of what was known before: "
+            f"{made.backlog_days:,} d, after all clicks",
         )
     say(out)
     rows = [

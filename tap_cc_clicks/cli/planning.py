@@ -26,7 +26,7 @@ from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups
 from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
-from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Owed
+from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Owed, Stats
 from tap_cc_clicks.sync.schedule import promised_days
 
 T = TypeVar("T")
@@ -126,6 +126,8 @@ class Planner:
         plan.new, plan.changed = len(agenda.new), len(agenda.changed)
         plan.unread, plan.looks = len(agenda.unread), len(agenda.looks)
         plan.waiting = len(agenda.candidates) - len(agenda.looks)
+        backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
+        plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
         per_day = self._run.settings.look_requests_per_day
         total = sum(one.cost for one in agenda.candidates)
         plan.whole_days = round(promised_days(total, per_day), 1)
@@ -174,7 +176,8 @@ class Planner:
         """Add what activities cost, and as many more of those after the first."""
         counters = self._count([one for some in groups for one in some])
         costs = [self._cost(some, counters) for some in groups]
-        streams = [report.stream for report in self._reports]
+        # What is counted comes with the counters.
+        streams = [one.stream for one in self._reports if not isinstance(one, Stats)]
         for kind in (ACTIVITIES, CLICKS, *streams):
             values = [cost[kind] for cost in costs]
             self._add(
@@ -216,8 +219,6 @@ class Planner:
             if isinstance(report, Owed) and not isinstance(report, FurtherEvents):
                 owed = len(list(report.owed(known, self._stream.looks.hour)))
                 self._add(report.stream, exactly(owed))
-        backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
-        self._plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
         """Ask for activities' counters, ten by ten, if anything depends on them."""
