@@ -53,11 +53,6 @@ class FurtherEvents(Events, Owed):
         self._counters: dict[str, Counters] = {}
         self._searched: set[str] = set()
 
-    @property
-    @override
-    def counts_new(self) -> bool:
-        return True
-
     @override
     def is_new(self, activity_id: str) -> bool:
         return False

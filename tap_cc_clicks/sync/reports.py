@@ -176,7 +176,8 @@ class Events(Report):
     @property
     @override
     def counts_new(self) -> bool:
-        return self.needs_counters_first
+        # If not before, then to compare with what was read.
+        return self.needs_counters_first or not self._reads_all
 
     def _readings(self, activity: Activity, counters: Counters) -> Iterator[Reading]:
         for url_id in self._links:
