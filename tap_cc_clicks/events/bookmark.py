@@ -39,9 +39,9 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         window: Those of them within the ``lookback`` hours before ``value``.
         lookback: The setting by which ``window`` was counted.
         search: Present if clicks are missing.
-        doubt: Whether the report changed too fast to be read: it is read again.
+        doubt: Whether the next run reads the report, whatever is counted: it changed
+            too fast to be read, or was due and not read.
         unusable: Rows that could not be told apart, the most that a run met.
-        due: Whether there is news of a report that is read after all clicks.
         seen: Where its counter counts people: what all counters said when it was read,
             and in which hour since 1970.
     """
@@ -54,7 +54,6 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
     search: Search | None = None
     rows: Number | None = None
     ahead: Number = 0
-    due: bool = False
     doubt: bool = False
     unusable: Number = 0
     lookback: float = DEFAULT_LOOKBACK

@@ -83,13 +83,13 @@ class FurtherEvents(Events, Owed):
 
     def _is_owed(self, activity_id: str) -> bool:
         known = self._known(activity_id)
-        return self._reads_all or known is None or known.due or known.doubt
+        return self._reads_all or known is None or known.doubt
 
     def _is_news(self, activity: Activity, counters: Counters) -> bool:
         """Tell whether counters say that a report that was read has something new."""
         known = self._known(activity.activity_id)
-        if known is None:
-            return False
+        if known is None or activity.is_last:
+            return known is not None
         if counters is NOT_ASKED:
             # Where counters are absent, or fail, the report itself is looked at.
             return bool(activity.looks) and (activity.counted or known.clicks is None)
@@ -118,8 +118,13 @@ class FurtherEvents(Events, Owed):
             self._counters[activity_id] = counters
         if news and activity.search:
             self._searched.add(activity_id)
-        if news and known and not (self._reads_all or known.due):
-            self._bookmarks.move(activity.context, changed(known, due=True))
+        if news and known and not self._reads_all:
+            self._bookmarks.move(activity.context, changed(known, doubt=True))
+
+    @override
+    def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
+        if not read:
+            self.note(activity, counters)
 
     @override
     def expected(self, activity_id: str, counters: Counters) -> Expected:
@@ -158,7 +163,7 @@ class FurtherEvents(Events, Owed):
         activity_id = context["campaign_activity_id"]
         known = self._known(activity_id) or Bookmark(rows=0)
         counters = self._counters.pop(activity_id, NOT_ASKED)
-        left = changed(known, due=False, doubt=False)
+        left = changed(known, doubt=False)
         if self._own(counters).clicks == 0 and not known.rows_read:
             # It is not there as long as nothing is counted.
             left = Bookmark(clicks=0, seen=self._seen(counters))

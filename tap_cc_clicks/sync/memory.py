@@ -11,6 +11,7 @@ import msgspec
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.wire import NEVER_SENT
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 # What versions before kept of a campaign, and nothing needs any more.
 RETIRED = ("unfinished", "check")
@@ -82,11 +83,9 @@ class CampaignMemory:
         status = record["current_status"]
         if "activities" not in known:
             return str(status).lower() in NEVER_SENT
-        # The status of most is left out; what versions before knew says nothing of it.
-        usual = "Done" if "sent" in known else status
         return bool(
             known.get("updated_at") == record["updated_at"]
-            and known.get("status", usual) == status
+            and known.get("status", CAMPAIGN_DONE) in {status, UNKNOWN_STATUS}
         )
 
     def activities(self, campaign_id: str) -> list[str]:
@@ -141,11 +140,6 @@ class CampaignMemory:
     def note_asked(self, activity_id: str, once: int, value: int) -> None:
         """Remember whether an activity's details, or history, were asked for."""
         _set_flag(self._item(activity_id), once, value)
-
-    def forget_dates(self) -> None:
-        """Let each campaign be looked up once more, as if it had changed."""
-        for known in self._campaigns.values():
-            known.pop("updated_at", None)
 
     def note_change(self, activity_ids: Iterable[str]) -> None:
         """Note that what was asked for may have changed, with the campaign."""
