@@ -38,7 +38,10 @@ KEYS = {
     "fct_campaign_activity_performance": ("campaign_activity_id",),
     "reconciliation": ("campaign_activity_id",),
 }
-STREAMS = [path.stem for path in (ROOT / "tap_cc_clicks/schemas").glob("*.json")]
+STREAMS = [
+    path.stem.removeprefix("stg_")
+    for path in sorted((TRANSFORM / "models/staging").glob("stg_*.sql"))
+]
 SCANNED = 3
 
 
