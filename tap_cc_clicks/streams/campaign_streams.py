@@ -179,9 +179,7 @@ class CampaignActivities(ConstantContactStream):
         self.run.progress.looks += len(looks)
         self.looks.note(looks)
         if passed.found.asked:
-            self.memory.note_change(
-                one.activity_id for one in passed.found.activities if one.has_reports
-            )
+            self.memory.note_change(passed.found.ids)
         settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)
@@ -194,7 +192,7 @@ class CampaignActivities(ConstantContactStream):
             return
         record = found.record or campaign.known
         status = record.get("current_status", record.get("status"))
-        ids = [one.activity_id for one in found.activities if one.has_reports]
+        ids = found.ids
         again = found.gone or not ids or _is_late(campaign, ids)
         self.memory.remember(
             campaign.campaign_id,
@@ -222,12 +220,14 @@ class CampaignActivities(ConstantContactStream):
             if isinstance(child, ReportStream) and child.selected
         ]
 
-    @property
-    def known_children(self) -> Iterator[ReportStream]:
+    @cached_property
+    def known_children(self) -> list[ReportStream]:
         """Those streams, and others of which state has something."""
-        for child in self.child_streams:
-            if isinstance(child, ReportStream) and (child.selected or child.has_state):
-                yield child
+        return [
+            child
+            for child in self.child_streams
+            if isinstance(child, ReportStream) and (child.selected or child.has_state)
+        ]
 
     @cached_property
     def memory(self) -> CampaignMemory:

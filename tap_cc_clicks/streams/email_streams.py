@@ -19,11 +19,9 @@ from tap_cc_clicks.events.declaration import (
     SENDS,
 )
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
-from tap_cc_clicks.streams.report_streams import (
-    EventStream,
-    FurtherEventStream,
-    ReportStream,
-)
+from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
+from tap_cc_clicks.sync.bookmarks import ShortBookmarks
+from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.memory import DETAILS, HISTORY
 from tap_cc_clicks.sync.reports import Events, Links, Once, Report, Stats
 
@@ -124,12 +122,20 @@ class CampaignActivityStats(EmailStream):
         return Stats(self.name, counts, self.parent.memory)
 
 
+class FurtherEventStream(EventStream):
+    """A stream of events beside the clicks: it costs requests, so it is opt-in."""
+
+    parent_stream_type = CampaignActivities
+    selected_by_default = False
+    reads = FurtherEvents
+    keeps = ShortBookmarks
+
+
 class EmailSends(FurtherEventStream):
     """Every contact it was sent to, from «GET an Email Sends Report»."""
 
     declaration = SENDS
     name, primary_keys = SENDS.stream, (SENDS.key,)
-    parent_stream_type = CampaignActivities
 
 
 class EmailOpens(FurtherEventStream):
@@ -137,7 +143,6 @@ class EmailOpens(FurtherEventStream):
 
     declaration = OPENS
     name, primary_keys = OPENS.stream, (OPENS.key,)
-    parent_stream_type = CampaignActivities
 
 
 class EmailBounces(FurtherEventStream):
@@ -145,7 +150,6 @@ class EmailBounces(FurtherEventStream):
 
     declaration = BOUNCES
     name, primary_keys = BOUNCES.stream, (BOUNCES.key,)
-    parent_stream_type = CampaignActivities
 
 
 class EmailOptouts(FurtherEventStream):
@@ -153,7 +157,6 @@ class EmailOptouts(FurtherEventStream):
 
     declaration = OPTOUTS
     name, primary_keys = OPTOUTS.stream, (OPTOUTS.key,)
-    parent_stream_type = CampaignActivities
 
 
 class EmailForwards(FurtherEventStream):
@@ -161,7 +164,6 @@ class EmailForwards(FurtherEventStream):
 
     declaration = FORWARDS
     name, primary_keys = FORWARDS.stream, (FORWARDS.key,)
-    parent_stream_type = CampaignActivities
 
 
 def no_count(_: str) -> None:

@@ -14,11 +14,10 @@ from typing_extensions import override
 from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
-from tap_cc_clicks.sync.bookmarks import Bookmarks, ShortBookmarks
+from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.campaign_pass import Started
 from tap_cc_clicks.sync.failures import IN_DOUBT, LeftAloneError
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
-from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.readahead import Ahead
 from tap_cc_clicks.sync.reports import Events, Moved, Report
 
@@ -135,6 +134,10 @@ class EventStream(ReportStream):
     """A stream of events, incremental by activity."""
 
     declaration: ClassVar[EventReport]
+    reads: ClassVar[type[Events]] = Events
+    """What reads the report."""
+    keeps: ClassVar[type[Bookmarks]] = Bookmarks
+    """In which form state keeps how far it was read."""
     replication_key = "created_time"
 
     @property
@@ -146,25 +149,9 @@ class EventStream(ReportStream):
     @cached_property
     @override
     def report(self) -> Report:
-        return Events(
+        return self.reads(
             self.declaration,
             self.run.settings,
-            Bookmarks(self.stream_state),
-            reads_all=self.reads_all,
-        )
-
-
-class FurtherEventStream(EventStream):
-    """A stream of events beside the clicks: it costs requests, so it is opt-in."""
-
-    selected_by_default = False
-
-    @cached_property
-    @override
-    def report(self) -> Report:
-        return FurtherEvents(
-            self.declaration,
-            self.run.settings,
-            ShortBookmarks(self.stream_state),
+            self.keeps(self.stream_state),
             reads_all=self.reads_all,
         )

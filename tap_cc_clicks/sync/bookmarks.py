@@ -40,7 +40,7 @@ class Bookmarks:
 
     def links(self, activity_id: str) -> list[str | None]:
         """Return the links of which an activity has bookmarks; None for all of them."""
-        return list(self._links[activity_id])
+        return list(self._links.get(activity_id, ()))
 
     def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
         """Set the bookmark of a context."""

@@ -360,12 +360,9 @@ class CampaignPass:
             found = self._answer(job)
             kept = WITH_REPORT - 1
             self._budget.release(1 if found else WITH_REPORT)
-            activities = found.activities if found else ()
             # Remembered later, where records go into files.
-            self._found[campaign.campaign_id] = [
-                one.activity_id for one in activities if one.has_reports
-            ]
-            for activity in activities:
+            self._found[campaign.campaign_id] = found.ids if found else []
+            for activity in found.activities if found else ():
                 unread = any(one.is_new(activity.activity_id) for one in self._reports)
                 counted = not unread or self._counts_first(campaign)
                 yield replace(activity, counted=counted, kept=kept)

@@ -48,8 +48,6 @@ class FurtherEvents(Events, Owed):
         # Links are the clicks' alone.
         settings = replace(settings, url_ids=())
         super().__init__(report, settings, bookmarks, reads_all=reads_all)
-        # A counter of people does not tell when all rows were read.
-        self._terms = replace(self._terms, whole=report.counts_people)
         self._counters: dict[str, Counters] = {}
         self._searched: set[str] = set()
 

@@ -25,7 +25,6 @@ from tap_cc_clicks.api.errors import (
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
@@ -115,10 +114,9 @@ class Listing:
                 yield record
 
     def _is_restated(self, record: Record) -> bool:
-        known = self.memory.find(record["campaign_id"]) if self.memory else {}
-        status = known.get("status", CAMPAIGN_DONE)
-        told = record["current_status"]
-        return bool(known) and status not in {told, UNKNOWN_STATUS}
+        if not self.memory or not self.memory.find(record["campaign_id"]):
+            return False
+        return not self.memory.has_status(record)
 
     def _is_enough(self) -> bool:
         if self._over or (self._wanted and len(self._listed) == len(self._wanted)):

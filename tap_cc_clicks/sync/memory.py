@@ -80,13 +80,16 @@ class CampaignMemory:
     def has(self, record: Record) -> bool:
         """Tell whether a campaign is as it was when it was looked up last."""
         known = self.find(record["campaign_id"])
-        status = record["current_status"]
         if "activities" not in known:
-            return str(status).lower() in NEVER_SENT
-        return bool(
-            known.get("updated_at") == record["updated_at"]
-            and known.get("status", CAMPAIGN_DONE) in {status, UNKNOWN_STATUS}
+            return str(record["current_status"]).lower() in NEVER_SENT
+        return known.get("updated_at") == record["updated_at"] and self.has_status(
+            record
         )
+
+    def has_status(self, record: Record) -> bool:
+        """Tell whether a campaign has the status that is remembered, if any is."""
+        status = self.find(record["campaign_id"]).get("status", CAMPAIGN_DONE)
+        return status in {record["current_status"], UNKNOWN_STATUS}
 
     def activities(self, campaign_id: str) -> list[str]:
         """Return a campaign's activities with reports."""

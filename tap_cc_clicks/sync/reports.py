@@ -178,6 +178,8 @@ class Events(Report):
             start="" if reads_all else settings.start_date or "",
             lookback=settings.lookback,
             filtered=bool(settings.url_ids),
+            # A counter of people does not tell when all rows were read.
+            whole=report.counts_people,
         )
 
     @property
@@ -322,10 +324,10 @@ class Events(Report):
     @override
     def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
         for url_id in self._bookmarks.links(activity.activity_id):
-            known = self._known(activity.activity_id, url_id)
-            if known is None or (read and url_id in self._links):
+            if read and url_id in self._links:
                 continue
-            if activity.is_last or is_due(known, counters):
+            known = self._known(activity.activity_id, url_id)
+            if known and (activity.is_last or is_due(known, counters)):
                 link = {"url_id": url_id} if url_id else {}
                 context = {**activity.context, **link}
                 self._bookmarks.move(context, replace(known, doubt=True))
