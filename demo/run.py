@@ -65,7 +65,8 @@ def main() -> None:
         shutil.rmtree(DATA)
     DATA.mkdir()
     try:
-        with Sandbox(generate()) as sandbox, Postgres(DATA / "postgres") as postgres:
+        account = generate(recipients=400)
+        with Sandbox(account) as sandbox, Postgres(DATA / "postgres") as postgres:
             load_twice(sandbox, postgres)
             show(postgres)
     except subprocess.CalledProcessError as error:
@@ -86,6 +87,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
         {
             **settings_of(sandbox.config),
             **postgres.dbt_settings,
+            "TAP_CC_CLICKS__SELECT": '["*.*"]',
             "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.sqlalchemy_url,
         },
     )
