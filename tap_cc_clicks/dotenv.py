@@ -25,7 +25,7 @@ def variables(prefix: str) -> dict[str, str]:
         prefix: What the variables' names begin with.
     """
     try:
-        path = files.followed(Path(".env"))
+        path = files.resolve_link(Path(".env"))
         text = text_of(files.read(path, files.WRITABLE_BY_OTHERS))
     except FileNotFoundError:
         return {}

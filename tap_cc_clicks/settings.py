@@ -22,8 +22,8 @@ from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cc_clicks import dotenv
 from tap_cc_clicks.api.errors import InputError
-from tap_cc_clicks.api.moments import FIRST, moment, now
 from tap_cc_clicks.api.text import is_text, is_token
+from tap_cc_clicks.api.timestamps import FIRST, now, timestamp
 from tap_cc_clicks.api.urls import is_safe
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class Settings:
             values[name] = frozenset(values.get(name, ()))
         values["url_ids"] = tuple(dict.fromkeys(values.get("url_ids", ())))
         if "start_date" in values:
-            values["start_date"] = moment(values["start_date"])
+            values["start_date"] = timestamp(values["start_date"])
         return cls(**values)
 
 
@@ -436,7 +436,7 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 "of their own"
             )
     try:
-        future = moment(config.get("start_date", FIRST)) > now()
+        future = timestamp(config.get("start_date", FIRST)) > now()
     except ValueError:
         yield "Setting start_date must be an ISO 8601 date, such as 2026-01-31"
     else:

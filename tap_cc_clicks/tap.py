@@ -13,7 +13,8 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, TapCapabilities
 from typing_extensions import override
 
 from tap_cc_clicks.api.log_filter import guard_logs
-from tap_cc_clicks.ending import ending
+from tap_cc_clicks.connection_test import run_connection_test
+from tap_cc_clicks.error_handling import exit_on_error
 from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog, check_maps
 from tap_cc_clicks.settings import check_log_level, jsonschema
 from tap_cc_clicks.singer import SIGNAL_EXIT_BASE
@@ -21,7 +22,6 @@ from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.sync.state_format import load, stamp
-from tap_cc_clicks.trial import try_out
 
 
 class TapCCClicks(RunTap):
@@ -67,7 +67,7 @@ class TapCCClicks(RunTap):
             if option.name in {"state", "catalog"}:
                 option.type = JSONFile()
             if option.name == "test":
-                option.callback = partial(try_out, cls, option.callback)
+                option.callback = partial(run_connection_test, cls, option.callback)
         return command
 
     @override
@@ -81,7 +81,7 @@ def main() -> None:
     """Run the tap from the command line; end in a sentence and an exit code."""
     logger = TapCCClicks.logger
     guard_logs(logger.name)
-    with ending(logger.error):
+    with exit_on_error(logger.error):
         check_log_level()
         try:
             TapCCClicks.cli()

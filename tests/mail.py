@@ -27,9 +27,9 @@ KEYS = {
 }
 
 
-def text(moment: datetime) -> str:
+def text(timestamp: datetime) -> str:
     """Return a moment as the tap writes it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Mail:

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from tap_cc_clicks.api.client import Form
-from tap_cc_clicks.api.kinds import Oddities
-from tap_cc_clicks.api.moments import format_moment
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.pages import Page
+from tap_cc_clicks.api.timestamps import format_timestamp
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.identity import event_id
 from tap_cc_clicks.events.reading import Read, Reader, Reading
-from tap_cc_clicks.events.tally import Terms, is_due
+from tap_cc_clicks.events.tally import ReadScope, is_due
 
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
 URL = "https://api.example.com/v3/reports"
@@ -57,7 +57,7 @@ class Report:
     before: Callable[[], None] = nothing
     asked: int = 0
     rows: list[tuple[int, Event]] = field(default_factory=list)
-    oddities: Oddities = field(default_factory=Oddities)
+    anomalies: Anomalies = field(default_factory=Anomalies)
 
     def arrive(self, events: Iterable[Event]) -> None:
         """Let clicks come in, each before those of its instant."""
@@ -80,7 +80,7 @@ class Report:
         return -self._at(row)
 
     def _click(self, row: tuple[int, Event]) -> Click:
-        when = format_moment(FIRST + timedelta(milliseconds=self._at(row)))
+        when = format_timestamp(FIRST + timedelta(milliseconds=self._at(row)))
         return Click(contact_id=row[1].contact, url_id=row[1].link, created_time=when)
 
     def events(
@@ -136,10 +136,10 @@ class Report:
 
     def ids(self) -> set[str]:
         """Return the ids of all clicks there are."""
-        likes = Counter(map(CLICKS.likeness_of, map(self._click, self.rows)))
+        keys = Counter(map(CLICKS.natural_key_of, map(self._click, self.rows)))
         return {
-            event_id(CLICKS.namespace, ACTIVITY, like, number)
-            for like, count in likes.items()
+            event_id(CLICKS.namespace, ACTIVITY, natural_key, number)
+            for natural_key, count in keys.items()
             for number in range(count)
         }
 
@@ -158,7 +158,7 @@ class Warehouse:
         counters: Counters = UNKNOWN,
         *,
         search: bool = False,
-        **terms: Any,
+        **scope: Any,
     ) -> None:
         """Read a report, as one run does."""
         standing_in: Any = report
@@ -169,7 +169,7 @@ class Warehouse:
             None,
             self.bookmark,
             counters,
-            Terms(**terms),
+            ReadScope(**scope),
             search=search,
         )
         self.run = []

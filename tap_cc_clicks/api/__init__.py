@@ -1,4 +1,4 @@
-"""How the tap speaks to the service: requests, answers, tokens, limits.
+"""HTTP access to the service: requests, responses, tokens, limits.
 
 Every other package may import it; it imports none of them.
 """

@@ -1,4 +1,4 @@
-"""A plain client: GET requests, authorized, repeated where that helps, and decoded."""
+"""A plain client: GET requests with authorization, retries and decoding."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from msgspec import Struct
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
+from tap_cc_clicks.api.columns import Anomalies, Shape
 from tap_cc_clicks.api.decoding import ANYTHING, decode
 from tap_cc_clicks.api.errors import (
     LIKELY_QUOTA_EXCEEDED,
@@ -34,8 +35,7 @@ from tap_cc_clicks.api.errors import (
     UnexplainedLimitError,
     error_of,
 )
-from tap_cc_clicks.api.kinds import Oddities, Shape
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import failure_reason
 from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.pages import (
     NextLinkPaginator,
@@ -45,12 +45,12 @@ from tap_cc_clicks.api.pages import (
     next_link,
     with_limit,
 )
-from tap_cc_clicks.api.transport import Answer, Transport
+from tap_cc_clicks.api.transport import Response, Transport
 from tap_cc_clicks.api.urls import path_of
 
 MAX_TRIES = 8
 LONGEST_WAIT_SECONDS = 60
-# The API gives no page more rows, whatever is asked for.
+# The largest page of the API.
 MOST_ROWS = 500
 SMALLEST_PAGE = 50
 UNANSWERED = (
@@ -60,29 +60,28 @@ UNANSWERED = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-# A page that so often in a row did not come in time is asked for in smaller pieces.
+# After this many timeouts in a row, smaller pages are requested.
 SLOW_TRIES = 2
-# What a JSON object is decoded into.
+# The types of a decoded JSON object.
 OBJECTS = (dict, Struct)
 
-
-# What a page of fewer rows may cure.
+# Failures that a smaller page may avoid.
 SLOW = (GatewayTimeoutError, requests.exceptions.ReadTimeout)
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of an endpoint's answers.
+    """The form of an endpoint's responses.
 
     Attributes:
-        rows: Where an answer holds its rows; empty where it is a list of them, None
+        rows: The key of its rows; empty where the response is a list of them, None
             where it is one object.
-        decoder: Of what it is decoded into where it can be.
-        most: More rows than these are none of the API's.
-        required: Whether the rows may not be left out; if they may, there are none.
-        lenient: Whether bytes that are no UTF-8 are replaced.
-        shape: What rows hold, where the decoder leaves out what it does not know.
-        oddities: Where it is noted what else they hold, or do not.
+        decoder: Decodes a body that is as documented.
+        most: The most rows of one response.
+        required: Whether the key must be present; if not, a missing key means no rows.
+        lenient: Whether invalid UTF-8 is replaced.
+        shape: The known properties, where the decoder drops unknown ones.
+        anomalies: Collects unknown and missing properties.
     """
 
     rows: str | None = None
@@ -91,46 +90,45 @@ class Form:
     required: bool = True
     lenient: bool = False
     shape: Shape | None = None
-    oddities: Oddities | None = None
+    anomalies: Anomalies | None = None
 
-    def body_of(self, answer: Answer) -> Any:
-        """Return the body, decoded and found to be of this form.
+    def body_of(self, response: Response) -> Any:
+        """Return the decoded body.
 
         Raises:
-            RetriableAPIError: It is cut short, not JSON, or of another form.
+            RetriableAPIError: It is truncated, not JSON, or of another form.
             GarbledError: It is not UTF-8.
             TooLargeError: It has more rows than a page can have.
         """
-        path = path_of(answer.url)
-        content = _replaced(answer.body) if self.lenient else answer.body
+        path = path_of(response.url)
+        content = _replaced(response.body) if self.lenient else response.body
         try:
             body = decode(content, self.decoder)
             whole = self._whole(content)
         except ValueError:
             if _is_garbled(content):
-                message = f"The answer of {path} is not UTF-8"
+                message = f"The response of {path} is not UTF-8"
                 raise GarbledError(message) from None
-            message = f"The answer of {path} is not JSON"
+            message = f"The response of {path} is not JSON"
             raise RetriableAPIError(message) from None
         if not isinstance(body, list if self.rows == "" else OBJECTS) or (
             self.rows is not None and not _are_objects(self.rows_of(body))
         ):
-            message = f"The answer of {path} has no {self.rows or 'object'}"
+            message = f"The response of {path} has no {self.rows or 'object'}"
             raise RetriableAPIError(message)
         if self.rows is not None and len(self.rows_of(body)) > self.most:
-            message = f"The answer of {path} has more rows than any of the API's"
+            message = f"The response of {path} has more rows than the API allows"
             raise TooLargeError(message)
-        if self.oddities and self.shape:
-            self.oddities.look(self.shape, whole)
+        if self.anomalies and self.shape:
+            self.anomalies.look(self.shape, whole)
         return body
 
     def _whole(self, content: bytes) -> Any:
-        """Return the rows with all they hold; none if such were looked at before."""
-        looks = self.oddities and self.shape and self.oddities.is_new(self.shape)
+        """Return the rows with all properties; none if this shape was checked before."""
+        looks = self.anomalies and self.shape and self.anomalies.is_new(self.shape)
         return self.rows_of(decode(content)) if looks else []
 
     def rows_of(self, body: Any) -> Any:
-        """Return the rows within a body."""
         if isinstance(body, list):
             return body
         key = self.rows or ""
@@ -142,18 +140,18 @@ OBJECT, LIST = Form(), Form("")
 
 
 class Client:
-    """Asks the API, and knows none of its endpoints.
+    """Sends requests to the API; knows none of its endpoints.
 
     Args:
         api_url: The base URL.
         transport: Sends the requests.
         authenticator: Authorizes them.
-        gate: Lets each request through in its turn.
-        logger: Where repeated requests are told.
+        gate: Limits their rate and number.
+        logger: Logs retries.
         tries: How often a request is made at most.
 
     Attributes:
-        answer: The last one that came, for those who ask one thing after the other.
+        response: The latest one.
     """
 
     def __init__(
@@ -172,36 +170,36 @@ class Client:
         self._logger = logger
         self._tries = tries
         self._bound = PageBound()
-        self.answer: Answer | None = None
+        self.response: Response | None = None
 
     def get(
         self, path: str, params: Mapping[str, Any] | None = None, form: Form = OBJECT
     ) -> Any:
-        """Return the decoded answer of one request.
+        """Return the decoded response of one request.
 
         Args:
-            path: Below the base URL; ids in it are quoted.
+            path: Below the base URL, with quoted ids.
             params: The query.
-            form: What is expected.
+            form: The expected form.
 
         Raises:
             GoneError: 404.
             RunEndedError: The budget or the day's quota is used up.
-            FatalAPIError: No retry helped, or none would.
+            FatalAPIError: All retries failed, or no retry would help.
         """
         return self._ask(self.api_url + path, params, form)
 
     def pages(self, path: str, form: Form, params: Mapping[str, Any]) -> Iterator[Page]:
-        """Yield the pages of a list; each is asked for when it is wanted.
+        """Yield the pages of a list, each requested when it is needed.
 
         Args:
-            path: Below the base URL; ids in it are quoted.
-            form: What is expected of each page.
-            params: The query of the first page, with ``limit``; later pages are asked
-                for by their link.
+            path: Below the base URL, with quoted ids.
+            form: The expected form of each page.
+            params: The query of the first page, with ``limit``; later pages come from the
+                next link.
 
         Raises:
-            EndlessPagesError: The links lead in a circle, or on and on.
+            EndlessPagesError: The links lead in a circle or never end.
             GoneError, RunEndedError, FatalAPIError: As in :meth:`get`.
         """
         paginator = NextLinkPaginator(self.api_url, self._bound)
@@ -217,23 +215,23 @@ class Client:
                 raise
 
     def again(self, page: Page, form: Form) -> Page:
-        """Return a page of a list as it is now.
+        """Request a page of a list again.
 
         Raises:
-            CursorRefusedError: It is not there any more.
+            CursorRefusedError: It no longer exists.
             RunEndedError, FatalAPIError: As in :meth:`get`.
         """
         return self._later(page.url, form)
 
     def _later(self, link: str, form: Form) -> Page:
-        """Return a later page: what is there by half is not gone."""
+        """Return a later page; a list whose first page exists is not gone."""
         try:
             return self._page(link, {}, form)
         except (GoneError, MisunderstoodError) as error:
             raise CursorRefusedError(str(error)) from None
 
     def _page(self, url: str, params: Mapping[str, Any], form: Form) -> Page:
-        """Return a page; a smaller one if the API cannot give one of this size."""
+        """Return a page; a smaller one if the API cannot deliver one of this size."""
         limit = int(params.get("limit") or limit_of(url) or MOST_ROWS)
         slow = 0
 
@@ -262,28 +260,21 @@ class Client:
         form: Form,
         give_up: Callable[[Exception], bool] = lambda _: False,
     ) -> Any:
-        """Ask, with all tries.
-
-        Args:
-            url: Where.
-            params: The query.
-            form: What is expected.
-            give_up: Tells whether a failure ends the tries.
-        """
+        """Send a request with retries; ``give_up`` says whether a failure ends them."""
         ask = backoff.on_exception(
             waits,
             (RetriableAPIError, *UNANSWERED),
             max_tries=self._tries,
             giveup=give_up,
-            on_backoff=self._tell_backoff,
-            # Its own lines would show URLs with their queries.
+            on_backoff=self._log_retry,
+            # Its own log lines contain URLs with queries.
             logger=None,
         )(self.attempt)
         try:
             try:
                 return ask(url, params, form)
             except GarbledError as error:
-                self._logger.warning("%s: what cannot be read is replaced", error)
+                self._logger.warning("%s: invalid bytes are replaced", error)
                 return ask(url, params, replace(form, lenient=True))
         except TokenError:
             raise
@@ -298,15 +289,15 @@ class Client:
         if self._tries == 1:
             return _reason(error)
         return (
-            f"Gave up on {path_of(url)} after {self._tries} tries; the last: "
+            f"Gave up on {path_of(url)} after {self._tries} tries; the last error: "
             f"{_reason(error)}. Nothing is lost: the next run reads it again"
         )
 
     def attempt(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
-        """Ask once, and return the decoded answer.
+        """Send a request once, and return the decoded response.
 
         Raises:
-            RetriableAPIError, OSError: Another try may succeed.
+            RetriableAPIError, OSError: A retry may succeed.
             GoneError, RunEndedError, FatalAPIError: As in :meth:`get`.
         """
         request = requests.Request(
@@ -315,43 +306,43 @@ class Client:
         prepared = request.prepare()
         token = self._authenticator.authorize(prepared)
         self._gate.enter()
-        answer = self.answer = self._transport.send(prepared)
-        if not answer.ok:
-            raise self._refusal(answer, token)
+        response = self.response = self._transport.send(prepared)
+        if not response.ok:
+            raise self._refusal(response, token)
         self._gate.succeeded()
-        body = form.body_of(answer)
+        body = form.body_of(response)
         self._authenticator.accepted(token)
         return body
 
-    def _refusal(self, answer: Answer, token: str) -> Exception:
-        """Return what an answer means, and let gate and authenticator know."""
-        error = error_of(answer)
+    def _refusal(self, response: Response, token: str) -> Exception:
+        """Return the error of a response; inform the gate and the authenticator."""
+        error = error_of(response)
         if isinstance(error, QuotaExceededError):
             self._gate.shut(error)
-        elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        elif response.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._gate.slow_down()
-        elif answer.status == HTTPStatus.UNAUTHORIZED and (
+        elif response.status == HTTPStatus.UNAUTHORIZED and (
             self._authenticator.rejected(token)
         ):
             return RetriableAPIError(str(error))
         return error
 
-    def _tell_backoff(self, details: Details) -> None:
+    def _log_retry(self, details: Details) -> None:
         error: Any = details.get("exception")
         self._logger.warning(
-            "Trying again in %.1f s: %s", details.get("wait"), _reason(error)
+            "Retrying in %.1f s: %s", details.get("wait"), _reason(error)
         )
 
 
 def waits() -> Generator[float, Any, None]:
-    """Yield the longest seconds to wait before each further try."""
+    """Yield the longest wait before each retry, in seconds."""
     return backoff.expo(max_value=LONGEST_WAIT_SECONDS)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, RetriableAPIError):
         return str(error)
-    return f"no answer ({unanswered(error)})"
+    return f"no response ({failure_reason(error)})"
 
 
 def _is_garbled(content: bytes) -> bool:
@@ -367,7 +358,7 @@ def _replaced(content: bytes) -> bytes:
 
 
 def _are_objects(rows: object) -> bool:
-    # Kind by kind instead of row by row: every click passes here.
+    # Check each type once, not each row: every click passes here.
     return isinstance(rows, list) and all(
         issubclass(kind, OBJECTS) for kind in set(map(type, rows))
     )

@@ -1,4 +1,4 @@
-"""Decoding JSON, within bounds of memory, into text that every loader can store."""
+"""Decoding JSON, within limits of memory, into text that every loader can store."""
 
 from __future__ import annotations
 
@@ -9,45 +9,43 @@ from typing import Any
 
 import msgspec
 
-# NUL and lone surrogates, as JSON escapes them: no database takes either.
+# NUL and lone surrogates, escaped in JSON: databases refuse both.
 UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
-# A page of 500 clicks has 6,500 values. An empty object takes two bytes in a body and
-# sixty in memory, so that the size alone would not bound what a body becomes.
+# A page of 500 clicks has 6,500 values. An empty object takes 2 bytes in a body and 60
+# in memory, so a limit of the size alone is not enough.
 MOST_VALUES = 100_000
-# What the API nests at most is a quarter of this.
+# Four times the nesting of the API.
 DEEPEST = 20
-# A text without an end reaches to the end of the body: to look for its end again at
-# each of its quotation marks would take hours.
+# Possessive, and with an optional end: an unterminated string would otherwise take
+# quadratic time.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 BRACKET = re.compile(STRING.pattern + rb"|(?P<open>[\[{])|(?P<close>[\]}])", re.DOTALL)
 
-
-# Decoders are made where modules are imported, by one thread: msgspec 0.22 crashes the
-# process when two threads set up the same type at once.
+# Decoders are created at import time, by one thread: msgspec 0.22 crashes the process
+# when two threads set up the same type at once.
 ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def decode(content: bytes, decoder: msgspec.json.Decoder[Any] = ANYTHING) -> Any:
-    """Decode a JSON body, with all text storable.
+    """Decode a JSON body; replace characters that databases cannot store.
 
     Args:
         content: The body.
-        decoder: Of the type that is hoped for; what does not fit comes as dicts and
+        decoder: Of the expected type; a body that does not fit is decoded as dicts and
             lists.
 
     Raises:
-        ValueError: The body is not JSON, or holds more values than any answer of the
-            API.
+        ValueError: It is not JSON, or has more values than any response of the API.
     """
     if _values(content) > MOST_VALUES and _values(STRING.sub(b"", content)) > (
         MOST_VALUES
     ):
-        message = "more values than any answer"
+        message = "more values than any response"
         raise ValueError(message)
     if b"\\u" in content and UNSTORABLE_ESCAPE.search(content):
-        # Only the standard library reads a lone surrogate instead of refusing the body.
+        # Only the standard library accepts a lone surrogate.
         return _storable(json.loads(_shallow(content)))
     try:
         if decoder is not ANYTHING:
@@ -59,18 +57,15 @@ def decode(content: bytes, decoder: msgspec.json.Decoder[Any] = ANYTHING) -> Any
 
 
 def _values(content: bytes) -> int:
-    """Return at least how many values a body holds, less one."""
-    # Each takes two bytes at least.
+    """Return a lower bound of the number of values in a body, minus one."""
+    # Each value takes at least two bytes.
     if len(content) <= 2 * MOST_VALUES:
         return 0
     return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
 def _shallow(content: bytes) -> bytes:
-    """Return a body with null for each value that is nested too deeply.
-
-    Such a value is no use to a loader, and nobody could walk through it.
-    """
+    """Replace values that are nested too deeply by null."""
     if content.count(b"[") + content.count(b"{") <= DEEPEST:
         return content
     kept, start, depth = bytearray(), 0, 0
@@ -85,7 +80,7 @@ def _shallow(content: bytes) -> bytes:
             if depth == DEEPEST:
                 kept += b"null"
                 start = found.end()
-    # What never closes is not JSON, however little is kept of it.
+    # Unclosed brackets must stay invalid JSON.
     return bytes(kept) if depth > DEEPEST else bytes(kept + content[start:])
 
 

@@ -19,10 +19,10 @@ from tap_cc_clicks.api.text import is_key, printable
 from tap_cc_clicks.api.urls import path_of
 
 if TYPE_CHECKING:
-    from tap_cc_clicks.api.transport import Answer
+    from tap_cc_clicks.api.transport import Response
 
 # What a proxy or a CDN in front of the API may answer with a page of its own.
-AT_THE_DOOR = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+PROXY_STATUSES = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 # How the stats endpoint says that none of the activities has counters.
 NO_STATS = "reportingsvc.not_found"
 MOST_KEYS = 5
@@ -118,7 +118,7 @@ class Meaning:
     advice: str = ""
 
 
-PASSING = Meaning(RetriableAPIError)
+TEMPORARY = Meaning(RetriableAPIError)
 MEANINGS: dict[int, Meaning] = {
     HTTPStatus.BAD_REQUEST: Meaning(
         MisunderstoodError, "the API did not understand the request"
@@ -134,10 +134,10 @@ MEANINGS: dict[int, Meaning] = {
         "campaign_data, and the user the privilege ui:campaign:metrics",
     ),
     HTTPStatus.NOT_FOUND: Meaning(GoneError, "nothing there: check api_url"),
-    HTTPStatus.REQUEST_TIMEOUT: PASSING,
+    HTTPStatus.REQUEST_TIMEOUT: TEMPORARY,
     HTTPStatus.GONE: Meaning(GoneError),
-    HTTPStatus.TOO_EARLY: PASSING,
-    HTTPStatus.TOO_MANY_REQUESTS: PASSING,
+    HTTPStatus.TOO_EARLY: TEMPORARY,
+    HTTPStatus.TOO_MANY_REQUESTS: TEMPORARY,
     HTTPStatus.GATEWAY_TIMEOUT: Meaning(GatewayTimeoutError),
 }
 
@@ -146,26 +146,26 @@ def meaning_of(status: int) -> Meaning:
     """Return what a status means where the body says no more."""
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Meaning(FatalAPIError, REDIRECTED)
-    other = PASSING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    other = TEMPORARY if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
     return MEANINGS.get(status) or other or Meaning(FatalAPIError)
 
 
-def error_of(answer: Answer) -> Exception:
+def error_of(response: Response) -> Exception:
     """Return what an answer other than 200 means, as an error of a :class:`Meaning`."""
-    status, keys = answer.status, error_keys(answer.body)
+    status, keys = response.status, error_keys(response.body)
     meaning = meaning_of(status)
     kind = meaning.error
     if status == HTTPStatus.TOO_MANY_REQUESTS and "quota_exceeded" in (keys or ()):
         return QuotaExceededError(QUOTA_EXCEEDED)
     if status == HTTPStatus.TOO_MANY_REQUESTS and not keys:
         kind = UnexplainedLimitError
-    if keys is None and status in AT_THE_DOOR:
+    if keys is None and status in PROXY_STATUSES:
         kind = RetriableAPIError
     if kind is GoneError and any(key.startswith(NO_STATS) for key in keys or ()):
         kind = NoStatsError
-    said = ", ".join(keys or ()) or printable(answer.reason)
+    said = ", ".join(keys or ()) or printable(response.reason)
     # No body, no query.
-    about = f"{status} ({said}) for {path_of(answer.url)}"
+    about = f"{status} ({said}) for {path_of(response.url)}"
     return kind(about + (f": {meaning.advice}" if meaning.advice else ""))
 
 

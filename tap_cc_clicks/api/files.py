@@ -22,7 +22,7 @@ WRITABLE_BY_OTHERS = 0o022
 OPEN_TO_OTHERS = 0o077
 # A link is not followed, and a pipe does not make us wait for its other end. Windows
 # has neither flag, and needs to be told that a file is no text.
-PLAINLY = (
+OPEN_FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
@@ -64,7 +64,7 @@ def check_folder(path: Path) -> None:
     _refuse_if(not protected, reason)
 
 
-def followed(path: Path) -> Path:
+def resolve_link(path: Path) -> Path:
     """Return the file that a path means, at the end of the user's own symbolic link.
 
     Raises:
@@ -160,14 +160,16 @@ def trusted_owners() -> set[int]:
 def _made(path: Path) -> int:
     """Open a file for writing: a new one, or else one of the user's own."""
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAINLY, OWNER_ONLY)
+        return os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, OWNER_ONLY
+        )
     except FileExistsError:
         return _opened(path, os.O_WRONLY, OPEN_TO_OTHERS)
 
 
 def _opened(path: Path, flags: int, forbidden: int) -> int:
     try:
-        descriptor = os.open(path, flags | PLAINLY)
+        descriptor = os.open(path, flags | OPEN_FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnsafeError(LINK) from None

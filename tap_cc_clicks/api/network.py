@@ -35,7 +35,7 @@ NO_CONNECTION = (
 )
 
 
-def unanswered(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Return what kept an answer away: the error's kind, and what it means.
 
     What requests says itself is left out: it names the whole URL.

@@ -20,7 +20,7 @@ from tap_cc_clicks.api.urls import Origin, joined, origin, path_of
 LONG_LIST = 500
 MOST_FURTHER_PAGES = 10_000
 MISSHAPEN_LINK = "The API's answer holds a next link that cannot be understood"
-STAYS = (
+BOOKMARK_STAYS = (
     "What was read is loaded, the bookmark stays where it was; if the next run says "
     "the same, tell the API's support"
 )
@@ -108,12 +108,12 @@ class NextLinkPaginator(BaseAPIPaginator[str | None]):
         # A digest, since a link may have 8 KB.
         digest = hashlib.sha256(url.encode()).digest()
         if digest in self._followed:
-            message = f"The pages of {path} lead in a circle. {STAYS}"
+            message = f"The pages of {path} lead in a circle. {BOOKMARK_STAYS}"
             raise EndlessPagesError(message)
         if self._bound.passed(self.count):
             message = (
                 f"The pages of {path} come to no end, after {self.count:,} of them. "
-                f"{STAYS}"
+                f"{BOOKMARK_STAYS}"
             )
             raise TooManyPagesError(message)
         self._followed.add(digest)

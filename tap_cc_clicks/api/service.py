@@ -10,7 +10,7 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import LIST, MOST_ROWS, OBJECT, Client, Form
-from tap_cc_clicks.api.kinds import Oddities
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.urls import quoted
 from tap_cc_clicks.api.wire import (
@@ -44,9 +44,9 @@ class Service:
     """
 
     def __init__(
-        self, client: Client, page_size: int, oddities: Oddities | None = None
+        self, client: Client, page_size: int, anomalies: Anomalies | None = None
     ) -> None:
-        self.oddities = oddities or Oddities()
+        self.anomalies = anomalies or Anomalies()
         self._client = client
         self._page_size = page_size
 
@@ -54,14 +54,14 @@ class Service:
         """Yield the campaigns' records, page by page, the latest change first."""
         form = Form("campaigns", required=False)
         for page in self._client.pages("/emails", form, {"limit": limit}):
-            yield campaign_records(page.rows, self.oddities)
+            yield campaign_records(page.rows, self.anomalies)
 
     def summaries(self, limit: int = MOST_ROWS) -> Iterator[list[Record]]:
         """Yield the rows of the campaigns' summaries, the latest send first."""
         path = "/reports/summary_reports/email_campaign_summaries"
         form = Form("bulk_email_campaign_summaries")
         for page in self._client.pages(path, form, {"limit": limit}):
-            rows = [summary_of(row, self.oddities) for row in page.rows]
+            rows = [summary_of(row, self.anomalies) for row in page.rows]
             yield [row for row in rows if row["campaign_id"] is not None]
 
     def campaign(self, campaign_id: str) -> tuple[Record, list[Record]]:
@@ -70,33 +70,33 @@ class Service:
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
         told = {name: body.get(name) for name in CAMPAIGN}
         told["campaign_id"] = campaign_id
-        (record,) = campaign_records([told], self.oddities)
-        return record, activity_rows(form.rows_of(body), self.oddities)
+        (record,) = campaign_records([told], self.anomalies)
+        return record, activity_rows(form.rows_of(body), self.anomalies)
 
     def details(self, activity_id: str) -> list[Record]:
         """Return, as one row, what an activity's own endpoint alone knows."""
         path = _path("/emails/activities/{}", activity_id)
         body = self._client.get(path, {"include": "permalink_url"})
-        return [details_record(body, self.oddities)]
+        return [details_record(body, self.anomalies)]
 
     def send_history(self, activity_id: str) -> list[Record]:
         """Return the records of each time that an activity was sent."""
         path = _path("/emails/activities/{}/send_history", activity_id)
         rows = self._client.get(path, form=LIST)
-        return send_records(rows, self.oddities)
+        return send_records(rows, self.anomalies)
 
     def counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
         """Return the counters of up to ten activities; those without are left out."""
         path = "/reports/stats/email_campaign_activities/{}"
         body = self._client.get(_path(path, *activity_ids))
-        return counters_by_activity(body, self.oddities)
+        return counters_by_activity(body, self.anomalies)
 
     def links(self, activity_id: str) -> list[Record]:
         """Return the records of an activity's links, but for the activity."""
         form = Form("link_click_counts", most=MOST_LINKS, required=False)
         path = _path("/reports/email_reports/{}/links", activity_id)
         rows = form.rows_of(self._client.get(path, form=form))
-        return link_records(rows, self.oddities)
+        return link_records(rows, self.anomalies)
 
     def events(
         self, report: str, form: Form, activity_id: str, **query: Any
@@ -110,7 +110,7 @@ class Service:
             query: ``url_id``, or another ``limit``.
         """
         path = _path(f"/reports/email_reports/{{}}/tracking/{report}", activity_id)
-        form = replace(form, oddities=self.oddities)
+        form = replace(form, anomalies=self.anomalies)
         query = {"limit": self._page_size, **query}
         return self._client.pages(path, form, query)
 

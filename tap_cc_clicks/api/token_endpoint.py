@@ -13,7 +13,7 @@ from singer_sdk.exceptions import RetriableAPIError
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.errors import TokenError, meaning_of
 from tap_cc_clicks.api.text import is_token
-from tap_cc_clicks.api.transport import Answer, Transport
+from tap_cc_clicks.api.transport import Response, Transport
 
 TIMEOUT_SECONDS = 60
 # A request answered so was not even looked at: its refresh token is as good as before.
@@ -49,7 +49,7 @@ class Client:
         self._client_secret = client_secret
         self._transport = Transport(connections=1, timeout=TIMEOUT_SECONDS)
 
-    def post(self, url: str, form: Mapping[str, str]) -> Answer:
+    def post(self, url: str, form: Mapping[str, str]) -> Response:
         """Send a form to the authorization server, once.
 
         Raises:
@@ -69,31 +69,31 @@ class Client:
         return self._transport.send(request.prepare())
 
 
-def object_of(answer: Answer) -> dict[str, Any]:
+def object_of(response: Response) -> dict[str, Any]:
     """Return the JSON object that an answer holds; an empty one if it holds none."""
     try:
-        body = decode(answer.body)
+        body = decode(response.body)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
 
 
-def error_name(answer: Answer) -> str:
+def error_name(response: Response) -> str:
     """Return which error an answer names, by OAuth's key or by Okta's."""
-    body = object_of(answer)
+    body = object_of(response)
     return str(body.get("error") or body.get("errorCode"))
 
 
-def token_answer(answer: Answer) -> dict[str, Any]:
+def token_response(response: Response) -> dict[str, Any]:
     """Return the token endpoint's answer.
 
     Raises:
         TokenError: As :func:`refusal` returns it.
     """
-    body = object_of(answer)
-    if answer.ok and is_token(body.get("access_token")):
+    body = object_of(response)
+    if response.ok and is_token(body.get("access_token")):
         return body
-    raise refusal(answer)
+    raise refusal(response)
 
 
 def seconds(value: object) -> float:
@@ -105,9 +105,9 @@ def seconds(value: object) -> float:
     return max(0.0, lifetime) if math.isfinite(lifetime) else 0.0
 
 
-def refusal(answer: Answer) -> TokenError:
+def refusal(response: Response) -> TokenError:
     """Return what an answer without a token means, and what to do."""
-    status, error = answer.status, error_name(answer)
+    status, error = response.status, error_name(response)
     out_of_order = f"The token endpoint is out of order for now ({status}): run again"
     if status in TURNED_AWAY:
         return BusyError(out_of_order)

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from tap_cc_clicks.api.bodies import ACCEPT_ENCODING, read_body
 from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.response_body import ACCEPT_ENCODING, read_body
 from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.api.urls import Origin, origin
 
@@ -24,7 +24,7 @@ USER_AGENT = f"tap-cc-clicks/{version('tap-cc-clicks')}"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back for a request.
 
     Attributes:
@@ -66,7 +66,7 @@ class Transport:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections + 1))
 
-    def send(self, request: requests.PreparedRequest) -> Answer:
+    def send(self, request: requests.PreparedRequest) -> Response:
         """Send a request once, and return what came back; redirects among it.
 
         Raises:
@@ -83,7 +83,7 @@ class Transport:
             allow_redirects=False,
             **self._environment(origin(url)),
         )
-        return Answer(
+        return Response(
             url=url,
             status=response.status_code,
             reason=responses.get(response.status_code, "unknown status"),

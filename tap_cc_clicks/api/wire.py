@@ -14,9 +14,9 @@ from typing import Any
 
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.kinds import (
+from tap_cc_clicks.api.columns import (
+    Anomalies,
     Columns,
-    Oddities,
     Shape,
     count,
     date_time,
@@ -196,17 +196,17 @@ class Counters:
 UNKNOWN, NOT_ASKED = Counters(), Counters()
 
 
-def campaign_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
+def campaign_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
     """Return the rows of the campaign listing that have an id, as records."""
-    return _with_id("campaigns", CAMPAIGN, rows, oddities)
+    return _with_id("campaigns", CAMPAIGN, rows, anomalies)
 
 
-def activity_rows(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
+def activity_rows(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
     """Return what a campaign's look-up tells of its activities that have an id."""
-    found = _with_id("campaign_activities", ACTIVITY, rows, oddities)
+    found = _with_id("campaign_activities", ACTIVITY, rows, anomalies)
     for row in found:
         if row["role"] not in ROLES:
-            oddities.note_role(row["role"])
+            anomalies.note_role(row["role"])
     return found
 
 
@@ -221,45 +221,45 @@ def activity_record(campaign: Record, row: Record) -> Record:
     }
 
 
-def details_record(body: Record, oddities: Oddities) -> Record:
+def details_record(body: Record, anomalies: Anomalies) -> Record:
     """Return what an activity's own endpoint alone knows."""
-    oddities.look(DETAILS_SHAPE, [body])
-    return oddities.record(DETAILS_STREAM, DETAILS, body)
+    anomalies.look(DETAILS_SHAPE, [body])
+    return anomalies.record(DETAILS_STREAM, DETAILS, body)
 
 
-def link_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
+def link_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
     """Return the rows of the links report that have an id, but for their activity."""
-    return _with_id("email_links", LINK, rows, oddities)
+    return _with_id("email_links", LINK, rows, anomalies)
 
 
-def send_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
+def send_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
     """Return the rows of a send history that have an id, but for their activity."""
     return [
         {**row, "reason": REASONS.get(row["reason_code"])}
-        for row in _with_id("email_send_history", SEND, rows, oddities)
+        for row in _with_id("email_send_history", SEND, rows, anomalies)
     ]
 
 
-def counters_by_activity(body: Record, oddities: Oddities) -> dict[str, Counters]:
+def counters_by_activity(body: Record, anomalies: Anomalies) -> dict[str, Counters]:
     """Return the counters in an answer of the stats endpoint."""
     name, told = "campaign_activity_id", {}
     results = _objects(body.get("results"))
-    oddities.look(STATS_SHAPE, results)
+    anomalies.look(STATS_SHAPE, results)
     for result in results:
-        if activity_id := oddities.take(STATS, name, identifier, result.get(name)):
-            told[activity_id] = counters_of(result, oddities)
+        if activity_id := anomalies.take(STATS, name, identifier, result.get(name)):
+            told[activity_id] = counters_of(result, anomalies)
     return told
 
 
-def counters_of(result: Record, oddities: Oddities) -> Counters:
+def counters_of(result: Record, anomalies: Anomalies) -> Counters:
     """Return the counters of one of the ``results`` of the stats endpoint."""
     told: Record = next(iter(_objects(result.get("stats"))), {})
     # The guide writes em_clicks.all; where both are given, the documented one stays.
     named = {name.replace(".", "_"): told[name] for name in sorted(told)}
-    oddities.look(COUNTERS_SHAPE, [named] if named else [])
-    stats = _known(oddities.record(STATS, COUNTERS, named))
+    anomalies.look(COUNTERS_SHAPE, [named] if named else [])
+    stats = _known(anomalies.record(STATS, COUNTERS, named))
     name = "last_refresh_time"
-    refreshed = oddities.take(STATS, name, date_time, result.get(name))
+    refreshed = anomalies.take(STATS, name, date_time, result.get(name))
     return Counters(stats.get("em_clicks_all"), refreshed, stats)
 
 
@@ -285,18 +285,18 @@ def people_of(summary: Mapping[str, Any]) -> int:
     return clicks if isinstance(clicks, int) else 0
 
 
-def summary_of(row: Record, oddities: Oddities) -> Record:
+def summary_of(row: Record, anomalies: Anomalies) -> Record:
     """Return a row of the summaries, its counts as numbers where they can be read.
 
     All else stays as it is, since any change in it hints at new clicks.
     """
-    oddities.look(SUMMARY_SHAPE, [row])
-    known = oddities.record("summaries", SUMMARY, row)
+    anomalies.look(SUMMARY_SHAPE, [row])
+    known = anomalies.record("summaries", SUMMARY, row)
     told = {**row, **_known(known), "campaign_id": known["campaign_id"]}
     for counts in _objects(row.get("unique_counts"))[:1]:
-        oddities.look(PEOPLE_SHAPE, [counts])
+        anomalies.look(PEOPLE_SHAPE, [counts])
         other = {name: counts[name] for name in counts.keys() - PEOPLE.keys()}
-        people = _known(oddities.record("summaries", PEOPLE, counts))
+        people = _known(anomalies.record("summaries", PEOPLE, counts))
         told["unique_counts"] = {**other, **people}
     return told
 
@@ -307,7 +307,7 @@ def summary_record(summary: Record) -> Record:
     counts = people if isinstance(people, dict) else {}
     told = {**summary, **{name: counts.get(name) for name in PEOPLE}}
     # What is odd in it was counted before.
-    return Oddities().record("summaries", {**SUMMARY, **PEOPLE}, told)
+    return Anomalies().record("summaries", {**SUMMARY, **PEOPLE}, told)
 
 
 def _objects(value: object) -> list[Record]:
@@ -321,10 +321,10 @@ def _known(values: Record) -> Record:
 
 
 def _with_id(
-    stream: str, columns: Columns, rows: Sequence[Record], oddities: Oddities
+    stream: str, columns: Columns, rows: Sequence[Record], anomalies: Anomalies
 ) -> list[Record]:
     """Return rows with these columns, of which the first is the id."""
     key = next(iter(columns))
-    oddities.look(LISTED[stream], rows)
-    records = [oddities.record(stream, columns, row) for row in rows]
+    anomalies.look(LISTED[stream], rows)
+    records = [anomalies.record(stream, columns, row) for row in rows]
     return [record for record in records if record[key] is not None]

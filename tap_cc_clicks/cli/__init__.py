@@ -10,7 +10,7 @@ import sys
 from io import TextIOWrapper
 from typing import cast
 
-from tap_cc_clicks.ending import ending
+from tap_cc_clicks.error_handling import exit_on_error
 
 
 def main() -> None:
@@ -21,7 +21,9 @@ def main() -> None:
         if error.name != "rich":
             raise
         sys.exit("cc-clicks needs more packages: pip install 'tap-cc-clicks[cli]'")
-    with ending(lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")):
+    with exit_on_error(
+        lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")
+    ):
         # What a locale cannot write is shown in another way.
         cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
         cc_clicks()

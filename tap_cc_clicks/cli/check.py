@@ -17,12 +17,12 @@ import requests
 from rich.text import Text
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SingerSDKError
 
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.decoding import decode
-from tap_cc_clicks.api.kinds import Oddities
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import failure_reason
 from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.api.tokens import UNUSED_DAYS, TokenStore, UnsafeStoreError
-from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.api.transport import Response
 from tap_cc_clicks.cli.evidence import FAILED, OK, SKIPPED, WARN, Evidence
 from tap_cc_clicks.cli.options import (
     CommandTap,
@@ -103,15 +103,15 @@ class Examination:
         return self._run.settings.key_requests_per_day
 
     @property
-    def answers(self) -> list[Answer]:
+    def responses(self) -> list[Response]:
         """All answers of the API's."""
-        return self._client.answers
+        return self._client.responses
 
     def _finding(self, name: str, step: Callable[[], tuple[str, str]]) -> Finding:
-        self._service.oddities = Oddities()
+        self._service.anomalies = Anomalies()
         try:
             status, text = step()
-            for sentence in warnings_of(self._service.oddities.counts):
+            for sentence in warnings_of(self._service.anomalies.counts):
                 status, text = WARN, f"{text}. {sentence}"
             return Finding(name, status, text)
         except SingerSDKError as error:
@@ -120,7 +120,7 @@ class Examination:
                 return Finding(name, FAILED, str(error))
             address = self._tap.config["api_url"]
             return Finding(
-                name, FAILED, f"No answer from {address}: {unanswered(cause)}"
+                name, FAILED, f"No answer from {address}: {failure_reason(cause)}"
             )
 
     def _token_store(self) -> tuple[str, str]:
@@ -205,15 +205,15 @@ class Examination:
 
     @property
     def _status(self) -> int | None:
-        answer = self._client.answer
-        return answer.status if answer else None
+        response = self._client.response
+        return response.status if response else None
 
     def _clock(self) -> tuple[str, str]:
-        answer = self._client.answer
-        if answer is None:
+        response = self._client.response
+        if response is None:
             return SKIPPED, "no answer to compare with"
         try:
-            theirs = parsedate_to_datetime(answer.date).timestamp()
+            theirs = parsedate_to_datetime(response.date).timestamp()
         except (TypeError, ValueError, OverflowError):
             return SKIPPED, "the service's answer has no date to compare with"
         ahead = round(time() - theirs)
@@ -269,7 +269,7 @@ def check(
     else:
         say(screen, _spent(spent, examination.quota))
     if record:
-        write_recording(record, examination.answers)
+        write_recording(record, examination.responses)
     ctx.exit(1 if failed else 0)
 
 

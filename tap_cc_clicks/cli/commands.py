@@ -16,7 +16,7 @@ from tap_cc_clicks.cli.reconcile import reconcile
 from tap_cc_clicks.cli.sandbox import sandbox
 from tap_cc_clicks.cli.state import state
 from tap_cc_clicks.cli.tables import LONGEST_LINE
-from tap_cc_clicks.ending import sentences
+from tap_cc_clicks.error_handling import error_messages
 
 # How click ends a command. Since 8.2, the help of a group without a command is one.
 PASSED_ON: tuple[type[Exception], ...] = (
@@ -42,7 +42,9 @@ class _Commands(click.Group):
         except click.ClickException as error:
             raise click.ClickException(_shown(error.format_message())) from None
         except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
-            raise click.ClickException(_shown("; ".join(sentences(error)))) from None
+            raise click.ClickException(
+                _shown("; ".join(error_messages(error)))
+            ) from None
 
 
 def _shown(message: str) -> str:

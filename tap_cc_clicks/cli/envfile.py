@@ -69,7 +69,7 @@ def _target(path: Path) -> Path:
     Raises:
         OSError: The link is another user's, or others may write to the folder.
     """
-    target = files.followed(path)
+    target = files.resolve_link(path)
     files.check_folder(target.parent)
     return target
 

@@ -11,9 +11,9 @@ from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import MOST_ROWS
 from tap_cc_clicks.api.errors import GoneError
-from tap_cc_clicks.api.moments import moment_or_none
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST, Service
+from tap_cc_clicks.api.timestamps import timestamp_or_none
 from tap_cc_clicks.api.wire import (
     NEVER_SENT,
     REMOVED,
@@ -91,8 +91,8 @@ class Evidence:
             return WARN, f"the service has none of the emails looked at. {NO_COUNTERS}"
         if clicks is None:
             return WARN, f"how many clicks they count cannot be read. {NO_COUNTERS}"
-        answer = self._client.answer
-        spelling = spelling_of(body_of(answer)) if answer else None
+        response = self._client.response
+        spelling = spelling_of(body_of(response)) if response else None
         return OK, f"readable ({spelling}): {clicks:,} clicks of an email"
 
     def _counters(self, activity_id: str) -> Counters:
@@ -126,14 +126,14 @@ class Evidence:
 
     def _links(self) -> str:
         """Return what next links are like; a page of one row has one, if any has."""
-        if not links_of(self._client.answers):
+        if not links_of(self._client.responses):
             asked = self.service.summaries if self._people else self.service.campaigns
             # What is told of here is no reason to fail.
             with suppress(FatalAPIError, GoneError):
                 next(asked(limit=1))
         told = [
             f"{form['kind']}, with {', '.join(form['query'])}"
-            for form in links_of(self._client.answers)
+            for form in links_of(self._client.responses)
         ]
         return "; ".join(told) or "none was given"
 
@@ -161,7 +161,7 @@ class Evidence:
                 f"{unread} clicks have no created_time that can be read: a run leaves "
                 "them out, and says so"
             )
-        forms = shape_of(body_of(one) for one in self._client.answers).times()
+        forms = shape_of(body_of(one) for one in self._client.responses).times()
         told = [
             form if form == DOCUMENTED_TIME else f"{form} ({', '.join(sorted(names))})"
             for form, names in sorted(forms.items(), reverse=True)
@@ -174,7 +174,7 @@ class Evidence:
             row.get("created_time") if isinstance(row, dict) else row.created_time
             for row in rows
         ]
-        return [time for one in told if (time := moment_or_none(one))]
+        return [time for one in told if (time := timestamp_or_none(one))]
 
     def _activities(self) -> list[str]:
         """Return the activities with reports of the campaigns looked up."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 import click
 
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.decoding import decode
-from tap_cc_clicks.api.kinds import Oddities
-from tap_cc_clicks.api.moments import format_moment, moment_or_none
+from tap_cc_clicks.api.timestamps import format_timestamp, timestamp_or_none
 from tap_cc_clicks.api.wire import Counters, counters_of
 from tap_cc_clicks.cli.reconciliation import Loaded
 from tap_cc_clicks.inputs import read_text
@@ -109,9 +109,9 @@ def _named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _utc(when: object) -> str:
     """Write a moment; the loader's columns have no zone, and hold UTC."""
     if not isinstance(when, datetime):
-        return moment_or_none(when) or ""
+        return timestamp_or_none(when) or ""
     try:
-        return format_moment(when if when.tzinfo else when.replace(tzinfo=UTC))
+        return format_timestamp(when if when.tzinfo else when.replace(tzinfo=UTC))
     except OverflowError:
         return ""
 
@@ -128,7 +128,7 @@ def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
     """Return each activity's newest counters."""
     ordered = sorted(rows, key=lambda row: str(row.get("last_refresh_time") or ""))
     return {
-        row[ACTIVITY_ID]: counters_of({**row, "stats": row}, Oddities())
+        row[ACTIVITY_ID]: counters_of({**row, "stats": row}, Anomalies())
         for row in ordered
     }
 
@@ -147,7 +147,7 @@ def from_jsonl(folder: Path) -> Loaded:
     for row in _lines(folder / "email_clicks.jsonl", "click_id"):
         activity_id = row[ACTIVITY_ID]
         seen[activity_id].add(row["click_id"])
-        when = moment_or_none(row.get("created_time")) or ""
+        when = timestamp_or_none(row.get("created_time")) or ""
         newest[activity_id] = max(newest.get(activity_id, ""), when)
     stats = folder / "campaign_activity_stats.jsonl"
     return Loaded(

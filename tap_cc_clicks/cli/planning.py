@@ -26,7 +26,7 @@ from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups
 from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
-from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Owed, Stats
+from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Deferred, Stats
 from tap_cc_clicks.sync.schedule import promised_days
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class Planner:
         plan.new, plan.changed = len(agenda.new), len(agenda.changed)
         plan.unread, plan.looks = len(agenda.unread), len(agenda.looks)
         plan.waiting = len(agenda.candidates) - len(agenda.looks)
-        backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
+        backlog = sum(one.backlog for one in self._reports if isinstance(one, Deferred))
         plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
         per_day = self._run.settings.look_requests_per_day
         total = sum(one.cost for one in agenda.candidates)
@@ -141,7 +141,7 @@ class Planner:
         ]
         looked = [*agenda.fresh, *agenda.unread, *looks]
         self._add_activities([*looked, *self._further(known, looked)])
-        self._add_owed(known)
+        self._add_deferred(known)
 
     def _add(self, kind: str, figure: Figure) -> None:
         self._plan.requests[kind] = self._plan.requests.get(kind, Figure()) + figure
@@ -204,21 +204,21 @@ class Planner:
         self, known: Sequence[Activity], looked: Sequence[Activity]
     ) -> list[Activity]:
         """Return the other activities of which a report of events is owed."""
-        owed: dict[str, Activity] = {}
+        pending: dict[str, Activity] = {}
         for report in self._reports:
             if isinstance(report, FurtherEvents):
-                for one in report.owed(known, self._stream.looks.hour):
+                for one in report.pending(known, self._stream.looks.hour):
                     counted = report.is_uncounted(one.activity_id)
-                    owed.setdefault(one.activity_id, replace(one, counted=counted))
+                    pending.setdefault(one.activity_id, replace(one, counted=counted))
         for one in looked:
-            owed.pop(one.activity_id, None)
-        return list(owed.values())
+            pending.pop(one.activity_id, None)
+        return list(pending.values())
 
-    def _add_owed(self, known: Sequence[Activity]) -> None:
+    def _add_deferred(self, known: Sequence[Activity]) -> None:
         for report in self._reports:
-            if isinstance(report, Owed) and not isinstance(report, FurtherEvents):
-                owed = len(list(report.owed(known, self._stream.looks.hour)))
-                self._add(report.stream, exactly(owed))
+            if isinstance(report, Deferred) and not isinstance(report, FurtherEvents):
+                pending = len(list(report.pending(known, self._stream.looks.hour)))
+                self._add(report.stream, exactly(pending))
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
         """Ask for activities' counters, ten by ten, if anything depends on them."""
@@ -230,7 +230,7 @@ class Planner:
 
     def _fetched(self, jobs: Iterable[Iterator[T]]) -> list[T]:
         """Return what each of the jobs yields, done side by side as a run does them."""
-        ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
+        ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
         try:
             return [next(iter(one)) for one in [ahead.submit(job) for job in jobs]]
         finally:

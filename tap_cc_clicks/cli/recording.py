@@ -27,7 +27,7 @@ from tap_cc_clicks.api.client import Client, Form
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.pages import next_link
-from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.api.transport import Response
 from tap_cc_clicks.api.urls import path_of
 from tap_cc_clicks.api.wire import ROLES
 
@@ -81,16 +81,16 @@ class Witness(Client):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.answers: list[Answer] = []
+        self.responses: list[Response] = []
 
     @override
     def attempt(self, url: str, params: Mapping[str, Any] | None, form: Form) -> Any:
-        before = self.answer
+        before = self.response
         try:
             return super().attempt(url, params, form)
         finally:
-            if self.answer is not None and self.answer is not before:
-                self.answers.append(self.answer)
+            if self.response is not None and self.response is not before:
+                self.responses.append(self.response)
 
 
 @dataclass
@@ -181,11 +181,11 @@ def link_form(href: str) -> dict[str, Any]:
     return {"kind": kind, "query": sorted(names)}
 
 
-def recording(answers: Iterable[Answer]) -> dict[str, Any]:
+def recording(responses: Iterable[Response]) -> dict[str, Any]:
     """Return what answers are like, by endpoint and status."""
     groups = defaultdict(list)
-    for answer in answers:
-        groups[endpoint_of(answer.url), str(answer.status)].append(answer)
+    for response in responses:
+        groups[endpoint_of(response.url), str(response.status)].append(response)
     endpoints: dict[str, dict[str, Any]] = {}
     for (endpoint, status), group in groups.items():
         endpoints.setdefault(endpoint, {})[status] = _described(group)
@@ -200,19 +200,19 @@ def endpoint_of(url: str) -> str:
     return next(found, OTHER)
 
 
-def body_of(answer: Answer) -> Any:
+def body_of(response: Response) -> Any:
     """Return an answer's body as plain values; None if it is not JSON."""
     with suppress(ValueError):
-        return decode(answer.body)
+        return decode(response.body)
     return None
 
 
-def links_of(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+def links_of(responses: Iterable[Response]) -> list[dict[str, Any]]:
     """Return the forms of next links, each once."""
     forms = []
-    for answer in answers:
+    for response in responses:
         with suppress(FatalAPIError):
-            link = next_link(body_of(answer))
+            link = next_link(body_of(response))
             forms += [link_form(link)] if link else []
     return [form for place, form in enumerate(forms) if form not in forms[:place]]
 
@@ -225,13 +225,13 @@ def shape_of(bodies: Iterable[Any]) -> Shape:
     return shape
 
 
-def write_recording(path: Path, answers: Iterable[Answer]) -> None:
+def write_recording(path: Path, responses: Iterable[Response]) -> None:
     """Write what answers are like into a private file.
 
     Raises:
         InputError: It cannot be written.
     """
-    content = msgspec.json.encode(recording(answers))
+    content = msgspec.json.encode(recording(responses))
     try:
         files.replace(path, msgspec.json.format(content, indent=2) + b"\n")
     except OSError as error:
@@ -239,14 +239,16 @@ def write_recording(path: Path, answers: Iterable[Answer]) -> None:
         raise InputError(message) from None
 
 
-def _described(answers: list[Answer]) -> dict[str, Any]:
-    headers = {_named(name.lower(), HEADER) for one in answers for name in one.headers}
-    bodies = [body for one in answers if (body := body_of(one)) is not None]
+def _described(responses: list[Response]) -> dict[str, Any]:
+    headers = {
+        _named(name.lower(), HEADER) for one in responses for name in one.headers
+    }
+    bodies = [body for one in responses if (body := body_of(one)) is not None]
     return {
-        "answers": len(answers),
+        "answers": len(responses),
         "json": len(bodies),
         "headers": sorted(headers),
-        "links": links_of(answers),
+        "links": links_of(responses),
         "body": shape_of(bodies).told(len(bodies)),
     }
 

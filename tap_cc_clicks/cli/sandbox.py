@@ -53,23 +53,23 @@ def simulator() -> ModuleType:
     metavar="FILE",
     help="Answer in the form that cc-clicks check --record wrote into this file.",
 )
-def sandbox(**wish: Any) -> None:
+def sandbox(**options: Any) -> None:
     """Serve a made-up account until Ctrl-C, on this machine only.
 
     The settings to reach it are printed on stdout, as lines for .env.
     """
     module = simulator()
-    if wish["dialect"] not in module.DIALECTS:
+    if options["dialect"] not in module.DIALECTS:
         names = ", ".join(sorted(module.DIALECTS))
-        message = f"There is no dialect {wish['dialect']}: one of {names}"
+        message = f"There is no dialect {options['dialect']}: one of {names}"
         raise click.BadParameter(message, param_hint="--dialect")
     try:
         with suppress(KeyboardInterrupt):
-            module.serve(module.Wish(**wish), announce)
-    except module.UnlikeError as error:
+            module.serve(module.Options(**options), announce)
+    except module.RecordingError as error:
         raise click.BadParameter(str(error), param_hint="--like") from None
     except OSError as error:
-        message = f"Port {wish['port']} cannot be listened on: {error.strerror}"
+        message = f"Port {options['port']} cannot be listened on: {error.strerror}"
         raise InputError(message) from None
 
 

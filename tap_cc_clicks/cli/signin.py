@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import requests
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_cc_clicks.api.network import unanswered
+from tap_cc_clicks.api.network import failure_reason
 from tap_cc_clicks.api.text import is_token, printable
 from tap_cc_clicks.api.token_endpoint import (
     Client,
@@ -27,10 +27,10 @@ from tap_cc_clicks.api.token_endpoint import (
     object_of,
     refusal,
     seconds,
-    token_answer,
+    token_response,
 )
 from tap_cc_clicks.api.tokens import Tokens
-from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.api.transport import Response
 from tap_cc_clicks.api.urls import is_safe
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -136,7 +136,7 @@ class SignIn:
         try:
             response = self._client.post(url, {"scope": " ".join(SCOPES)})
         except requests.RequestException as error:
-            message = f"No answer from {url} ({unanswered(error)})"
+            message = f"No answer from {url} ({failure_reason(error)})"
             raise SignInError(message) from None
         body = object_of(response)
         page, code, device = (
@@ -184,14 +184,14 @@ class SignIn:
             elif error != "authorization_pending":
                 if lost and error == "invalid_grant":
                     raise SignInError(LOST)
-                return _answer(response)
+                return _token_response(response)
         raise SignInError(REFUSALS["expired_token"])
 
-    def _asked(self, form: Mapping[str, str], interval: float) -> Answer | None:
+    def _asked(self, form: Mapping[str, str], interval: float) -> Response | None:
         try:
             response = self._client.post(self._token_url, form)
         except requests.RequestException as error:
-            reason = unanswered(error)
+            reason = failure_reason(error)
         else:
             status = response.status
             if status < SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
@@ -238,10 +238,10 @@ class SignIn:
             "code_verifier": request.verifier,
         }
         try:
-            return _answer(self._client.post(self._token_url, form))
+            return _token_response(self._client.post(self._token_url, form))
         except requests.RequestException as error:
             message = (
-                f"No answer from token_url ({unanswered(error)}). The code is good for "
+                f"No answer from token_url ({failure_reason(error)}). The code is good for "
                 "one use, and may have been used: run again"
             )
             raise SignInError(message) from None
@@ -338,11 +338,11 @@ def _to_type(code: object) -> str:
     return text
 
 
-def _answer(response: Answer) -> dict[str, Any]:
+def _token_response(response: Response) -> dict[str, Any]:
     if not response.ok:
         raise _refused(response)
-    return token_answer(response)
+    return token_response(response)
 
 
-def _refused(response: Answer) -> SignInError:
+def _refused(response: Response) -> SignInError:
     return SignInError(REFUSALS.get(error_name(response)) or str(refusal(response)))

@@ -11,7 +11,7 @@ import click
 from msgspec import Struct
 
 from tap_cc_clicks.api.errors import InputError
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hours_since
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hours_since
 from tap_cc_clicks.cli.meltano_state import MELTANO, usual_file
 from tap_cc_clicks.cli.options import console, json_option
 from tap_cc_clicks.cli.state_editing import (
@@ -78,10 +78,10 @@ def _hours_ago(seconds: int) -> float | None:
     return round((time() - seconds) / SECONDS_PER_HOUR, 1) if seconds else None
 
 
-def _age(moment: str) -> float | None:
+def _age(timestamp: str) -> float | None:
     """Return the hours since a moment; None if the calendar does not have it."""
     try:
-        return round(hours_since(moment), 1)
+        return round(hours_since(timestamp), 1)
     except (ValueError, OverflowError):
         return None
 

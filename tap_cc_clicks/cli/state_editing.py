@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.timestamps import timestamp
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.streams.campaign_streams import ID_DIGITS
 from tap_cc_clicks.sync.memory import ASKED_ONCE, DUE, CampaignMemory
@@ -103,7 +103,7 @@ def _move_back(bookmark: dict[str, Any], to: str | None) -> None:
     """Let the listing's rows from this moment on be written again."""
     value = bookmark.get("replication_key_value")
     if value and to:
-        bookmark["replication_key_value"] = min(moment(value), to)
+        bookmark["replication_key_value"] = min(timestamp(value), to)
 
 
 def _bookmark(state: Mapping[str, Any], stream: str) -> dict[str, Any]:

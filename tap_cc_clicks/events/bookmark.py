@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from tap_cc_clicks.api.kinds import MOST_COUNTED
-from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.columns import MOST_COUNTED
+from tap_cc_clicks.api.timestamps import timestamp
 
 DEFAULT_LOOKBACK = 24
 Number: TypeAlias = Annotated[int, Meta(ge=-MOST_COUNTED, le=MOST_COUNTED)]
@@ -70,7 +70,7 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
             # Versions 1 and 2 kept more of the searches between the two.
             partition = {**partition, "search": [search[0], search[-1]]}
         bookmark = msgspec.convert(partition, cls, strict=False)
-        bookmark.value = moment(bookmark.value) if bookmark.value else None
+        bookmark.value = timestamp(bookmark.value) if bookmark.value else None
         return bookmark
 
     @property

@@ -17,7 +17,7 @@ import msgspec
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.client import Form
-from tap_cc_clicks.api.kinds import Oddities, Shape, text
+from tap_cc_clicks.api.columns import Anomalies, Shape, text
 from tap_cc_clicks.api.pages import Envelope
 
 ROWS = "tracking_activities"
@@ -128,20 +128,20 @@ class EventReport:
     row: type[Any]
     form: Form
     key: str
-    likeness: tuple[str, ...]
+    natural_key: tuple[str, ...]
     counter: str
     counts_people: bool
     namespace: uuid.UUID
 
     @cached_property
-    def likeness_of(self) -> Callable[[Any], tuple[Any, ...]]:
+    def natural_key_of(self) -> Callable[[Any], tuple[Any, ...]]:
         """Return what a row may share with others of its activity."""
-        return attrgetter(*self.likeness)
+        return attrgetter(*self.natural_key)
 
-    def tolerated(self, row: Record, oddities: Oddities) -> Any:
+    def tolerated(self, row: Record, anomalies: Anomalies) -> Any:
         """Return a row that is not quite as documented, as it should have been."""
         columns = dict.fromkeys(self.row.__struct_fields__, text)
-        told = oddities.record(self.stream, columns, row)
+        told = anomalies.record(self.stream, columns, row)
         return self.row(**{name: one for name, one in told.items() if one is not None})
 
 
@@ -155,7 +155,7 @@ REQUIRED = frozenset(
         "tracking_activity_type",
     }
 )
-ALIKE = ("contact_id", "created_time")
+CONTACT_AND_TIME = ("contact_id", "created_time")
 
 
 def _declared(  # noqa: PLR0913 - told apart by name
@@ -165,7 +165,7 @@ def _declared(  # noqa: PLR0913 - told apart by name
     *,
     counter: str,
     counts_people: bool = False,
-    likeness: tuple[str, ...] = ALIKE,
+    natural_key: tuple[str, ...] = CONTACT_AND_TIME,
     required: Collection[str] = (),
     made_here: Collection[str] = (),
 ) -> EventReport:
@@ -181,7 +181,7 @@ def _declared(  # noqa: PLR0913 - told apart by name
         row=row,
         form=Form(ROWS, msgspec.json.Decoder(page), shape=shape),
         key=key,
-        likeness=likeness,
+        natural_key=natural_key,
         counter=counter,
         counts_people=counts_people,
         namespace=uuid.uuid5(uuid.NAMESPACE_URL, f"https://api.cc.email/v3/#{path}"),
@@ -193,7 +193,7 @@ CLICKS = _declared(
     "clicks",
     "click_id",
     counter="em_clicks_all",
-    likeness=("contact_id", "url_id", "created_time", "device_type"),
+    natural_key=("contact_id", "url_id", "created_time", "device_type"),
     required=("link_url", "url_id"),
 )
 SENDS = _declared(Send, "sends", "send_event_id", counter="em_sends")
@@ -202,7 +202,7 @@ OPENS = _declared(
     "opens",
     "open_id",
     counter="em_opens_all",
-    likeness=(*ALIKE, "device_type"),
+    natural_key=(*CONTACT_AND_TIME, "device_type"),
 )
 BOUNCES = _declared(
     Bounce,
@@ -210,7 +210,7 @@ BOUNCES = _declared(
     "bounce_id",
     counter="em_bounces",
     counts_people=True,
-    likeness=(*ALIKE, "bounce_code"),
+    natural_key=(*CONTACT_AND_TIME, "bounce_code"),
     required=("bounce_code",),
     made_here=("bounce_reason",),
 )

@@ -16,7 +16,7 @@ from tap_cc_clicks.events.declaration import EventReport
 # A struct of the report's own kind.
 Row: TypeAlias = Any
 # With the activity, all that tells events of a report apart.
-Likeness: TypeAlias = "tuple[str | None, ...]"
+NaturalKey: TypeAlias = "tuple[str | None, ...]"
 
 # So many likenesses are remembered, and all of the instant at which the last page
 # ended, however many pages it fills.
@@ -29,7 +29,7 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def event_id(
-    namespace: uuid.UUID, activity_id: str, like: Likeness, number: int
+    namespace: uuid.UUID, activity_id: str, natural_key: NaturalKey, number: int
 ) -> str:
     """Return an event's UUID version 5, the same at every read.
 
@@ -39,7 +39,7 @@ def event_id(
         like: What the event shares with those alike.
         number: Its place among the events alike, from 0.
     """
-    name = _encode((activity_id, *like, number))
+    name = _encode((activity_id, *natural_key, number))
     # uuid.uuid5 does the same in four times the time, and every event passes here.
     digest = hashlib.sha1(namespace.bytes + name, usedforsecurity=False)
     text = digest.hexdigest()
@@ -51,7 +51,7 @@ def event_id(
 
 
 @dataclass(frozen=True)
-class Shown:
+class SeenPage:
     """What a page showed.
 
     Attributes:
@@ -59,17 +59,17 @@ class Shown:
         page: The page, with its links.
     """
 
-    likes: list[Likeness]
+    keys: list[NaturalKey]
     page: Page
 
     @property
     def is_short(self) -> bool:
         """Whether it has fewer rows than asked for: its link may lead anywhere."""
-        return len(self.likes) < (limit_of(self.page.url) or 0)
+        return len(self.keys) < (limit_of(self.page.url) or 0)
 
 
 @dataclass
-class Doubt:
+class UnresolvedRows:
     """Rows of one instant that are repeats, or twins of rows seen before.
 
     Attributes:
@@ -78,12 +78,12 @@ class Doubt:
         met: The pages that have some, each with the page before.
     """
 
-    began: Shown
+    began: SeenPage
     rows: list[Row] = field(default_factory=list)
-    met: list[tuple[Shown, Shown]] = field(default_factory=list)
+    met: list[tuple[SeenPage, SeenPage]] = field(default_factory=list)
 
     @property
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[SeenPage]:
         """What would be changed by all that pushed rows of the instant: ask again.
 
         These are the page in which it began, and the page before the last doubt.
@@ -91,7 +91,7 @@ class Doubt:
         before = self.met[-1][0]
         return [before] if before is self.began else [self.began, before]
 
-    def repeats(self, now: list[Shown]) -> int | None:
+    def repeats(self, now: list[SeenPage]) -> int | None:
         """Return how many of the rows are repeats; None if that cannot be told.
 
         Args:
@@ -104,7 +104,7 @@ class Doubt:
             # What has no next page now had a wrong link when it was followed.
             return None
         shown = self.shown
-        if [one.likes for one in now] == [one.likes for one in shown]:
+        if [one.keys for one in now] == [one.keys for one in shown]:
             links = [one.page.link for one in now] != [one.page.link for one in shown]
             odd = any(
                 _begins_anew(before, page) and (links or before.is_short)
@@ -116,21 +116,20 @@ class Doubt:
             return None
         fits = [
             n
-            for n in range(1, min(len(before.likes), len(page.likes)))
-            if now[0].likes[n:] == before.likes[:-n]
-            and page.likes[:n] == before.likes[-n:]
+            for n in range(1, min(len(before.keys), len(page.keys)))
+            if now[0].keys[n:] == before.keys[:-n] and page.keys[:n] == before.keys[-n:]
         ]
         return fits[0] if len(fits) == 1 else None
 
 
-def _led_back(before: Shown, page: Shown) -> bool:
+def _led_back(before: SeenPage, page: SeenPage) -> bool:
     """Tell whether a page was reached by a link that it has itself."""
     return page.page.link is not None and page.page.link == before.page.link
 
 
-def _begins_anew(before: Shown, page: Shown) -> bool:
+def _begins_anew(before: SeenPage, page: SeenPage) -> bool:
     """Tell whether a page begins with all that the one before shows."""
-    return page.likes[: len(before.likes)] == before.likes
+    return page.keys[: len(before.keys)] == before.keys
 
 
 class Numbering:
@@ -152,15 +151,15 @@ class Numbering:
     """
 
     def __init__(self, report: EventReport, activity_id: str) -> None:
-        self.doubt: Doubt | None = None
+        self.unresolved: UnresolvedRows | None = None
         self.last = ""
-        self._likeness = report.likeness_of
+        self._natural_key = report.natural_key_of
         self._report = report
         self._activity = activity_id
-        self._seen: dict[Likeness, int] = {}
-        self._older: dict[Likeness, int] = {}
-        self._end: Shown | None = None
-        self._began: Shown | None = None
+        self._seen: dict[NaturalKey, int] = {}
+        self._older: dict[NaturalKey, int] = {}
+        self._end: SeenPage | None = None
+        self._began: SeenPage | None = None
         # Whether the last page ended before that one.
         self._behind = False
         # Where an earlier numbering of the report was broken off, and what it had seen.
@@ -170,11 +169,11 @@ class Numbering:
         """Return a page's rows that were certainly not seen before, with their ids."""
         if not rows:
             return []
-        shown = Shown(list(map(self._likeness, rows)), page)
-        if self._end and self._may_repeat(rows, shown.likes, self._end):
+        shown = SeenPage(list(map(self._natural_key, rows)), page)
+        if self._end and self._may_repeat(rows, shown.keys, self._end):
             fresh = self._sifted(rows, shown, self._end)
         else:
-            fresh = self._numbered(rows, shown.likes)
+            fresh = self._numbered(rows, shown.keys)
             self._behind = False
         self._advance(rows, shown)
         return self._left(fresh)
@@ -182,7 +181,9 @@ class Numbering:
     @property
     def instant_is_over(self) -> bool:
         """Whether pages have passed the instant of the rows kept aside."""
-        return bool(self.doubt and self.doubt.rows[0].created_time != self.last)
+        return bool(
+            self.unresolved and self.unresolved.rows[0].created_time != self.last
+        )
 
     def settle(self, pages: list[tuple[list[Row], Page]]) -> list[Row] | None:
         """Return those of the rows kept aside that are events of their own.
@@ -193,14 +194,16 @@ class Numbering:
         Returns:
             None if that cannot be told.
         """
-        if not self.doubt:
+        if not self.unresolved:
             return []
-        now = [Shown(list(map(self._likeness, rows)), page) for rows, page in pages]
-        repeats = self.doubt.repeats(now)
+        now = [
+            SeenPage(list(map(self._natural_key, rows)), page) for rows, page in pages
+        ]
+        repeats = self.unresolved.repeats(now)
         if repeats is None:
             return None
-        twins = self.doubt.rows[repeats:]
-        return self._left(self._numbered(twins, list(map(self._likeness, twins))))
+        twins = self.unresolved.rows[repeats:]
+        return self._left(self._numbered(twins, list(map(self._natural_key, twins))))
 
     def anew(self) -> Numbering:
         """Return what numbers the report from its beginning once more.
@@ -215,8 +218,8 @@ class Numbering:
     def _ids(self) -> frozenset[str]:
         namespace, activity = self._report.namespace, self._activity
         return frozenset(
-            event_id(namespace, activity, like, number)
-            for like, count in chain(self._older.items(), self._seen.items())
+            event_id(namespace, activity, natural_key, number)
+            for natural_key, count in chain(self._older.items(), self._seen.items())
             for number in range(count)
         )
 
@@ -232,11 +235,11 @@ class Numbering:
             if row.created_time <= last and getattr(row, key) not in ids
         ]
 
-    def _times(self, like: Likeness) -> int:
+    def _times(self, natural_key: NaturalKey) -> int:
         """Return how many rows of a likeness were seen."""
-        return self._seen.get(like) or self._older.get(like, 0)
+        return self._seen.get(natural_key) or self._older.get(natural_key, 0)
 
-    def _numbered(self, rows: list[Row], likes: list[Likeness]) -> list[Row]:
+    def _numbered(self, rows: list[Row], keys: list[NaturalKey]) -> list[Row]:
         """Give rows that were not seen before their ids."""
         namespace, activity, key = (
             self._report.namespace,
@@ -244,47 +247,50 @@ class Numbering:
             self._report.key,
         )
         seen, older = self._seen, self._older
-        for row, like in zip(rows, likes, strict=True):
-            number = seen.get(like) or older.get(like, 0)
-            seen[like] = number + 1
-            setattr(row, key, event_id(namespace, activity, like, number))
+        for row, natural_key in zip(rows, keys, strict=True):
+            number = seen.get(natural_key) or older.get(natural_key, 0)
+            seen[natural_key] = number + 1
+            setattr(row, key, event_id(namespace, activity, natural_key, number))
         return rows
 
-    def _may_repeat(self, rows: list[Row], likes: list[Likeness], end: Shown) -> bool:
+    def _may_repeat(
+        self, rows: list[Row], keys: list[NaturalKey], end: SeenPage
+    ) -> bool:
         """Tell whether any row of a page may have been pushed there."""
-        if self._behind or end.likes[-1] in likes:
+        if self._behind or end.keys[-1] in keys:
             return True
         # Pushed by more than a page: nothing in it is older. After a doubt, the page
         # that was read farthest may be an earlier one, so that this tells nothing.
-        far = rows[-1].created_time >= self.last or self.doubt is not None
-        return far and any(map(self._times, (likes[0], likes[-1])))
+        far = rows[-1].created_time >= self.last or self.unresolved is not None
+        return far and any(map(self._times, (keys[0], keys[-1])))
 
-    def _sifted(self, rows: list[Row], shown: Shown, end: Shown) -> list[Row]:
+    def _sifted(self, rows: list[Row], shown: SeenPage, end: SeenPage) -> list[Row]:
         """Return a page's rows that were not seen before; keep doubtful ones aside."""
-        pairs = list(zip(rows, shown.likes, strict=True))
+        pairs = list(zip(rows, shown.keys, strict=True))
         pushed = any(
-            row.created_time > self.last and self._times(like) for row, like in pairs
+            row.created_time > self.last and self._times(natural_key)
+            for row, natural_key in pairs
         )
-        here: dict[Likeness, int] = {}
+        here: dict[NaturalKey, int] = {}
         fresh, known = [], []
-        for row, like in pairs:
-            here[like] = here.get(like, 0) + 1
-            if here[like] > self._times(like):
-                fresh += self._numbered([row], [like])
+        for row, natural_key in pairs:
+            here[natural_key] = here.get(natural_key, 0) + 1
+            if here[natural_key] > self._times(natural_key):
+                fresh += self._numbered([row], [natural_key])
             else:
                 known.append(row)
         if known and not pushed:
-            self.doubt = self.doubt or Doubt(self._began or end)
-            self.doubt.rows += known
-            self.doubt.met.append((end, shown))
-        there = here.get(end.likes[-1], 0)
+            self.unresolved = self.unresolved or UnresolvedRows(self._began or end)
+            self.unresolved.rows += known
+            self.unresolved.met.append((end, shown))
+        there = here.get(end.keys[-1], 0)
         # A page that begins before the instant has all of it, down to where it ends.
         begins_before = rows[0].created_time > self.last
-        expected = self._times(end.likes[-1]) if begins_before else 1
+        expected = self._times(end.keys[-1]) if begins_before else 1
         self._behind = there < expected
         return fresh
 
-    def _advance(self, rows: list[Row], shown: Shown) -> None:
+    def _advance(self, rows: list[Row], shown: SeenPage) -> None:
         """Note a page, unless others were read farther."""
         first, last = rows[0].created_time, rows[-1].created_time
         if self._end and (last > self.last or (last == self.last and self._behind)):
@@ -292,11 +298,11 @@ class Numbering:
             return
         if last != self.last or first > last:
             self._began = shown
-            self._forget(shown.likes)
+            self._forget(shown.keys)
         self._behind, self.last, self._end = False, last, shown
 
-    def _forget(self, likes: list[Likeness]) -> None:
+    def _forget(self, keys: list[NaturalKey]) -> None:
         """Forget what is long past, but for a page."""
         if len(self._seen) > REMEMBERED:
             self._older = self._seen
-            self._seen = {like: self._times(like) for like in likes}
+            self._seen = {natural_key: self._times(natural_key) for natural_key in keys}

@@ -11,16 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tap_cc_clicks.api.columns import date_time
 from tap_cc_clicks.api.errors import CursorRefusedError, GoneError
-from tap_cc_clicks.api.kinds import date_time
-from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.timestamps import timestamp
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
-from tap_cc_clicks.events.identity import Numbering, Shown
-from tap_cc_clicks.events.tally import Tally, Terms
+from tap_cc_clicks.events.identity import Numbering, SeenPage
+from tap_cc_clicks.events.tally import ReadScope, Tally
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Reading:
     url_id: str | None
     known: Bookmark | None
     counters: Counters
-    terms: Terms
+    scope: ReadScope
     search: bool = False
 
     @property
@@ -64,7 +64,7 @@ class Read:
 
     bookmark: Bookmark
     unusable: int
-    in_doubt: bool = False
+    unresolved: bool = False
 
 
 class Reader:
@@ -79,14 +79,14 @@ class Reader:
         self._service = service
         self._reading = reading
         self._numbering = Numbering(reading.report, reading.activity_id)
-        self._in_doubt = False
+        self._unresolved = False
         self._unusable = 0
 
     def read(self) -> Iterator[list[Any] | Read]:
         """Yield records, a list for each page, and last how far it was read."""
         reading = self._reading
         tally = Tally(
-            reading.known, reading.counters, reading.terms, search=reading.search
+            reading.known, reading.counters, reading.scope, search=reading.search
         )
         for rows, page in self._pages():
             fresh = self._numbering.number(rows, page)
@@ -98,8 +98,10 @@ class Reader:
         else:
             tally.ended()
         yield tally.take(self._settled(), [])
-        bookmark = tally.unmoved() if self._in_doubt else tally.bookmark(self._unusable)
-        yield Read(bookmark, self._unusable, self._in_doubt)
+        bookmark = (
+            tally.unmoved() if self._unresolved else tally.bookmark(self._unusable)
+        )
+        yield Read(bookmark, self._unusable, self._unresolved)
 
     def _pages(self) -> Iterator[tuple[list[Any], Page]]:
         """Yield the pages, and their rows completed to records, but for their ids.
@@ -132,7 +134,7 @@ class Reader:
     def _records(self, page: Page) -> list[Any]:
         return [one for row in page.rows if (one := self._completed(row))]
 
-    def _again(self, shown: Shown) -> Page:
+    def _again(self, shown: SeenPage) -> Page:
         return self._service.again(shown.page, self._reading.report.form)
 
     def _settled(self) -> list[Any]:
@@ -141,35 +143,35 @@ class Reader:
         Once that could not be told, the report is left to the next run.
         """
         numbering, twins = self._numbering, None
-        if numbering.doubt is None:
+        if numbering.unresolved is None:
             return []
-        if not self._in_doubt:
+        if not self._unresolved:
             with suppress(CursorRefusedError):
                 twins = numbering.settle(
                     [
                         (self._records(page), page)
-                        for page in map(self._again, numbering.doubt.shown)
+                        for page in map(self._again, numbering.unresolved.shown)
                     ]
                 )
-        numbering.doubt = None
-        self._in_doubt = twins is None
+        numbering.unresolved = None
+        self._unresolved = twins is None
         return twins or []
 
     def _completed(self, row: Any) -> Any:
         """Return a row as a record; None if it has no moment that can be read."""
-        reading, oddities = self._reading, self._service.oddities
+        reading, anomalies = self._reading, self._service.anomalies
         event = row
         if isinstance(row, dict):
-            event = reading.report.tolerated(row, oddities)
+            event = reading.report.tolerated(row, anomalies)
         try:
-            event.created_time = moment(event.created_time)
+            event.created_time = timestamp(event.created_time)
         except ValueError:
             return None
         event.campaign_activity_id = reading.activity_id
         event.campaign_id = reading.campaign_id
         if event.deleted_at is not None:
             stream, deleted_at = reading.report.stream, event.deleted_at
-            event.deleted_at = oddities.take(
+            event.deleted_at = anomalies.take(
                 stream, "deleted_at", date_time, deleted_at
             )
         return event

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tap_cc_clicks.api.moments import earlier, is_within, now, this_hour
+from tap_cc_clicks.api.timestamps import earlier, is_within, now, this_hour
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Search
 
@@ -22,7 +22,7 @@ COUNTED_WITHIN_HOURS = 24
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReadScope:
     """The settings that say how far a report is read.
 
     Attributes:
@@ -98,7 +98,7 @@ def new_clicks(known: Bookmark | None, counters: Counters) -> int:
     return max(0, (counters.clicks or 0) - before)
 
 
-def rows_to_read(known: Bookmark | None, counters: Counters, terms: Terms) -> int:
+def rows_to_read(known: Bookmark | None, counters: Counters, scope: ReadScope) -> int:
     """Return how many rows of a report are read, if its new clicks are the newest.
 
     Down to the first one below the floor, or to the end; as :class:`Tally` stops.
@@ -106,9 +106,9 @@ def rows_to_read(known: Bookmark | None, counters: Counters, terms: Terms) -> in
     total = counters.clicks
     if known is None or not known.value:
         return total or 0
-    if terms.whole:
+    if scope.whole:
         return max(total or 0, known.rows_read)
-    if known.lookback != terms.lookback:
+    if known.lookback != scope.lookback:
         return known.rows_read if total is None else total
     rows = new_clicks(known, counters) + known.window + 1
     return rows if total is None else min(total, rows)
@@ -137,11 +137,11 @@ class Tally:
         self,
         known: Bookmark | None,
         counters: Counters,
-        terms: Terms,
+        scope: ReadScope,
         *,
         search: bool = False,
     ) -> None:
-        self.floor = terms.floor(known)
+        self.floor = scope.floor(known)
         self.enough = False
         self._known = known or Bookmark()
         self._searched = self._known.search or Search()
@@ -149,9 +149,9 @@ class Tally:
         self._may_search = search or self._known.search is None
         self._first = known is None
         self._counters = counters
-        self._terms = terms
+        self._scope = scope
         self._complete = False
-        self._latest = earlier(now(), -terms.lookback)
+        self._latest = earlier(now(), -scope.lookback)
         self._newest = self._known.value
         self._all = self._newer = self._window = self._uncounted = self._beyond = 0
 
@@ -165,12 +165,12 @@ class Tally:
         oldest = min((row.created_time for row in page), default=self.floor)
         wanted = self._count([row for row in fresh if row.created_time >= self.floor])
         if oldest < self.floor and self._must_search():
-            below, self.floor = self.floor, self._terms.start
+            below, self.floor = self.floor, self._scope.start
             late = [row for row in fresh if self.floor <= row.created_time < below]
             wanted += self._count(late)
         if oldest < self.floor:
             self.enough = True
-            self._complete = self.floor == self._terms.start
+            self._complete = self.floor == self._scope.start
         return wanted
 
     def ended(self) -> None:
@@ -197,7 +197,7 @@ class Tally:
 
     @property
     def _window_floor(self) -> str:
-        return earlier(self._value, self._terms.lookback) if self._value else ""
+        return earlier(self._value, self._scope.lookback) if self._value else ""
 
     @property
     def _counted(self) -> int:
@@ -213,7 +213,7 @@ class Tally:
         """Clicks read beyond those known, as far as that can be told."""
         if self._complete:
             return max(0, self._all - self._known.rows_read)
-        comparable = self._known.lookback == self._terms.lookback
+        comparable = self._known.lookback == self._scope.lookback
         in_window = self._all - self._newer
         grown = in_window - self._known.window if comparable else 0
         return self._newer + max(0, grown)
@@ -221,7 +221,7 @@ class Tally:
     def _must_search(self) -> bool:
         """Tell whether clicks were counted that must lie below what was read."""
         return (
-            self.floor > self._terms.start
+            self.floor > self._scope.start
             and self._counters.clicks is not None
             and self._counted > self._found
             and self._may_search
@@ -239,7 +239,7 @@ class Tally:
             return self._uncompared(rows, unusable)
         counted = self._counted
         # Clicks before the start date or on other links are counted, but not missing.
-        sees_all = self._terms.sees_all
+        sees_all = self._scope.sees_all
         comparable = clicks is not None and not (self._first and not sees_all)
         missing = max(0, counted - found) if comparable else 0
         if self._complete and sees_all:
@@ -254,7 +254,7 @@ class Tally:
         The next counter is compared with what was read.
         """
         known = self._known
-        if self._terms.sees_all and (self._first or known.is_uncompared):
+        if self._scope.sees_all and (self._first or known.is_uncompared):
             search = self._search(unusable) if unusable else None
             return self._moved(rows + unusable, rows, 0, search, compared=False)
         ahead = known.ahead if self._first else known.ahead + self._found
@@ -280,7 +280,7 @@ class Tally:
             rows=None if compared and rows == (clicks or 0) - missing else rows,
             ahead=ahead,
             window=self._window,
-            lookback=self._terms.lookback,
+            lookback=self._scope.lookback,
             search=search,
         )
 

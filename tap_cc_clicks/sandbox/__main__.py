@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from tap_cc_clicks.sandbox.dialects import DIALECTS
 from tap_cc_clicks.sandbox.generate import generate
-from tap_cc_clicks.sandbox.likeness import UnlikeError, read_likeness
 from tap_cc_clicks.sandbox.limits import Limits
+from tap_cc_clicks.sandbox.replay import RecordingError, read_recording
 from tap_cc_clicks.sandbox.runner import Sandbox
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CHOICES = {"dialect": DIALECTS}
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What kind of account is wanted, and how it is served.
 
     Attributes:
@@ -48,19 +48,24 @@ class Wish:
     like: str = ""
 
 
-def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
+def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
     """Serve a made-up account until interrupted, or until the parent process ends.
 
     Raises:
         UnlikeError: The file to answer like is no recording.
     """
     sandbox = Sandbox(
-        generate(wish.seed, wish.campaigns, wish.clicks, recipients=wish.recipients),
-        port=wish.port,
-        latency=wish.latency,
-        dialect=wish.dialect,
-        like=read_likeness(wish.like) if wish.like else None,
-        limits=Limits(4, 10_000) if wish.limits else Limits(),
+        generate(
+            options.seed,
+            options.campaigns,
+            options.clicks,
+            recipients=options.recipients,
+        ),
+        port=options.port,
+        latency=options.latency,
+        dialect=options.dialect,
+        like=read_recording(options.like) if options.like else None,
+        limits=Limits(4, 10_000) if options.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
     # Whoever reads the announcement is served, if a little later.
@@ -73,8 +78,8 @@ def main() -> None:
     """Serve, with the settings as JSON on stdout."""
     parser = _parser()
     try:
-        serve(Wish(**vars(parser.parse_args())), _announce)
-    except UnlikeError as error:
+        serve(Options(**vars(parser.parse_args())), _announce)
+    except RecordingError as error:
         parser.error(str(error))
 
 
@@ -85,7 +90,7 @@ def _announce(sandbox: Sandbox) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tap_cc_clicks.sandbox", description=__doc__)
-    for field in fields(Wish):
+    for field in fields(Options):
         if field.default is False:
             parser.add_argument(f"--{field.name}", action="store_true")
         else:

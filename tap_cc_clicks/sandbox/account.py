@@ -31,7 +31,7 @@ EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
 LISTS = ("contact_list_ids", "segment_ids")
 
 
-def moment(when: datetime) -> str:
+def timestamp(when: datetime) -> str:
     """Write a moment as the API does."""
     text = when.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
@@ -156,8 +156,8 @@ class Campaign:
             "type": self.type,
             "type_code": self.type_code,
             "current_status": self.current_status,
-            "created_at": moment(self.created_at),
-            "updated_at": moment(self.updated_at),
+            "created_at": timestamp(self.created_at),
+            "updated_at": timestamp(self.updated_at),
         }
 
 
@@ -244,7 +244,7 @@ class Account:
         """Send an email, to contacts to whom it was not sent before."""
         lists = {name: activity.details[name] for name in LISTS}
         usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
-        ids = {"send_id": len(activity.sends) + 1, "run_date": moment(when)}
+        ids = {"send_id": len(activity.sends) + 1, "run_date": timestamp(when)}
         activity.sends.append({**ids, **usual, **values})
 
     def _details(self, campaign: Campaign, role: str) -> dict[str, Any]:
@@ -285,7 +285,7 @@ class Account:
             "device_type": device,
             "url_id": link["url_id"],
             "link_url": link["link_url"],
-            "created_time": moment(when or self.now),
+            "created_time": timestamp(when or self.now),
             **fields,
         }
         return Click({name: value for name, value in row.items() if value is not None})
@@ -315,7 +315,7 @@ class Account:
             **(fields if "contact_id" in fields else self._contact()),
             "campaign_activity_id": activity.campaign_activity_id,
             "tracking_activity_type": f"em_{report}",
-            "created_time": moment(when or self.now),
+            "created_time": timestamp(when or self.now),
             **own,
             **fields,
         }
@@ -412,7 +412,7 @@ class Account:
         """Return those of a report's rows that the service has counted."""
         if not self.stats_lag:
             return rows
-        until = moment(self.now - self.stats_lag)
+        until = timestamp(self.now - self.stats_lag)
         return [row for row in rows if row.created_time <= until]
 
     def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:

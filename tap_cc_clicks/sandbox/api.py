@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_cc_clicks.sandbox.account import CLICKS, EVENTS, moment
+from tap_cc_clicks.sandbox.account import CLICKS, EVENTS, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,19 +36,19 @@ BOUNCES = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """A status and a JSON body."""
 
     status: int
     body: bytes
 
 
-def answer(body: Any, status: int = 200) -> Answer:
+def answer(body: Any, status: int = 200) -> Reply:
     """Return a body as JSON."""
-    return Answer(status, msgspec.json.encode(body))
+    return Reply(status, msgspec.json.encode(body))
 
 
-def error(status: int, key: str) -> Answer:
+def error(status: int, key: str) -> Reply:
     """Return an error as the API words most: a list."""
     return answer([{"error_key": key, "error_message": f"Sandbox: {key}"}], status)
 
@@ -75,7 +75,7 @@ class Api:
         self.keyset = keyset
         self.uncounted: set[str] = set()
         activity = r"/reports/email_reports/([^/]+)"
-        self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
+        self._routes: list[tuple[str, str, Callable[..., Reply]]] = [
             (r"/emails", "campaigns", self._campaigns),
             (r"/emails/activities/([^/]+)", "activity", self._activity),
             (
@@ -98,7 +98,7 @@ class Api:
             (r"/account/summary", "account", self._account),
         ]
 
-    def endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, str]], Answer]]:
+    def endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, str]], Reply]]:
         """Return the name of a path's endpoint, and what answers it."""
         for pattern, name, handler in self._routes:
             if match := re.fullmatch(pattern, path):
@@ -112,7 +112,7 @@ class Api:
         key: str,
         rows: Sequence[bytes | Click],
         **beside: Any,
-    ) -> Answer:
+    ) -> Reply:
         """Return a page of rows, with a link to the next one and what is beside."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
@@ -129,7 +129,7 @@ class Api:
             extra = "".join(f"&{name}={value}" for name, value in kept.items())
             href = f"/v3{path}?limit={limit}{extra}&cursor={self._cursor(end, rows)}"
             body += b',"_links":' + msgspec.json.encode({"next": {"href": href}})
-        return Answer(200, body + b"}")
+        return Reply(200, body + b"}")
 
     def _cursor(self, place: int, rows: Sequence[object]) -> str:
         # From the end: rows that come in at the front do not move what is behind them.
@@ -145,7 +145,7 @@ class Api:
             return None
         return place if place >= 0 else max(0, len(rows) + place)
 
-    def _campaigns(self, query: Mapping[str, str]) -> Answer:
+    def _campaigns(self, query: Mapping[str, str]) -> Reply:
         rows = [campaign.row() for campaign in self.account.campaigns.values()]
         rows = [
             row
@@ -157,7 +157,7 @@ class Api:
         encoded = [msgspec.json.encode(row) for row in rows]
         return self._page(query, "/emails", "campaigns", encoded)
 
-    def _campaign(self, _: Mapping[str, str], campaign_id: str) -> Answer:
+    def _campaign(self, _: Mapping[str, str], campaign_id: str) -> Reply:
         campaign = self.account.campaigns.get(campaign_id)
         if campaign is None or campaign.current_status == "Removed":
             return NOT_FOUND
@@ -171,7 +171,7 @@ class Api:
         ]
         return answer({**campaign.row(), "campaign_activities": activities})
 
-    def _activity(self, query: Mapping[str, str], activity_id: str) -> Answer:
+    def _activity(self, query: Mapping[str, str], activity_id: str) -> Reply:
         activity = self._found(activity_id)
         if activity is None:
             return NOT_FOUND
@@ -185,7 +185,7 @@ class Api:
             del details["permalink_url"]
         return answer({**ids, **details})
 
-    def _send_history(self, _: Mapping[str, str], activity_id: str) -> Answer:
+    def _send_history(self, _: Mapping[str, str], activity_id: str) -> Reply:
         activity = self._found(activity_id)
         return NOT_FOUND if activity is None else answer(activity.sends)
 
@@ -196,9 +196,7 @@ class Api:
         campaign = self.account.campaigns[activity.campaign_id]
         return None if campaign.current_status == "Removed" else activity
 
-    def _events(
-        self, report: str, query: Mapping[str, str], activity_id: str
-    ) -> Answer:
+    def _events(self, report: str, query: Mapping[str, str], activity_id: str) -> Reply:
         activity = self.account.activities.get(activity_id)
         if activity is None or not activity.has_reports:
             return NOT_FOUND
@@ -209,7 +207,7 @@ class Api:
         path = f"/reports/email_reports/{activity_id}/tracking/{report}"
         return self._page(query, path, "tracking_activities", events)
 
-    def _links(self, _: Mapping[str, str], activity_id: str) -> Answer:
+    def _links(self, _: Mapping[str, str], activity_id: str) -> Reply:
         activity = self.account.activities.get(activity_id)
         if activity is None or not activity.has_reports:
             return NOT_FOUND
@@ -227,7 +225,7 @@ class Api:
             if click.row["url_id"] == url_id
         }
 
-    def _stats(self, _: Mapping[str, str], ids: str) -> Answer:
+    def _stats(self, _: Mapping[str, str], ids: str) -> Reply:
         asked = ids.split(",")
         if len(asked) > MOST_STATS:
             return BAD_QUERY
@@ -255,7 +253,7 @@ class Api:
         return {
             "campaign_id": activity.campaign_id,
             "campaign_activity_id": activity.campaign_activity_id,
-            "last_refresh_time": moment(self.account.now - self.account.stats_lag),
+            "last_refresh_time": timestamp(self.account.now - self.account.stats_lag),
             "stats": self.stats_of(activity),
         }
 
@@ -319,7 +317,7 @@ class Api:
             "em_optouts": 0,
         }
 
-    def _summaries(self, query: Mapping[str, str]) -> Answer:
+    def _summaries(self, query: Mapping[str, str]) -> Reply:
         sent = [item for item in self.account.campaigns.values() if item.last_sent_date]
         sent.sort(key=lambda item: str(item.last_sent_date), reverse=True)
         rows = []
@@ -327,7 +325,9 @@ class Api:
             row = {
                 "campaign_id": campaign.campaign_id,
                 "campaign_type": campaign.type,
-                "last_sent_date": moment(campaign.last_sent_date or self.account.now),
+                "last_sent_date": timestamp(
+                    campaign.last_sent_date or self.account.now
+                ),
                 "unique_counts": _unique_counts(campaign.activities),
             }
             rows.append(msgspec.json.encode(row))
@@ -335,7 +335,7 @@ class Api:
         key, percents = "bulk_email_campaign_summaries", dict.fromkeys(PERCENTS, 20.0)
         return self._page(query, path, key, rows, aggregate_percents=percents)
 
-    def _account(self, _: Mapping[str, str]) -> Answer:
+    def _account(self, _: Mapping[str, str]) -> Reply:
         return answer(
             {
                 "organization_name": "Example Shop",
@@ -363,8 +363,8 @@ def _joined(rows: Sequence[bytes | Click]) -> bytes:
 
 
 def _call(
-    handler: Callable[..., Answer], ids: tuple[str, ...], query: Mapping[str, str]
-) -> Answer:
+    handler: Callable[..., Reply], ids: tuple[str, ...], query: Mapping[str, str]
+) -> Reply:
     return handler(query, *ids)
 
 

@@ -19,7 +19,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tap_cc_clicks.sandbox.api import Answer
+    from tap_cc_clicks.sandbox.api import Reply
 
     Change = Callable[[str, dict[str, Any]], None]
 
@@ -161,11 +161,11 @@ DIALECTS: dict[str, tuple[Change, ...]] = {
 def spoken(
     changes: Sequence[Change],
     endpoint: str,
-    handler: Callable[[Mapping[str, str]], Answer],
-) -> Callable[[Mapping[str, str]], Answer]:
+    handler: Callable[[Mapping[str, str]], Reply],
+) -> Callable[[Mapping[str, str]], Reply]:
     """Return what answers with these changes, from what answers without them."""
 
-    def answer(query: Mapping[str, str]) -> Answer:
+    def answer(query: Mapping[str, str]) -> Reply:
         reply = handler(_unpacked(query))
         if reply.status != OK:
             return reply

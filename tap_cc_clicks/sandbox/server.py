@@ -22,7 +22,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from tap_cc_clicks.sandbox.api import Answer, Api, answer, error
+from tap_cc_clicks.sandbox.api import Api, Reply, answer, error
 from tap_cc_clicks.sandbox.dialects import DIALECTS, LAG, LAGGING, spoken
 from tap_cc_clicks.sandbox.faults import FOREIGN, REFUSING, Fault, Faults
 from tap_cc_clicks.sandbox.limits import Limits
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from tap_cc_clicks.sandbox.account import Account
-    from tap_cc_clicks.sandbox.likeness import Likeness
+    from tap_cc_clicks.sandbox.replay import Recording
 
 UNAUTHORIZED = answer(
     {"error_key": "unauthorized", "error_message": "Unauthorized"}, 401
@@ -82,7 +82,7 @@ class Server:
     account: Account
     keyset: bool = False
     dialect: str = "reference"
-    like: Likeness | None = None
+    like: Recording | None = None
     latency: float | tuple[float, float] = 0.0
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
@@ -128,7 +128,7 @@ class Server:
             return await self._faulty(fault, reply, request)
         return Response(reply.body, reply.status, media_type="application/json")
 
-    def _refusal(self, request: Request) -> Answer | None:
+    def _refusal(self, request: Request) -> Reply | None:
         if key := self.limits.refusal():
             return answer({"error_key": key, "error_message": "Sandbox limit"}, 429)
         if not self.tokens.is_good(request.headers.get("authorization", "")):
@@ -170,7 +170,7 @@ class Server:
             return JSONResponse({"error": "invalid_client"}, 400)
         return RedirectResponse(self.tokens.sign_ins.browser(request.query_params), 302)
 
-    async def _faulty(self, fault: Fault, reply: Answer, request: Request) -> Response:
+    async def _faulty(self, fault: Fault, reply: Reply, request: Request) -> Response:
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
             return Response(reply.body, reply.status, media_type="application/json")
@@ -187,7 +187,7 @@ class Server:
             self._links_given += 1
         return self._replaced(fault, reply, str(request.url.path))
 
-    def _replaced(self, fault: Fault, reply: Answer, path: str) -> Response:
+    def _replaced(self, fault: Fault, reply: Reply, path: str) -> Response:
         if fault.kind == "redirect":
             return Response(status_code=302, headers={"location": FOREIGN})
         if fault.kind == "not_json":
@@ -249,7 +249,7 @@ async def _half_close(request: Request) -> Response:
     return Response()
 
 
-def _dripping(reply: Answer, seconds: float) -> Response:
+def _dripping(reply: Reply, seconds: float) -> Response:
     """Answer drop by drop."""
 
     async def drops() -> AsyncIterator[bytes]:

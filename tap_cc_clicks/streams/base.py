@@ -50,7 +50,7 @@ class RunTap(OwnTap):
         self._finished = True
         for settle in self.at_end:
             settle()
-        tell(self.run.oddities.counts, cast("dict[str, Any]", self.state), self.logger)
+        tell(self.run.anomalies.counts, cast("dict[str, Any]", self.state), self.logger)
         self.paced.flush(self.state)
         self.run.finish()
 

@@ -12,13 +12,17 @@ from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.errors import RunEndedError
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, moment, now
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, now, timestamp
 from tap_cc_clicks.api.wire import summary_record
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
 from tap_cc_clicks.sync.budget import Budget
-from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
+from tap_cc_clicks.sync.campaign_pass import (
+    CampaignPass,
+    FinishedCampaign,
+    StartedActivity,
+)
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Campaign, Lookups
@@ -42,7 +46,7 @@ class Campaigns(ConstantContactStream):
     def since(self) -> str:
         """The moment from which on campaigns are wanted; empty for all."""
         bookmark = self.stream_state.get("replication_key_value")
-        return moment(bookmark) if bookmark and not self.reads_all else ""
+        return timestamp(bookmark) if bookmark and not self.reads_all else ""
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
@@ -51,7 +55,7 @@ class Campaigns(ConstantContactStream):
         activities = self._tap.streams[CampaignActivities.name]
         listing = cast("CampaignActivities", activities).listing
         try:
-            for record in read_ahead(listing.campaigns(), self.run.beat):
+            for record in read_ahead(listing.campaigns(), self.run.heartbeat):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
                 restated = record["campaign_id"] in listing.restated
@@ -64,7 +68,7 @@ class Campaigns(ConstantContactStream):
                 self.stream_state["replication_key"] = self.replication_key
                 self.stream_state["replication_key_value"] = min(newest, began)
         except RunEndedError as reason:
-            self.run.tell_end(reason)
+            self.run.log_end(reason)
         finally:
             self.flush()
 
@@ -92,10 +96,10 @@ class CampaignSummaries(ConstantContactStream):
         new: dict[str, str] = {}
         try:
             asked = map(Listing.summaries, [listing])
-            (summaries,) = read_ahead(asked, self.run.beat)
+            (summaries,) = read_ahead(asked, self.run.heartbeat)
             yield from self._changed(map(summary_record, summaries.values()), new)
         except RunEndedError as reason:
-            self.run.tell_end(reason)
+            self.run.log_end(reason)
         finally:
             if self.batching:
                 self._tap.at_end.append(partial(self.written.update, new))
@@ -136,7 +140,7 @@ class CampaignActivities(ConstantContactStream):
                 child.write_schema()
                 stack.enter_context(child.record_counter)
             for item in self.campaign_pass:
-                if isinstance(item, Passed):
+                if isinstance(item, FinishedCampaign):
                     self._settle(item)
                     continue
                 if item.activity.record is not None and self.selected:
@@ -152,7 +156,7 @@ class CampaignActivities(ConstantContactStream):
         if not self.stream_state["failed"]:
             del self.stream_state["failed"]
 
-    def _write(self, started: Started) -> None:
+    def _write(self, started: StartedActivity) -> None:
         """Write an activity's reports, and note that it was looked at."""
         activity, counters = started.activity, started.counters
         read = {
@@ -172,7 +176,7 @@ class CampaignActivities(ConstantContactStream):
             if activity.told and activity.record is None:
                 self.memory.remember(activity.campaign_id, **activity.told)
 
-    def _settle(self, passed: Passed) -> None:
+    def _settle(self, passed: FinishedCampaign) -> None:
         """Remember a campaign, once its activities' records are surely written."""
         looks = passed.campaign.looks
         self.run.progress.campaigns += not looks
@@ -186,7 +190,7 @@ class CampaignActivities(ConstantContactStream):
         else:
             settle()
 
-    def _remember(self, passed: Passed) -> None:
+    def _remember(self, passed: FinishedCampaign) -> None:
         campaign, found = passed.campaign, passed.found
         if not found.asked:
             return

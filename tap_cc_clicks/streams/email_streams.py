@@ -23,7 +23,7 @@ from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
 from tap_cc_clicks.sync.bookmarks import ShortBookmarks
 from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.memory import DETAILS, HISTORY
-from tap_cc_clicks.sync.reports import Events, Links, Once, Report, Stats
+from tap_cc_clicks.sync.reports import Events, Links, OncePerActivity, Report, Stats
 
 
 class EmailStream(ReportStream):
@@ -40,7 +40,7 @@ class EmailStream(ReportStream):
         self, once: int, ask: Callable[[Service, str], list[Record]]
     ) -> Report:
         """Return a report that is asked for once, and again after a change."""
-        return Once(
+        return OncePerActivity(
             self.name,
             once,
             ask,

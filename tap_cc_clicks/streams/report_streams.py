@@ -15,11 +15,11 @@ from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
-from tap_cc_clicks.sync.campaign_pass import Started
-from tap_cc_clicks.sync.failures import IN_DOUBT, LeftAloneError
+from tap_cc_clicks.sync.campaign_pass import StartedActivity
+from tap_cc_clicks.sync.failures import UNRESOLVED, LeftAloneError
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
-from tap_cc_clicks.sync.readahead import Ahead
-from tap_cc_clicks.sync.reports import Events, Moved, Report
+from tap_cc_clicks.sync.readahead import Job
+from tap_cc_clicks.sync.reports import BookmarkUpdate, Events, Report
 
 
 class ReportStream(ConstantContactStream):
@@ -40,7 +40,7 @@ class ReportStream(ConstantContactStream):
         """Yield none: the parent's pass hands over each report by its pages."""
         return ()
 
-    def write_report(self, started: Started) -> bool:
+    def write_report(self, started: StartedActivity) -> bool:
         """Write an activity's report, and move the bookmark after it.
 
         Returns:
@@ -51,21 +51,21 @@ class ReportStream(ConstantContactStream):
             activity_id, counters = started.activity.activity_id, started.counters
             gap = self.report.gap(activity_id, counters) if started.at else 0
             if gap:
-                self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
+                self.run.anomalies.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
             return self.name not in started.left
         whole = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)
         return whole
 
-    def _write(self, job: Ahead[Any], started: Started) -> bool:
+    def _write(self, job: Job[Any], started: StartedActivity) -> bool:
         try:
-            moved: list[Moved] = []
+            moved: list[BookmarkUpdate] = []
             self.write_pages(self._pages(job, moved))
             self._move(moved)
             self.run.progress.reports += 1
             self.run.failures.succeeded(self.name, started.activity.activity_id)
         except RunEndedError as reason:
-            self.run.tell_end(reason)
+            self.run.log_end(reason)
             return False
         except GoneError as error:
             self._gone(started, error)
@@ -76,13 +76,13 @@ class ReportStream(ConstantContactStream):
             return not isinstance(error, LeftAloneError)
         return True
 
-    def _failed(self, started: Started, error: Exception) -> None:
+    def _failed(self, started: StartedActivity, error: Exception) -> None:
         activity = started.activity
         if activity.removed:
             self.run.failures.excuse([activity.activity_id])
         self.run.failures.record(self.name, activity.activity_id, error)
 
-    def _gone(self, started: Started, error: GoneError) -> None:
+    def _gone(self, started: StartedActivity, error: GoneError) -> None:
         """Judge a report that is not there: an error if there were rows of it."""
         activity = started.activity
         there = self.report.has_rows(activity.activity_id, started.counters)
@@ -95,29 +95,29 @@ class ReportStream(ConstantContactStream):
             self.run.failures.put_off(self.name, activity.activity_id)
         self.report.leave(activity.ids)
 
-    def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
+    def _pages(self, job: Job[Any], moved: list[BookmarkUpdate]) -> Iterator[list[Any]]:
         """Yield the pages of a report; the one before was written when one is."""
         for item in job:
-            if isinstance(item, Moved):
+            if isinstance(item, BookmarkUpdate):
                 moved.append(item)
                 if not self.batching:
                     self._move(moved)
             else:
                 self.run.progress.records += len(item)
                 yield item
-            self.run.beat()
+            self.run.heartbeat()
 
-    def _move(self, moved: list[Moved]) -> None:
+    def _move(self, moved: list[BookmarkUpdate]) -> None:
         for one in moved:
             self.report.move(one)
-            if one.in_doubt:
+            if one.unresolved:
                 activity_id = one.context["campaign_activity_id"]
-                self.run.failures.put_off(self.name, activity_id, IN_DOUBT)
+                self.run.failures.put_off(self.name, activity_id, UNRESOLVED)
             if one.unusable:
-                self._tell_unusable(one)
+                self._log_unusable(one)
         moved.clear()
 
-    def _tell_unusable(self, moved: Moved) -> None:
+    def _log_unusable(self, moved: BookmarkUpdate) -> None:
         """Tell of rows that nothing tells apart: an error once, then a warning."""
         activity_id = moved.context["campaign_activity_id"]
         message = f"{moved.unusable:,} rows have no readable created_time: left out"

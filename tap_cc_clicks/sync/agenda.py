@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Campaign
@@ -139,13 +139,13 @@ class Planner:
         if campaign.record is not None and not self.memory.has(campaign.record):
             return True
         # Whatever the listing says: it was sent once more.
-        owed = self.writes and campaign.known.get("unwritten")
-        return campaign.is_announced or bool(owed)
+        pending = self.writes and campaign.known.get("unwritten")
+        return campaign.is_announced or bool(pending)
 
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
         unread = [one for one in ids if self._is_unread(one)]
-        missing = campaign.owes_look_up or any(
+        missing = campaign.needs_look_up or any(
             one.is_missing(activity_id) for one in self._events for activity_id in ids
         )
         # What was removed is believed to be gone.
@@ -154,7 +154,7 @@ class Planner:
         if campaign.is_at_rest and read and not campaign.is_hinted:
             return
         turn = self.is_turn(LOOK_UPS, campaign.campaign_id)
-        if campaign.owes_look_up and turn:
+        if campaign.needs_look_up and turn:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
         looking = any(one.follows_clicks for one in self.reports)

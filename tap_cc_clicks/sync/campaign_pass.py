@@ -20,17 +20,17 @@ from typing import Any, TypeAlias, TypeGuard
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api.errors import GoneError, RunEndedError
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
 from tap_cc_clicks.sync.agenda import Agenda, Planner
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
 from tap_cc_clicks.sync.findings import UNCOUNTED
 from tap_cc_clicks.sync.listing import Listing
-from tap_cc_clicks.sync.lookups import Activity, Campaign, LookUp, Lookups
-from tap_cc_clicks.sync.readahead import Ahead, ReadAhead
-from tap_cc_clicks.sync.reports import Events, Owed, Report, Stats
+from tap_cc_clicks.sync.lookups import Activity, Campaign, LookupResult, Lookups
+from tap_cc_clicks.sync.readahead import Job, ReadAhead
+from tap_cc_clicks.sync.reports import Deferred, Events, Report, Stats
 from tap_cc_clicks.sync.schedule import left_out
 
 # For each thread, how many items may wait between two stages; and before the reader,
@@ -46,15 +46,15 @@ MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
-class Passed:
+class FinishedCampaign:
     """A campaign that was looked up, once all its activities went by."""
 
     campaign: Campaign
-    found: LookUp
+    found: LookupResult
 
 
 @dataclass(frozen=True)
-class Started:
+class StartedActivity:
     """An activity, with its reports under way.
 
     Attributes:
@@ -67,12 +67,12 @@ class Started:
     activity: Activity
     counters: Counters = NOT_ASKED
     at: int = 0
-    reads: Mapping[str, Ahead[Any]] = field(default_factory=dict)
+    reads: Mapping[str, Job[Any]] = field(default_factory=dict)
     left: Collection[str] = ()
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountersResult:
     """Counters of up to ten activities, and when they were asked for.
 
     Attributes:
@@ -84,7 +84,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReportRequest:
     """A report to be read, and how many requests that is expected to take."""
 
     report: Report
@@ -93,10 +93,10 @@ class Wanted:
     requests: int
 
 
-Item: TypeAlias = "Activity | Passed"
+Item: TypeAlias = "Activity | FinishedCampaign"
 # What to go through: activities, or a campaign and the job that looks it up.
-Task: TypeAlias = "Activity | tuple[Campaign, Ahead[LookUp]]"
-Chunk: TypeAlias = "tuple[list[Item], Ahead[Counted] | None]"
+Task: TypeAlias = "Activity | tuple[Campaign, Job[LookupResult]]"
+Chunk: TypeAlias = "tuple[list[Item], Job[CountersResult] | None]"
 
 
 class CampaignPass:
@@ -122,16 +122,16 @@ class CampaignPass:
         self._run = lookups.run
         self._failures = self._run.failures
         self._all = list(reports)
-        self._reports = [one for one in self._all if not isinstance(one, Owed)]
-        self._owed = [one for one in self._all if isinstance(one, Owed)]
+        self._reports = [one for one in self._all if not isinstance(one, Deferred)]
+        self._deferred = [one for one in self._all if isinstance(one, Deferred)]
         self._memory = planner.memory
         self._agenda = Agenda()
         self._budget = Budget(self._run.gate)
-        self._large: list[Wanted] = []
+        self._large: list[ReportRequest] = []
         self._found: dict[str, list[str]] = {}
-        self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
+        self._ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
 
-    def __iter__(self) -> Iterator[Started | Passed]:
+    def __iter__(self) -> Iterator[StartedActivity | FinishedCampaign]:
         """Yield activities, their reports under way, each campaign after its own."""
         try:
             self._agenda = self.agenda()
@@ -139,9 +139,11 @@ class CampaignPass:
             yield from self._large_ones()
             yield from self._failed_before()
             yield from self._staged(self._uncounted())
-            yield from self._ahead.buffered(self._owed_ones(), ITEMS_BEFORE_READER)
+            yield from self._ahead.buffered(
+                self._deferred_reports(), ITEMS_BEFORE_READER
+            )
         except RunEndedError as reason:
-            self._run.tell_end(reason)
+            self._run.log_end(reason)
         finally:
             self._ahead.close()
 
@@ -155,7 +157,7 @@ class CampaignPass:
                 for record in self._ahead.buffered(listing.campaigns())
             }
         finally:
-            self._tell_scarce()
+            self._warn_small_budget()
         agenda = self._planner.agenda(listed, summaries)
         progress = self._run.progress
         progress.campaigns_known = len(agenda.changed) + len(agenda.new)
@@ -165,7 +167,7 @@ class CampaignPass:
             self._run.logger.warning("%s", short)
         return agenda
 
-    def _tell_scarce(self) -> None:
+    def _warn_small_budget(self) -> None:
         """Tell of a budget that the listing alone has nearly used up."""
         left, made = self._budget.left, self._run.gate.requests
         if left is not None and left < LEAST_FOR_REPORTS:
@@ -177,7 +179,9 @@ class CampaignPass:
                 made + LEAST_FOR_REPORTS,
             )
 
-    def _staged(self, tasks: Iterable[Task]) -> Iterator[Started | Passed]:
+    def _staged(
+        self, tasks: Iterable[Task]
+    ) -> Iterator[StartedActivity | FinishedCampaign]:
         """Let each stage run ahead of the next one."""
         buffered, threads = self._ahead.buffered, self._run.settings.concurrency
         between = ITEMS_BETWEEN_STAGES * threads
@@ -233,7 +237,7 @@ class CampaignPass:
         small = campaign.summary is not None and people_of(campaign.summary) * 2 < page
         return self._run.settings.max_requests is not None and not small
 
-    def _large_ones(self) -> Iterator[Started]:
+    def _large_ones(self) -> Iterator[StartedActivity]:
         """Yield the reports that did not fit into the budget, if they do now."""
         refused = []
         for large in sorted(self._large, key=lambda one: one.requests):
@@ -247,11 +251,11 @@ class CampaignPass:
             activity = replace(large.activity, record=None)
             job = self._ahead.submit(self._read(large))
             reads = {large.report.stream: job}
-            yield Started(activity, large.counters, int(time.time()), reads)
+            yield StartedActivity(activity, large.counters, int(time.time()), reads)
         if refused:
-            self._tell_refused(refused)
+            self._warn_refused(refused)
 
-    def _tell_refused(self, refused: list[Wanted]) -> None:
+    def _warn_refused(self, refused: list[ReportRequest]) -> None:
         """Name the largest of the reports that do not fit."""
         large, others = refused[-1], len(refused) - 1
         most = self._run.gate.max_requests or 0
@@ -271,7 +275,7 @@ class CampaignPass:
             advice,
         )
 
-    def _failed_before(self) -> Iterator[Started | Passed]:
+    def _failed_before(self) -> Iterator[StartedActivity | FinishedCampaign]:
         """Yield what failed in earlier runs, as far as it is there and has its turn."""
         if self._run.gate.ended:
             return
@@ -313,7 +317,7 @@ class CampaignPass:
             if any(one.is_uncounted(activity.activity_id) for one in self._all):
                 yield replace(activity, counted=True, only=stats)
 
-    def _owed_ones(self) -> Iterator[Started]:
+    def _deferred_reports(self) -> Iterator[StartedActivity]:
         """Yield what is owed beside clicks."""
         activities = list(self._newest_first())
         refused = []
@@ -326,18 +330,18 @@ class CampaignPass:
                 refused.append(wanted)
                 continue
             job = self._ahead.submit(self._read(wanted))
-            yield Started(wanted.activity, reads={wanted.report.stream: job})
+            yield StartedActivity(wanted.activity, reads={wanted.report.stream: job})
         if refused:
-            self._tell_refused(sorted(refused, key=lambda one: one.requests))
+            self._warn_refused(sorted(refused, key=lambda one: one.requests))
 
-    def _wanted_later(self, activities: Sequence[Activity]) -> Iterator[Wanted]:
-        for report in self._owed:
-            for activity in report.owed(activities, self._planner.looks.hour):
+    def _wanted_later(self, activities: Sequence[Activity]) -> Iterator[ReportRequest]:
+        for report in self._deferred:
+            for activity in report.pending(activities, self._planner.looks.hour):
                 activity_id = activity.activity_id
                 if self._failures.is_turn(report.stream, activity_id):
                     counters = report.counters(activity_id)
                     requests = report.expected(activity_id, counters).requests
-                    yield Wanted(report, activity, counters, requests)
+                    yield ReportRequest(report, activity, counters, requests)
 
     def _newest_first(self) -> Iterator[Activity]:
         campaigns = sorted(
@@ -357,7 +361,7 @@ class CampaignPass:
                 yield task
                 continue
             campaign, job = task
-            found = self._answer(job)
+            found = self._result(job)
             kept = WITH_REPORT - 1
             self._budget.release(1 if found else WITH_REPORT)
             # Remembered later, where records go into files.
@@ -370,7 +374,7 @@ class CampaignPass:
             self._budget.release(kept)
             if found:
                 self._run.progress.looked_up += not campaign.looks
-                yield Passed(campaign, found)
+                yield FinishedCampaign(campaign, found)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Chunk]:
         chunk: list[Item] = []
@@ -381,7 +385,7 @@ class CampaignPass:
                 ids.append(item.activity_id)
             full = len(ids) == IDS_PER_STATS_REQUEST or len(chunk) >= MOST_IN_CHUNK
             # The next look-up may wait for the budget that this one keeps.
-            kept = isinstance(item, Passed) and self._budget.left is not None
+            kept = isinstance(item, FinishedCampaign) and self._budget.left is not None
             if full or kept or not ids:
                 yield chunk, self._count(ids)
                 chunk, ids = [], []
@@ -395,30 +399,34 @@ class CampaignPass:
             and self._failures.is_turn(COUNTERS, activity.activity_id)
         )
 
-    def _count(self, ids: list[str]) -> Ahead[Counted] | None:
+    def _count(self, ids: list[str]) -> Job[CountersResult] | None:
         return self._ahead.submit(self._count_now(ids)) if ids else None
 
-    def _count_now(self, ids: list[str]) -> Iterator[Counted]:
+    def _count_now(self, ids: list[str]) -> Iterator[CountersResult]:
         at = int(time.time())
         for counters in self._lookups.count(ids):
-            yield Counted(counters, at)
+            yield CountersResult(counters, at)
 
-    def _started(self, chunks: Iterable[Chunk]) -> Iterator[Started | Passed]:
+    def _started(
+        self, chunks: Iterable[Chunk]
+    ) -> Iterator[StartedActivity | FinishedCampaign]:
         for chunk, job in chunks:
-            counted = self._answer(job) if job else Counted({}, int(time.time()))
+            counted = self._result(job) if job else CountersResult({}, int(time.time()))
             for item in chunk:
-                if isinstance(item, Passed):
+                if isinstance(item, FinishedCampaign):
                     yield item
                 elif counted is None:
                     # The run has ended: nothing is known, but the records there are.
-                    yield Started(item, left=[one.stream for one in self._reports])
+                    yield StartedActivity(
+                        item, left=[one.stream for one in self._reports]
+                    )
                 else:
                     yield self._start(item, counted)
 
-    def _start(self, activity: Activity, counted: Counted) -> Started:
+    def _start(self, activity: Activity, counted: CountersResult) -> StartedActivity:
         if not activity.has_reports:
             self._budget.release(activity.kept)
-            return Started(activity)
+            return StartedActivity(activity)
         counters = counted.counters.get(activity.activity_id, NOT_ASKED)
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
@@ -426,7 +434,7 @@ class CampaignPass:
             reports = max(1, sum(isinstance(one, Events) for one in self._all))
             looks = self._planner.looks.uncounted(activity.looks, reports)
             if not looks:
-                return Started(activity)
+                return StartedActivity(activity)
             activity = replace(activity, looks=looks)
         wanted = self._wanted(activity, counters)
         reads = {
@@ -435,9 +443,11 @@ class CampaignPass:
         }
         left = {one.report.stream for one in wanted} - reads.keys()
         at = 0 if activity.only is not None else counted.at
-        return Started(activity, counters, at, reads, left)
+        return StartedActivity(activity, counters, at, reads, left)
 
-    def _reserved(self, wanted: Iterable[Wanted], kept: int) -> Iterator[Wanted]:
+    def _reserved(
+        self, wanted: Iterable[ReportRequest], kept: int
+    ) -> Iterator[ReportRequest]:
         """Yield the reports that fit into the budget; the others are kept for later."""
         for one in wanted:
             if self._budget.reserve(one.requests, kept):
@@ -450,12 +460,12 @@ class CampaignPass:
     def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
         if counters.stats or activity.settled:
             lacking = "em_clicks_all" if counters.stats else "counters"
-            self._run.oddities.note(UNCOUNTED, f"without {lacking}")
+            self._run.anomalies.note(UNCOUNTED, f"without {lacking}")
 
-    def _wanted(self, activity: Activity, counters: Counters) -> list[Wanted]:
+    def _wanted(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
         """Return the reports that are due, those of most requests first."""
         wanted = [
-            Wanted(
+            ReportRequest(
                 one,
                 activity,
                 counters,
@@ -482,7 +492,7 @@ class CampaignPass:
         looked = self._memory.looked(activity.activity_id)
         return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
-    def _read(self, wanted: Wanted) -> Iterator[Any]:
+    def _read(self, wanted: ReportRequest) -> Iterator[Any]:
         try:
             with self._failures.asking(
                 wanted.report.stream, wanted.activity.activity_id
@@ -491,7 +501,7 @@ class CampaignPass:
         finally:
             self._budget.release(wanted.requests)
 
-    def _records(self, wanted: Wanted) -> Iterator[Any]:
+    def _records(self, wanted: ReportRequest) -> Iterator[Any]:
         report, activity = wanted.report, wanted.activity
         retried = self._failures.is_retry(report.stream, activity.activity_id)
         service = self._lookups.once if retried else self._lookups.service
@@ -503,7 +513,7 @@ class CampaignPass:
                 raise FatalAPIError(str(error)) from None
             raise
 
-    def _is_counted_now(self, wanted: Wanted) -> bool:
+    def _is_counted_now(self, wanted: ReportRequest) -> bool:
         """Tell whether a report that was never read has clicks that are counted."""
         activity_id = wanted.activity.activity_id
         if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
@@ -511,15 +521,15 @@ class CampaignPass:
         counters = next(self._lookups.count([activity_id]))
         return bool(counters.get(activity_id, NOT_ASKED).clicks)
 
-    def _answer(self, job: Ahead[Any]) -> Any:
+    def _result(self, job: Job[Any]) -> Any:
         """Return a job's only item, or None if the run ended before it."""
         try:
             return next(iter(job))
         except RunEndedError as reason:
-            self._run.tell_end(reason)
+            self._run.log_end(reason)
             return None
 
 
 def is_events(report: Report) -> TypeGuard[Events]:
     """Tell whether a report is one of events that is read with each look."""
-    return isinstance(report, Events) and not isinstance(report, Owed)
+    return isinstance(report, Events) and not isinstance(report, Deferred)

@@ -32,7 +32,7 @@ MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
 NOT_THERE = "not there (404); asked for again by later runs"
-IN_DOUBT = (
+UNRESOLVED = (
     "events came in while they were read, so that rows are missing which may be "
     "repeats: read again by the next run"
 )
@@ -185,7 +185,7 @@ class Failures:
             if endpoint in self._down or self._in_a_row[endpoint] < IN_A_ROW:
                 return
             self._down.add(endpoint)
-        self._tell_down(endpoint)
+        self._log_down(endpoint)
 
     def succeeded(self, endpoint: str, item: str) -> None:
         """Note that an item could be read."""
@@ -215,7 +215,7 @@ class Failures:
             with self._lock:
                 self._open[endpoint, item] = int(time.time())
 
-    def _tell_down(self, endpoint: str) -> None:
+    def _log_down(self, endpoint: str) -> None:
         self._logger.error(
             "%s: %d in a row could not be read, so that the others are left to the "
             "next run. If it stays, a privilege may be missing for them: cc-clicks "
@@ -237,9 +237,9 @@ class Failures:
         errors = {
             key: why for key, why in reasons.items() if not self._is_accepted(key)
         }
-        self._tell(logging.WARNING, self._put_off)
-        self._tell(logging.ERROR, errors)
-        self._tell(
+        self._log(logging.WARNING, self._put_off)
+        self._log(logging.ERROR, errors)
+        self._log(
             logging.WARNING,
             {key: why for key, why in reasons.items() if key not in errors},
         )
@@ -256,7 +256,7 @@ class Failures:
     def _is_accepted(self, key: tuple[str, str]) -> bool:
         return key[1] in self._accepted
 
-    def _tell(self, level: int, reasons: Mapping[tuple[str, str], str]) -> None:
+    def _log(self, level: int, reasons: Mapping[tuple[str, str], str]) -> None:
         grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for (endpoint, item), reason in reasons.items():
             grouped[endpoint, reason].append(item)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from tap_cc_clicks.api.kinds import MISSING, ROLES, UNKNOWN, VALUES
+from tap_cc_clicks.api.columns import MISSING, ROLES, UNKNOWN, VALUES
 
 UNCOUNTED, BEYOND, SHORT = "uncounted", "beyond", "short"
 SENTENCES = {

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec.structs import replace as changed
 from typing_extensions import override
 
-from tap_cc_clicks.api.moments import this_hour
 from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.timestamps import this_hour
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
@@ -23,11 +23,11 @@ from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import fingerprint
-from tap_cc_clicks.sync.reports import Events, Expected, Moved, Owed
+from tap_cc_clicks.sync.reports import BookmarkUpdate, Deferred, Events, Expected
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
-class FurtherEvents(Events, Owed):
+class FurtherEvents(Events, Deferred):
     """A report of events that is owed: never read yet, or with news.
 
     Args:
@@ -61,7 +61,9 @@ class FurtherEvents(Events, Owed):
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        return self._is_owed(activity.activity_id) or self._is_news(activity, counters)
+        return self._is_pending(activity.activity_id) or self._is_news(
+            activity, counters
+        )
 
     @override
     def is_uncounted(self, activity_id: str) -> bool:
@@ -73,13 +75,15 @@ class FurtherEvents(Events, Owed):
         return self._counters.get(activity_id, NOT_ASKED)
 
     @override
-    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+    def pending(
+        self, activities: Iterable[Activity], hour: float
+    ) -> Iterator[Activity]:
         for activity in activities:
-            if self._is_owed(activity.activity_id):
+            if self._is_pending(activity.activity_id):
                 search = activity.activity_id in self._searched
                 yield replace(activity, search=search)
 
-    def _is_owed(self, activity_id: str) -> bool:
+    def _is_pending(self, activity_id: str) -> bool:
         known = self._known(activity_id)
         return self._reads_all or known is None or known.doubt
 
@@ -145,14 +149,14 @@ class FurtherEvents(Events, Owed):
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         for item in super().read(service, activity, self._own(counters)):
-            if isinstance(item, Moved) and self._report.counts_people:
+            if isinstance(item, BookmarkUpdate) and self._report.counts_people:
                 item.to.seen = self._seen(counters)
             yield item
 
     @override
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         super().move(moved)
         self._counters.pop(moved.context["campaign_activity_id"], None)
 

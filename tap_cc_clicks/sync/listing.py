@@ -14,7 +14,6 @@ from typing import TypeAlias
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.bodies import received
 from tap_cc_clicks.api.errors import (
     CursorRefusedError,
     EndlessPagesError,
@@ -22,6 +21,7 @@ from tap_cc_clicks.api.errors import (
     InputError,
     TokenError,
 )
+from tap_cc_clicks.api.response_body import received
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
@@ -98,7 +98,7 @@ class Listing:
             page = next(self._pages, None)
             if page is None:
                 self._over = True
-                self._tell_missing()
+                self._warn_missing()
                 return
             yield from self._new(page)
             self._known = self._is_known(page)
@@ -138,8 +138,8 @@ class Listing:
 
     def _is_known(self, page: list[Record]) -> bool:
         """Tell whether no older page has news: all here is known, the newest first."""
-        moments = [record["updated_at"] or "" for record in page]
-        ordered = all(newer >= older for newer, older in pairwise(moments))
+        timestamps = [record["updated_at"] or "" for record in page]
+        ordered = all(newer >= older for newer, older in pairwise(timestamps))
         return ordered and all(map(self._is_old, page))
 
     def _is_old(self, record: Record) -> bool:
@@ -149,7 +149,7 @@ class Listing:
             return False
         return self.memory is None or self.memory.has(record)
 
-    def _tell_missing(self) -> None:
+    def _warn_missing(self) -> None:
         missing = () if self.incomplete else sorted(self._wanted - self._listed.keys())
         if missing and not self._listed:
             raise InputError(NONE_THERE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR
 from tap_cc_clicks.sync.schedule import REQUEST, Bucket, Candidate, Look, choose
 
 THOUSANDTHS = 1000

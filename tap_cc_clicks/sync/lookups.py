@@ -10,13 +10,13 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.errors import GoneError, NoStatsError, TokenError
-from tap_cc_clicks.api.moments import (
+from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.timestamps import (
     SECONDS_PER_HOUR,
     hour_of,
     is_within,
-    moment_or_none,
+    timestamp_or_none,
 )
-from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import (
     DONE,
     NEVER_SENT,
@@ -80,7 +80,7 @@ class Campaign:
     @property
     def sent_at(self) -> str | None:
         """When it was sent last, by its summary."""
-        return moment_or_none((self.summary or {}).get("last_sent_date"))
+        return timestamp_or_none((self.summary or {}).get("last_sent_date"))
 
     @property
     def latest(self) -> str:
@@ -122,7 +122,7 @@ class Campaign:
         return hour_of(self.sent_at) > hour_of(self.known.get("updated_at"))
 
     @property
-    def owes_look_up(self) -> bool:
+    def needs_look_up(self) -> bool:
         """Whether the schedule has it looked up, since nothing else tells of change.
 
         It had no activities, or was not there (404); or it may have been sent since,
@@ -237,7 +237,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class LookUp:
+class LookupResult:
     """What became of looking for a campaign's activities.
 
     Attributes:
@@ -272,7 +272,7 @@ class Lookups:
     service: Service
     once: Service
 
-    def look_up(self, campaign: Campaign) -> Iterator[LookUp]:
+    def look_up(self, campaign: Campaign) -> Iterator[LookupResult]:
         """Yield a campaign's activities; none if it could not be looked up."""
         failures, campaign_id = self.run.failures, campaign.campaign_id
         retried = failures.is_retry(LOOK_UPS, campaign_id)
@@ -287,12 +287,12 @@ class Lookups:
             if gone:
                 failures.put_off(LOOK_UPS, campaign_id)
             known = campaign.known_activities()
-            yield LookUp(known, campaign.record, asked=True, gone=gone)
+            yield LookupResult(known, campaign.record, asked=True, gone=gone)
         except FatalAPIError as error:
             if campaign.removed:
                 failures.excuse([campaign_id])
             failures.record(LOOK_UPS, campaign_id, error)
-            yield LookUp(campaign.known_activities())
+            yield LookupResult(campaign.known_activities())
         else:
             failures.succeeded(LOOK_UPS, campaign_id)
             record = campaign.record or record
@@ -304,7 +304,7 @@ class Lookups:
                 for one in campaign.known_activities()
                 if one.activity_id not in there
             ]
-            yield LookUp(found, record, asked=True)
+            yield LookupResult(found, record, asked=True)
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
         """Yield the counters of up to ten activities, unknown ones of those without.

@@ -45,7 +45,7 @@ class Progress:
         # of many more were under way, so only the time since then tells the pace.
         self._first = (0.0, 0)
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Log how far the run is, if ten seconds have passed."""
         now = time.monotonic()
         if self._through and not self._first[1]:

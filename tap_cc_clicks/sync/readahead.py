@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from tap_cc_clicks.api.bodies import received
+from tap_cc_clicks.api.response_body import received
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Room:
         self._used = 0
         self._changed = threading.Condition()
 
-    def enter(self, size: int, job: Ahead[Any]) -> None:
+    def enter(self, size: int, job: Job[Any]) -> None:
         """Put records aside once there is room; at once if the reader waits for them.
 
         Raises:
@@ -63,7 +63,7 @@ class Room:
             self._changed.notify_all()
 
 
-class Ahead(Generic[T]):
+class Job(Generic[T]):
     """Items made by a thread, handed to their reader in order.
 
     An error is raised where the item that it prevented would have come.
@@ -119,7 +119,7 @@ class Ahead(Generic[T]):
             self.wanted = True
             self._owner.room.look_again()
         while True:
-            self._owner.beat()
+            self._owner.heartbeat()
             try:
                 item, weight = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
@@ -151,13 +151,13 @@ class ReadAhead:
         self.room = Room()
         self._unstarted = threads
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Ahead[Any]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job[Any]] = queue.SimpleQueue()
         self._heartbeat = heartbeat
         self._reader = threading.current_thread()
 
-    def submit(self, items: Iterable[T]) -> Ahead[T]:
+    def submit(self, items: Iterable[T]) -> Job[T]:
         """Let one of the threads make these items, when one is free."""
-        ahead = Ahead(self, items)
+        ahead = Job(self, items)
         self._jobs.put(ahead)
         with self._lock:
             if self._unstarted:
@@ -165,7 +165,7 @@ class ReadAhead:
                 _start(self._work)
         return ahead
 
-    def buffered(self, items: Iterable[T], size: int = 0) -> Ahead[T]:
+    def buffered(self, items: Iterable[T], size: int = 0) -> Job[T]:
         """Make these items in a thread of their own.
 
         For items that themselves wait for jobs: they must not hold a worker.
@@ -174,11 +174,11 @@ class ReadAhead:
             items: What to make.
             size: How many of them may wait for the reader; 0 for all there are.
         """
-        ahead = Ahead(self, items, size)
+        ahead = Job(self, items, size)
         _start(ahead.fill)
         return ahead
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Give the reader's thread its heartbeat."""
         if threading.current_thread() is self._reader:
             self._heartbeat()

@@ -22,7 +22,7 @@ from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.reading import Read, Reader, Reading
 from tap_cc_clicks.events.tally import (
-    Terms,
+    ReadScope,
     compared,
     is_due,
     lasting_gap,
@@ -47,7 +47,7 @@ BACKLOG_PER_DAY = 1_000
 
 
 @dataclass(frozen=True)
-class Moved:
+class BookmarkUpdate:
     """The end of a report: how far it is read now.
 
     Attributes:
@@ -62,7 +62,7 @@ class Moved:
     to: Any
     unusable: int = 0
     new: int = 0
-    in_doubt: bool = False
+    unresolved: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class Report(ABC):
     @abstractmethod
     def read(
         self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         """Fetch an activity's report: records page by page, and where it ended."""
 
     @abstractmethod
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         """Move the bookmark: all records before it were written."""
 
     @property
@@ -174,7 +174,7 @@ class Events(Report):
         self._reads_all = reads_all
         self._page_size = settings.page_size
         self._links: Sequence[str | None] = settings.url_ids or (None,)
-        self._terms = Terms(
+        self._scope = ReadScope(
             start="" if reads_all else settings.start_date or "",
             lookback=settings.lookback,
             filtered=bool(settings.url_ids),
@@ -185,7 +185,7 @@ class Events(Report):
     @property
     def needs_counters_first(self) -> bool:
         """Whether what is read cannot be compared with counters asked for later."""
-        return not self._terms.sees_all
+        return not self._scope.sees_all
 
     @property
     @override
@@ -203,7 +203,7 @@ class Events(Report):
                 url_id=url_id,
                 known=None if self._reads_all else known,
                 counters=counters,
-                terms=self._terms,
+                scope=self._scope,
                 search=activity.search and bool(known and known.search),
             )
 
@@ -238,7 +238,7 @@ class Events(Report):
     @override
     def is_uncounted(self, activity_id: str) -> bool:
         known = self._known(activity_id)
-        return self._terms.sees_all and known is not None and known.is_uncompared
+        return self._scope.sees_all and known is not None and known.is_uncompared
 
     @override
     def has_rows(self, activity_id: str, counters: Counters) -> bool:
@@ -284,32 +284,32 @@ class Events(Report):
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         for reading in self._readings(activity, counters):
             for item in Reader(service, reading).read():
                 if isinstance(item, Read):
                     known = reading.known.unusable if reading.known else 0
                     item.bookmark.unusable = max(item.unusable, known)
                     new = max(0, item.unusable - known)
-                    yield Moved(
+                    yield BookmarkUpdate(
                         reading.context,
                         item.bookmark,
                         item.unusable,
                         new,
-                        in_doubt=item.in_doubt,
+                        unresolved=item.unresolved,
                     )
                 else:
                     yield item
 
     @override
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         if not self._reads_all:
             self._bookmarks.move(moved.context, moved.to)
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
         known = self._known(activity.activity_id)
-        if known and activity.only is not None and self._terms.sees_all:
+        if known and activity.only is not None and self._scope.sees_all:
             self._bookmarks.move(activity.context, compared(known, counters))
 
     @override
@@ -335,7 +335,7 @@ class Events(Report):
     @override
     def gap(self, activity_id: str, counters: Counters) -> int:
         known = self._known(activity_id)
-        if not self._terms.sees_all or not known:
+        if not self._scope.sees_all or not known:
             return 0
         return lasting_gap(known, counters)
 
@@ -346,8 +346,8 @@ class Events(Report):
             for url_id in self._links
         ]
         # What is counted is not told by link.
-        counted = UNKNOWN if self._terms.filtered else counters
-        rows = [rows_to_read(one, counted, self._terms) for one in known]
+        counted = UNKNOWN if self._scope.filtered else counters
+        rows = [rows_to_read(one, counted, self._scope) for one in known]
         return Expected(
             requests=sum(map(self._pages, rows)),
             clicks=max(new_clicks(one, counters) for one in known),
@@ -394,14 +394,14 @@ class Stats(Report):
         service: Service,
         activity: Activity,
         counters: Counters,
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         counts = {name: counters.stats.get(name) for name in self._counts}
         refreshed = {"last_refresh_time": counters.refreshed}
         yield [{**activity.ids, **refreshed, **counts}]
-        yield Moved(activity.ids, fingerprint(counters.stats))
+        yield BookmarkUpdate(activity.ids, fingerprint(counters.stats))
 
     @override
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         self._memory.note_fingerprint(moved.context["campaign_activity_id"], moved.to)
 
     @override
@@ -419,7 +419,7 @@ class Stats(Report):
         return Expected(requests=0)
 
 
-class Owed(Report):
+class Deferred(Report):
     """A report that is no news: what is owed of it is read after all clicks."""
 
     @property
@@ -432,7 +432,9 @@ class Owed(Report):
         return NOT_ASKED
 
     @abstractmethod
-    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+    def pending(
+        self, activities: Iterable[Activity], hour: float
+    ) -> Iterator[Activity]:
         """Yield the activities of which it is owed.
 
         Args:
@@ -449,7 +451,7 @@ class Owed(Report):
         return False
 
 
-class Links(Owed):
+class Links(Deferred):
     """An activity's links and how many people clicked each.
 
     Args:
@@ -496,7 +498,9 @@ class Links(Owed):
         return not count and read is None and counters.clicks != 0
 
     @override
-    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+    def pending(
+        self, activities: Iterable[Activity], hour: float
+    ) -> Iterator[Activity]:
         for activity in activities:
             count, read, *clicked = self._entry(activity.activity_id)
             # Links that nobody clicked are not in the report.
@@ -506,21 +510,21 @@ class Links(Owed):
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
         # Clicks are clicks on links: a list without any is none to be believed.
         if links or not self._entry(activity.activity_id)[0]:
-            yield Moved(activity.ids, None)
+            yield BookmarkUpdate(activity.ids, None)
 
     @override
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         activity_id = moved.context["campaign_activity_id"]
         self._clicks[activity_id] = [self._entry(activity_id)[0], self._hour]
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
-        self.move(Moved(dict(context), None))
+        self.move(BookmarkUpdate(dict(context), None))
 
 
 class Backlog:
@@ -544,7 +548,7 @@ class Backlog:
         )
 
 
-class Once(Owed):
+class OncePerActivity(Deferred):
     """What is asked for once of each activity, and again after a change.
 
     Args:
@@ -593,7 +597,9 @@ class Once(Owed):
             self._memory.note_asked(activity.activity_id, self._once, DUE)
 
     @override
-    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+    def pending(
+        self, activities: Iterable[Activity], hour: float
+    ) -> Iterator[Activity]:
         for activity in activities:
             known = self._memory.asked(activity.activity_id, self._once)
             # The API has none of what was removed.
@@ -607,13 +613,13 @@ class Once(Owed):
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
-    ) -> Iterator[list[Any] | Moved]:
+    ) -> Iterator[list[Any] | BookmarkUpdate]:
         rows = self._ask(service, activity.activity_id)
         yield [{**activity.ids, **row} for row in rows]
-        yield Moved(activity.ids, None)
+        yield BookmarkUpdate(activity.ids, None)
 
     @override
-    def move(self, moved: Moved) -> None:
+    def move(self, moved: BookmarkUpdate) -> None:
         self.leave(moved.context)
 
     @override

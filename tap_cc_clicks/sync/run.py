@@ -13,8 +13,8 @@ from singer_sdk import metrics
 
 from tap_cc_clicks.api.auth import ConstantContactAuthenticator
 from tap_cc_clicks.api.client import Client
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.errors import RunEndedError
-from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.log_filter import guard_logs
 from tap_cc_clicks.api.pacing import RequestGate
 from tap_cc_clicks.api.service import Service
@@ -64,9 +64,9 @@ class Run:
             self.gate,
             logger,
         )
-        self.oddities = Oddities()
-        self.service = Service(self.client(), settings.page_size, self.oddities)
-        self.once = Service(self.client(tries=1), settings.page_size, self.oddities)
+        self.anomalies = Anomalies()
+        self.service = Service(self.client(), settings.page_size, self.anomalies)
+        self.once = Service(self.client(tries=1), settings.page_size, self.anomalies)
         self.failures = Failures(logger, self.gate.shut, settings.accepted_failures)
         self.listing = Listing(
             self.service, settings.campaign_ids, logger, self.failures
@@ -76,7 +76,7 @@ class Run:
         self._end_told = False
         self._telling = threading.Lock()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Tell progress, and obey a signal.
 
         Not inside the signal's handler, where a message may be half written.
@@ -86,9 +86,9 @@ class Run:
         """
         if self.signum is not None:
             raise InterruptedRun(self.signum)
-        self.progress.beat()
+        self.progress.heartbeat()
 
-    def tell_end(self, reason: RunEndedError) -> None:
+    def log_end(self, reason: RunEndedError) -> None:
         """Warn, once, that the run ends with work left."""
         # Several threads may come upon the end at once.
         with self._telling:

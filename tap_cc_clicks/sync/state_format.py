@@ -29,9 +29,9 @@ import msgspec
 from msgspec import Meta, Struct
 from singer_sdk.helpers.types import TapState
 
+from tap_cc_clicks.api.columns import MOST_COUNTED
 from tap_cc_clicks.api.errors import InputError
-from tap_cc_clicks.api.kinds import MOST_COUNTED
-from tap_cc_clicks.api.moments import moment
+from tap_cc_clicks.api.timestamps import timestamp
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 
 VERSION = 2
@@ -168,7 +168,7 @@ def _bookmark_problem(bookmark: Any) -> str | None:
         bookmarks = [*state.partitions, *read]
         values = [state.replication_key_value, *(one.value for one in bookmarks)]
         for value in filter(None, values):
-            moment(value)
+            timestamp(value)
     except msgspec.ValidationError as error:
         return f"is none of this tap's: {error}"
     except ValueError:

@@ -19,7 +19,7 @@ from tap_cc_clicks.api.wire import UNKNOWN
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.events.identity import Numbering
 from tap_cc_clicks.events.reading import Reader, Reading
-from tap_cc_clicks.events.tally import Tally, Terms
+from tap_cc_clicks.events.tally import ReadScope, Tally
 from tap_cc_clicks.singer import PacedStateWriter, PageWriter
 from tests.bench.service import make
 
@@ -40,7 +40,7 @@ def microseconds() -> dict[str, float]:
     (activity,) = make(1, PAGE, alike=False).activities.values()
     rows = b",".join(click.encoded for click in activity.clicks)
     body = b'{"tracking_activities":[' + rows + b"]}"
-    reading = Reading(CLICKS, "activity", "campaign", None, None, UNKNOWN, Terms())
+    reading = Reading(CLICKS, "activity", "campaign", None, None, UNKNOWN, ReadScope())
     took: dict[str, float] = {}
 
     def timed(step: str, work: Callable[[], Any]) -> Any:
@@ -57,7 +57,7 @@ def microseconds() -> dict[str, float]:
         fresh = timed(
             "tell clicks apart, make each click_id", partial(number, clicks, shown)
         )
-        take = Tally(None, UNKNOWN, Terms()).take
+        take = Tally(None, UNKNOWN, ReadScope()).take
         timed("count, tell whether to read on", partial(take, fresh, clicks))
         timed("encode and write", partial(_write, fresh))
     return {step: 1e6 * seconds / PAGE for step, seconds in took.items()}

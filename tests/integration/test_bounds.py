@@ -14,7 +14,7 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from starlette.middleware.gzip import GZipMiddleware
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.api import bodies
+from tap_cc_clicks.api import response_body
 from tap_cc_clicks.sandbox import Fault
 from tests.support import clicks, rows, run_tap
 
@@ -31,7 +31,7 @@ def test_a_body_that_trickles_in_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes come often enough for every time-out, and never all of them."""
-    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0)
+    monkeypatch.setattr(response_body, "LONGEST_BODY_SECONDS", 0)
     sandbox.faults.rules.append(Fault("drip", match="/emails$"))
     with pytest.raises(FatalSyncError, match="Gave up on /v3/emails after 8 tries"):
         run_tap(sandbox, access_token=sandbox.tokens.issue(), refresh_token=None)
@@ -41,7 +41,7 @@ def test_a_token_that_trickles_in_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not asked for again: it may have been given out."""
-    monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0)
+    monkeypatch.setattr(response_body, "LONGEST_BODY_SECONDS", 0)
     sandbox.faults.rules.append(Fault("drip", match="/token"))
     with pytest.raises(FatalSyncError, match="may or may not have been used up"):
         run_tap(sandbox)
@@ -90,7 +90,7 @@ def unpacked(body: bytes, encoding: str = "gzip") -> bytes:
     response = requests.Response()
     headers = {"Content-Encoding": encoding}
     response.raw = HTTPResponse(io.BytesIO(body), headers, preload_content=False)
-    return bodies.read_body(response)
+    return response_body.read_body(response)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])

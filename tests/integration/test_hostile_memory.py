@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
+from tap_cc_clicks.api.response_body import LARGEST_BODY_BYTES
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sandbox import Fault, Sandbox
 from tap_cc_clicks.sync import listing

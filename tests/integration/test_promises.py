@@ -19,7 +19,7 @@ from singer_sdk.exceptions import FatalSyncError
 from tap_cc_clicks.api.wire import ACTIVITY, CAMPAIGN, COUNTERS, DETAILS, LINK, PEOPLE
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.sandbox import Account, Sandbox
-from tap_cc_clicks.sandbox.api import Answer
+from tap_cc_clicks.sandbox.api import Reply
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import (
     Output,
@@ -99,9 +99,9 @@ def read(sandbox: Sandbox, answers: dict[str, Any], **config: Any) -> Output:
     """Return what a run wrote to which the API answered so."""
     answering = sandbox.api.endpoint
 
-    def reply(name: str, handler: Any, query: Any) -> Answer:
+    def reply(name: str, handler: Any, query: Any) -> Reply:
         body = odd(name, msgspec.json.decode(handler(query).body), answers)
-        return Answer(200, json.dumps(body).encode())
+        return Reply(200, json.dumps(body).encode())
 
     def endpoint(path: str) -> Any:
         name, handler = answering(path)

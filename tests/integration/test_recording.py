@@ -15,7 +15,7 @@ from tap_cc_clicks.sandbox import Account, Fault, Sandbox, generate
 from tap_cc_clicks.sandbox.__main__ import main
 from tap_cc_clicks.sandbox.account import Click
 from tap_cc_clicks.sandbox.dialects import DIALECTS
-from tap_cc_clicks.sandbox.likeness import VERSION, read_likeness
+from tap_cc_clicks.sandbox.replay import VERSION, read_recording
 from tests.companion import companion, secrets_of
 from tests.support import clicks, rows, run_tap
 
@@ -104,7 +104,7 @@ def test_what_was_recorded_is_answered_like(dialect: str, tmp_path: Path) -> Non
     """A check of the replay records the same, and a run of it reads all there is."""
     with Sandbox(generate(campaigns=12, clicks=90), dialect=dialect) as sandbox:
         path = recorded(sandbox, tmp_path)
-    like = read_likeness(str(path))
+    like = read_recording(str(path))
     with Sandbox(generate(campaigns=12, clicks=90), like=like) as sandbox:
         if dialect == "some-never-counted":
             sandbox.dialect = dialect  # What counters say is no form.
@@ -126,7 +126,7 @@ def test_forms_that_no_dialect_has_are_replayed(tmp_path: Path) -> None:
         row["created_time"]["formats"] = {"9999-99-99 99:99:99-99": 1.0}
         told["endpoints"]["account"] = {"403": {}}
         path.write_text(json.dumps(told), "utf-8")
-    with Sandbox(generate(campaigns=12, clicks=90), like=read_likeness(str(path))) as (
+    with Sandbox(generate(campaigns=12, clicks=90), like=read_recording(str(path))) as (
         sandbox
     ):
         form = form_of(recorded(sandbox, tmp_path, "again.json"))
@@ -186,7 +186,7 @@ def test_what_is_no_answer_is_replayed(
     sandbox.faults.rules.append(Fault(fault, "emails$"))
     path = recorded(sandbox, tmp_path)
     sandbox.faults.rules.clear()
-    sandbox.like = read_likeness(str(path))
+    sandbox.like = read_recording(str(path))
     again = recorded(sandbox, tmp_path, "again.json")
     kinds = [form_of(one)["campaigns"]["200"]["json"] for one in (path, again)]
     assert kinds == [int(fault == "wrong_shape")] * 2

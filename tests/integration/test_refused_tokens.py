@@ -8,7 +8,7 @@ import pytest
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.api.errors import TokenError, error_of
-from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.api.transport import Response
 from tap_cc_clicks.sandbox import Fault
 from tests.support import clicks, rows, run_tap
 
@@ -99,5 +99,5 @@ def test_the_api_itself_says_that_access_is_denied() -> None:
         b'{"error_key": "access_denied"}',
         b'[{"error_key": "access_denied"}]',
     ):
-        said = str(error_of(Answer(url, 403, body=body)))
+        said = str(error_of(Response(url, 403, body=body)))
         assert said.startswith("403 (access_denied) for /v3/emails: the token may not")

@@ -118,7 +118,7 @@ def test_the_end_is_told_once_by_however_many_threads(
 
     def tell(_: int) -> None:
         barrier.wait()
-        tap.run.tell_end(BudgetSpentError("spent"))
+        tap.run.log_end(BudgetSpentError("spent"))
 
     assert tap.run
     with ThreadPoolExecutor(8) as pool:

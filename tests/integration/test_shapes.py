@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_cc_clicks.sandbox.api import Answer
+from tap_cc_clicks.sandbox.api import Reply
 from tests.support import clicks, everything, rows, run_tap
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def misshape(
     """Let an endpoint answer with these values, or have them in each of its rows."""
     answers = sandbox.api.endpoint
 
-    def misshapen(handler: Any, query: Any) -> Answer:
+    def misshapen(handler: Any, query: Any) -> Reply:
         reply = handler(query)
         body = msgspec.json.decode(reply.body)
         for changed in body.get(within, ()) if within else [body]:
             changed.update(values)
-        return Answer(reply.status, msgspec.json.encode(body))
+        return Reply(reply.status, msgspec.json.encode(body))
 
     def answering(path: str) -> Any:
         name, handler = answers(path)

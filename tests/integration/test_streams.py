@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cc_clicks.sandbox import Account, Fault, Sandbox
-from tap_cc_clicks.sandbox.account import moment
+from tap_cc_clicks.sandbox.account import timestamp
 from tests.support import clicks, rows, run_tap, select
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def test_the_start_date_bounds_the_first_sync(sandbox: Sandbox) -> None:
     start = sandbox.account.now - timedelta(days=6)
     output = run_tap(sandbox, start_date=start.isoformat())
     wanted = [
-        row for row in sandbox.account.rows() if row["created_time"] >= moment(start)
+        row for row in sandbox.account.rows() if row["created_time"] >= timestamp(start)
     ]
     assert 0 < len(wanted) < len(sandbox.account.rows())
     assert rows(output.records("email_clicks")) == rows(wanted)

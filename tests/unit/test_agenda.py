@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, earlier, now
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, earlier, now
 from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.settings import Settings
@@ -326,7 +326,7 @@ def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
 
 @pytest.mark.parametrize(("hours", "owed"), [(OLD - 1, True), (OLD + 1, False)])
 def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
-    hours: float, *, owed: bool
+    hours: float, *, pending: bool
 ) -> None:
     """No summary came when it was looked up: it may have been sent once more since."""
     known = Known()
@@ -335,9 +335,9 @@ def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     agenda = known.agenda(a=summary(hours))
     assert not agenda.changed
     keys = [one.key for one in agenda.candidates]
-    assert keys == (["look up a"] * owed) + ["a"]
+    assert keys == (["look up a"] * pending) + ["a"]
     (activity,) = (one for one in agenda.others if isinstance(one, Activity))
-    assert ("sent" not in activity.told) == owed
+    assert ("sent" not in activity.told) == pending
 
 
 def test_full_table_looks_everything_up_and_reads_all() -> None:

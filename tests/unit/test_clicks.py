@@ -11,19 +11,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks.api.client import Form
-from tap_cc_clicks.api.kinds import Oddities
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.reading import Read, Reader, Reading
-from tap_cc_clicks.events.tally import Terms, compared, is_due
+from tap_cc_clicks.events.tally import ReadScope, compared, is_due
 
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
 URL = "https://api.example.com/v3/reports"
 
 
-def moment(minute: int) -> str:
+def timestamp(minute: int) -> str:
     """Return a moment, some minutes after a fixed one."""
     day, rest = divmod(minute, 24 * 60)
     return f"2026-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}:00.000Z"
@@ -34,7 +34,7 @@ def row(minute: int, contact: str = "a", **values: Any) -> dict[str, Any]:
     return {
         "contact_id": contact,
         "url_id": "1",
-        "created_time": moment(minute),
+        "created_time": timestamp(minute),
         "device_type": None,
         **values,
     }
@@ -48,7 +48,7 @@ class Service:
     arrivals: list[list[dict[str, Any]]] = field(default_factory=list)
     page_size: int = 2
     pages_given: int = 0
-    oddities: Oddities = field(default_factory=Oddities)
+    anomalies: Anomalies = field(default_factory=Anomalies)
 
     def arrive(self, rows: list[dict[str, Any]]) -> None:
         """Let clicks come in, each in its place: newest first."""
@@ -88,14 +88,14 @@ def reader_of(
     service: Service,
     known: Bookmark | None,
     counters: Counters,
-    terms: Terms,
+    scope: ReadScope,
     *,
     search: bool = False,
 ) -> Reader:
     """Return what reads the activity's report."""
     standing_in: Any = service
     reading = Reading(
-        CLICKS, ACTIVITY, None, None, known, counters, terms, search=search
+        CLICKS, ACTIVITY, None, None, known, counters, scope, search=search
     )
     return Reader(standing_in, reading)
 
@@ -115,11 +115,11 @@ class Warehouse:
         stop_after: int | None = None,
         *,
         search: bool = False,
-        **terms: Any,
+        **scope: Any,
     ) -> None:
         """Read the report into the warehouse, maybe only some pages of it."""
         reader = reader_of(
-            service, self.bookmark, counters, Terms(**terms), search=search
+            service, self.bookmark, counters, ReadScope(**scope), search=search
         )
         for number, item in enumerate(reader.read()):
             if number == stop_after:
@@ -201,7 +201,7 @@ def test_counted_clicks_are_found_however_late_and_whatever_was_interrupted(
     for batch, stop in zip(batches, stops, strict=False):
         service.arrive(batch)
         for stop_after in (stop, None):
-            counters = Counters(len(service.rows), moment(9))
+            counters = Counters(len(service.rows), timestamp(9))
             if is_due(warehouse.bookmark, counters):
                 warehouse.sync(service, counters, stop_after, lookback=0)
     assert warehouse.times() == [row["created_time"] for row in service.rows]
@@ -287,7 +287,7 @@ def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
     service.pages_given = 0
     warehouse.sync(service, Counters(6), lookback=0)
     assert warehouse.bookmark == Bookmark(
-        value=moment(9), clicks=6, window=1, lookback=0
+        value=timestamp(9), clicks=6, window=1, lookback=0
     )
     assert service.pages_given == 1
 
@@ -310,9 +310,9 @@ def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:
     """Clicks before the start date are counted too: the next counter is read."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
-    warehouse.sync(service, NOT_ASKED, start=moment(3))
-    assert warehouse.bookmark == Bookmark(value=moment(5), rows=3, window=3)
-    warehouse.sync(service, Counters(5), start=moment(3))
+    warehouse.sync(service, NOT_ASKED, start=timestamp(3))
+    assert warehouse.bookmark == Bookmark(value=timestamp(5), rows=3, window=3)
+    warehouse.sync(service, Counters(5), start=timestamp(3))
     assert warehouse.bookmark
     assert not is_due(warehouse.bookmark, Counters(5))
 
@@ -354,10 +354,10 @@ def test_a_row_without_a_moment_is_left_out_and_counted(value: object) -> None:
     service = Service(rows=[bad, row(3), row(2), bad, bad, bad, row(1), row(0), bad])
     warehouse = Warehouse()
     warehouse.sync(service)
-    assert warehouse.times() == [moment(3), moment(2), moment(1), moment(0)]
+    assert warehouse.times() == [timestamp(3), timestamp(2), timestamp(1), timestamp(0)]
     assert warehouse.unusable == 5
     assert warehouse.bookmark is not None
-    assert warehouse.bookmark.value == moment(3)
+    assert warehouse.bookmark.value == timestamp(3)
 
 
 def test_a_row_left_out_is_counted_once() -> None:

@@ -25,7 +25,7 @@ from tap_cc_clicks.api.errors import (
     error_of,
 )
 from tap_cc_clicks.api.pacing import RequestGate
-from tap_cc_clicks.api.transport import Answer
+from tap_cc_clicks.api.transport import Response
 
 URL = "https://api.example.com/v3"
 ROWS = Form("rows")
@@ -54,7 +54,7 @@ class Transport:
         self.asked: list[str] = []
         self._reply = reply
 
-    def send(self, request: requests.PreparedRequest) -> Answer:
+    def send(self, request: requests.PreparedRequest) -> Response:
         """Answer with a status, a body or both; or fail."""
         url = str(request.url)
         self.asked.append(url)
@@ -63,7 +63,7 @@ class Transport:
             raise reply
         status, body = reply
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Answer(url=url, status=status, body=content)
+        return Response(url=url, status=status, body=content)
 
     @property
     def limits(self) -> list[int]:
@@ -110,7 +110,7 @@ def test_a_status_means_one_thing(
 ) -> None:
     """As the table in docs/architecture.md has it."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    error = error_of(Answer(url=URL, status=status, body=content))
+    error = error_of(Response(url=URL, status=status, body=content))
     assert type(error) is kind or type(error).__bases__[0] is kind
 
 

@@ -176,7 +176,7 @@ def test_only_the_users_own_link_is_followed(
     """Where a link is a person's choice, as for .env."""
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to("target")
-    assert files.followed(link) == target
-    assert files.followed(target) == target
+    assert files.resolve_link(link) == target
+    assert files.resolve_link(target) == target
     of_another_user(monkeypatch)
-    assert "another user's" in refusal(lambda: files.followed(link))
+    assert "another user's" in refusal(lambda: files.resolve_link(link))

@@ -129,10 +129,10 @@ def test_pages_are_read_up_to_one_without_news(
 
 
 @pytest.mark.parametrize("moment", ["2026-01-01T00:00:00.000Z", None])
-def test_a_page_in_another_order_proves_nothing(moment: str | None) -> None:
+def test_a_page_in_another_order_proves_nothing(timestamp: str | None) -> None:
     """What follows may be newer: the next page that is in order is the last."""
     account = Account()
-    account.rows[0]["updated_at"] = moment
+    account.rows[0]["updated_at"] = timestamp
     account.know(account.rows[0])
     ids(account.listing())
     assert account.asked["campaigns"] == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tap_cc_clicks.api.network import unanswered, was_sent
+from tap_cc_clicks.api.network import failure_reason, was_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_a_cause_deep_down_is_found(
     middle = OSError("hush")
     middle.__context__ = cause
     error = kind(Retries(middle))
-    told = unanswered(error)
+    told = failure_reason(error)
     assert told.startswith(type(error).__name__)
     assert meaning in told
     assert was_sent(error) is sent
@@ -64,4 +64,4 @@ def test_errors_that_name_each_other_are_no_trap() -> None:
     """A circle of causes ends."""
     one, other = ValueError(), KeyError()
     one.__context__, other.__context__ = other, one
-    assert unanswered(one) == "ValueError"
+    assert failure_reason(one) == "ValueError"

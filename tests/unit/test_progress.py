@@ -37,7 +37,7 @@ def test_the_time_left_is_told_by_what_was_done_since_the_first(
     for seconds, done in ((20, 0), (30, 2), (50, 5), (65, 45)):
         now, gate.requests = float(seconds), 4 * seconds
         progress.campaigns = done
-        progress.beat()
+        progress.heartbeat()
     assert [one.split(",")[0] for one in said.messages] == [
         "0 of 60 new or changed campaigns (40 looked up)",
         "2 of 60 new or changed campaigns (40 looked up)",
@@ -62,7 +62,7 @@ def test_looks_for_change_count_as_well(
     progress.looks_known, progress.waiting = 2_000, 3_000
     for seconds, done in ((10, 500), (20, 1_000)):
         now, progress.looks = float(seconds), done
-        progress.beat()
+        progress.heartbeat()
     counts = "0 of 0 new or changed campaigns, 1,000 of 2,000 looks for change, 3,000 "
     assert said.messages[-1].startswith(f"{counts}wait, 0 reports read")
     assert said.messages[-1].endswith(", less than a minute left")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_cc_clicks.api.bodies import received
+from tap_cc_clicks.api.response_body import received
 from tap_cc_clicks.sync.readahead import RECORDS_AHEAD, ReadAhead
 from tests.support import HANGS
 

@@ -82,9 +82,9 @@ def test_a_state_of_version_1_is_understood() -> None:
         "email_links", state["bookmarks"]["email_links"]["clicks"], int, 498746
     )
     activity = Activity("c", "a")
-    assert not list(links.owed([activity], 498746))
+    assert not list(links.pending([activity], 498746))
     links.note(activity, Counters(4))
-    assert list(links.owed([activity], 498746)) == [activity]
+    assert list(links.pending([activity], 498746)) == [activity]
 
 
 def test_a_state_of_version_2_is_understood_as_version_0_1_0_wrote_it() -> None:
@@ -268,8 +268,8 @@ def test_what_version_1_gave_up_is_looked_up_again() -> None:
 def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:  # noqa: FBT001
     """Whichever comes first."""
     both = [
-        {"context": {"campaign_activity_id": "a"}, "replication_key_value": moment}
-        for moment in (MOMENT, "2026-01-30T00:00:00.000Z")
+        {"context": {"campaign_activity_id": "a"}, "replication_key_value": timestamp}
+        for timestamp in (MOMENT, "2026-01-30T00:00:00.000Z")
     ]
     state: Any = {
         "bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}

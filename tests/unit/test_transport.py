@@ -15,10 +15,10 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
-from tap_cc_clicks.api.bodies import LARGEST_BODY_BYTES
 from tap_cc_clicks.api.errors import InputError, TooLargeError
+from tap_cc_clicks.api.response_body import LARGEST_BODY_BYTES
 from tap_cc_clicks.api.token_endpoint import Client
-from tap_cc_clicks.api.transport import Answer, Transport
+from tap_cc_clicks.api.transport import Response, Transport
 
 
 @dataclass
@@ -65,7 +65,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def ask(transport: Transport, url: str) -> Answer:
+def ask(transport: Transport, url: str) -> Response:
     """Return the answer to a plain request."""
     return transport.send(requests.Request("GET", url).prepare())
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.errors import CursorRefusedError
-from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events import identity
@@ -166,7 +166,7 @@ def test_what_stays_in_doubt_is_read_again() -> None:
 def test_a_link_that_is_refused_twice_is_an_error() -> None:
     """The report is begun once more, and no further time."""
     report = Growing(size=2, refused={2, 4})
-    report.arrive([Event(moment, "a") for moment in range(9)])
+    report.arrive([Event(timestamp, "a") for timestamp in range(9)])
     with pytest.raises(CursorRefusedError):
         Warehouse().sync(report)
 
@@ -181,7 +181,7 @@ def test_a_link_that_led_back_makes_no_twins() -> None:
     service = SimpleNamespace(
         events=lambda *_, **__: iter(pages[:2]),
         again=lambda *_: pages[2],
-        oddities=Oddities(),
+        anomalies=Anomalies(),
     )
     warehouse = Warehouse()
     warehouse.sync(service)
@@ -199,7 +199,7 @@ def test_a_link_that_is_gone_made_no_twins() -> None:
     service = SimpleNamespace(
         events=lambda *_, **__: iter([linked, pages[0]]),
         again=lambda *_: pages[1],
-        oddities=Oddities(),
+        anomalies=Anomalies(),
     )
     warehouse = Warehouse()
     warehouse.sync(service)

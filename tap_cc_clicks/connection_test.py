@@ -38,7 +38,7 @@ class _Noting(PageWriter):
         super().write_records(stream, records)
 
 
-def try_out(
+def run_connection_test(
     tap_class: type[RunTap],
     theirs: Callable[..., Any] | None,
     ctx: click.Context,

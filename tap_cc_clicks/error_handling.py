@@ -17,7 +17,7 @@ logger = logging.getLogger("tap-cc-clicks")
 
 
 @contextmanager
-def ending(tell: Callable[[str, str], object]) -> Generator[None]:
+def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
     """End the process with exit code 1 and sentences, whatever goes wrong in it.
 
     Args:
@@ -32,14 +32,14 @@ def ending(tell: Callable[[str, str], object]) -> Generator[None]:
             # Here, not at exit: a disk may be full.
             sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
-        for sentence in sentences(error):
+        for sentence in error_messages(error):
             tell("%s", sentence)
         if isinstance(error, OSError):
             _let_go_of_stdout()
         sys.exit(1)
 
 
-def sentences(error: Exception) -> list[str]:
+def error_messages(error: Exception) -> list[str]:
     """Return what a person is told of an error: no value of anything.
 
     What nobody foresaw may repeat any of them, so only its kind and place are told; the

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tap_cc_clicks import schemas
-from tap_cc_clicks.api.kinds import (
+from tap_cc_clicks.api.columns import (
     VALUES,
+    Anomalies,
     Columns,
-    Kind,
-    Oddities,
+    Converter,
     count,
     date_time,
     identifier,
@@ -49,7 +49,7 @@ RECORDS: dict[str, Columns] = {
     },
     "email_links": {**OWNER, **LINK},
 }
-PROMISES: dict[Kind, dict[str, Any]] = {
+PROMISES: dict[Converter, dict[str, Any]] = {
     identifier: {"type": "string"},
     text: {"type": "string"},
     texts: {"type": "array", "items": {"type": ["string"]}},
@@ -86,11 +86,13 @@ def test_each_column_is_made_what_its_schema_promises(stream: str) -> None:
         (identifier, 1100407204171, "1100407204171"),
     ],
 )
-def test_what_can_be_converted_is(kind: Kind, value: object, expected: object) -> None:
+def test_what_can_be_converted_is(
+    kind: Converter, value: object, expected: object
+) -> None:
     """And not counted."""
-    oddities = Oddities()
-    assert oddities.take("a", "b", kind, value) == expected
-    assert not oddities.counts
+    anomalies = Anomalies()
+    assert anomalies.take("a", "b", kind, value) == expected
+    assert not anomalies.counts
 
 
 @pytest.mark.parametrize(
@@ -116,17 +118,19 @@ def test_what_can_be_converted_is(kind: Kind, value: object, expected: object) -
         (identifier, {"id": "a"}),
     ],
 )
-def test_what_cannot_be_converted_is_null_and_counted(kind: Kind, value: Any) -> None:
+def test_what_cannot_be_converted_is_null_and_counted(
+    kind: Converter, value: Any
+) -> None:
     """By stream and property."""
-    oddities = Oddities()
-    assert oddities.take("a", "b", kind, value) is None
-    assert oddities.counts == {(VALUES, "of a.b"): 1}
+    anomalies = Anomalies()
+    assert anomalies.take("a", "b", kind, value) is None
+    assert anomalies.counts == {(VALUES, "of a.b"): 1}
 
 
 @pytest.mark.parametrize("kind", [texts, number, count, date_time])
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_is_not_there_is_not_odd(kind: Kind, value: Any) -> None:
+def test_what_is_not_there_is_not_odd(kind: Converter, value: Any) -> None:
     """Only an id may not be left out."""
-    oddities = Oddities()
-    assert oddities.take("a", "b", kind, value) is None
-    assert not oddities.counts
+    anomalies = Anomalies()
+    assert anomalies.take("a", "b", kind, value) is None
+    assert not anomalies.counts

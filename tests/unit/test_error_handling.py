@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.ending import ending, sentences
+from tap_cc_clicks.error_handling import error_messages, exit_on_error
 from tests.support import HANGS
 
 if TYPE_CHECKING:
@@ -24,11 +24,14 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
     """With log level DEBUG, the lines of code that lead there; never what they held."""
     told: list[str] = []
     caplog.set_level("DEBUG", "tap-cc-clicks")
-    with pytest.raises(SystemExit) as end, ending(lambda _, text: told.append(text)):
+    with (
+        pytest.raises(SystemExit) as end,
+        exit_on_error(lambda _, text: told.append(text)),
+    ):
         int("hush" * 2)
     assert end.value.code == 1
     (sentence,) = told
-    assert "cannot explain (ValueError at test_ending.py:" in sentence
+    assert "cannot explain (ValueError at test_error_handling.py:" in sentence
     assert 'int("hush" * 2)' in caplog.text
     assert "hushhush" not in caplog.text + sentence
 
@@ -42,7 +45,7 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
 )
 def test_what_batches_may_meet_is_explained(error: Exception, sentence: str) -> None:
     """Where their storage is a file, or needs a package that is not there."""
-    assert sentences(error)[0].startswith(sentence)
+    assert error_messages(error)[0].startswith(sentence)
 
 
 def into_full_disk(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Reading the body of an answer, within bounds of size and time."""
+"""Reading a response body, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 from tap_cc_clicks.api.errors import TooLargeError
 from tap_cc_clicks.api.urls import path_of
 
-# What urllib3 unpacks piece by piece, without further packages.
+# What urllib3 decompresses in pieces, without extra packages.
 ACCEPT_ENCODING = "gzip"
 CHUNK_BYTES = 1 << 16
-# A page of 500 clicks has a fifth of a megabyte; with links of 8 KB each, four and a
-# half.
+# A page of 500 clicks has 0.2 MB; with links of 8 KB each, 4.5 MB.
 LARGEST_BODY_BYTES = 5_000_000
-# The time-out of a request bounds the pause between two bytes, not their number.
+# The timeout of a request limits the pause between two bytes, not the whole.
 LONGEST_BODY_SECONDS = 300
 
 
 class _Received(threading.local):
-    """How many bytes of bodies each thread has read: what its objects are made of."""
+    """How many body bytes each thread has read."""
 
     size = 0
 
@@ -32,11 +31,11 @@ received = _Received()
 
 
 def read_body(response: requests.Response) -> bytes:
-    """Read the body of a response that was opened as a stream.
+    """Read the body of a streamed response.
 
     Raises:
         TooLargeError: It is larger than any page of the API.
-        RequestException: It broke off, took too long, or cannot be unpacked.
+        RequestException: It broke off, took too long, or cannot be decompressed.
     """
     try:
         return _read(response.raw, path_of(response.url))
@@ -54,12 +53,11 @@ def read_body(response: requests.Response) -> bytes:
 def _read(raw: HTTPResponse, path: str) -> bytes:
     deadline = time.monotonic() + LONGEST_BODY_SECONDS
     body = bytearray()
-    # Each read waits for some bytes, not for a full chunk, so that an answer that
-    # trickles in meets the deadline.
+    # read1 returns what has arrived, so a slow response still meets the deadline.
     while piece := raw.read1(CHUNK_BYTES, decode_content=True):
         body += piece
         if len(body) > LARGEST_BODY_BYTES:
-            message = f"The answer of {path} is larger than any page of the API"
+            message = f"The response of {path} is larger than any page of the API"
             raise TooLargeError(message)
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout

@@ -18,7 +18,7 @@ FIRST = "0001-01-01T00:00:00.000Z"
 LAST = "9999-12-31T23:59:59.999Z"
 
 
-def moment(text: str) -> str:
+def timestamp(text: str) -> str:
     """Return a moment in UTC: milliseconds and ``Z``.
 
     Finer fractions are kept as microseconds. A moment without offset is in UTC.
@@ -27,16 +27,16 @@ def moment(text: str) -> str:
         ValueError: The text is not an ISO 8601 moment, or is out of range.
     """
     if not CANONICAL.fullmatch(text):
-        return format_moment(_datetime(text))
+        return format_timestamp(_datetime(text))
     # How long a month is, only the parser knows.
     datetime.fromisoformat(text)
     return text
 
 
-def moment_or_none(value: object) -> str | None:
+def timestamp_or_none(value: object) -> str | None:
     """Return a moment in UTC, or None where the API gives none that can be read."""
     try:
-        return moment(value) if isinstance(value, str) and value else None
+        return timestamp(value) if isinstance(value, str) and value else None
     except ValueError:
         return None
 
@@ -50,7 +50,7 @@ def _datetime(text: str) -> datetime:
         raise ValueError(str(error)) from None
 
 
-def format_moment(when: datetime) -> str:
+def format_timestamp(when: datetime) -> str:
     """Write an aware datetime in UTC as :func:`moment` does."""
     when = when.astimezone(UTC)
     precision = "microseconds" if when.microsecond % 1000 else "milliseconds"
@@ -60,14 +60,14 @@ def format_moment(when: datetime) -> str:
 def earlier(text: str, hours: float) -> str:
     """Return the moment so many hours before another one, within what there is."""
     try:
-        return format_moment(_datetime(text) - timedelta(hours=hours))
+        return format_timestamp(_datetime(text) - timedelta(hours=hours))
     except OverflowError:
         return FIRST if hours > 0 else LAST
 
 
 def now() -> str:
     """Return this moment."""
-    return format_moment(datetime.fromtimestamp(time.time(), UTC))
+    return format_timestamp(datetime.fromtimestamp(time.time(), UTC))
 
 
 def hours_since(text: str) -> float:
@@ -80,10 +80,10 @@ def this_hour() -> int:
     return int(time.time() // SECONDS_PER_HOUR)
 
 
-def is_within(moments: Iterable[str | None], hours: float) -> bool:
+def is_within(timestamps: Iterable[str | None], hours: float) -> bool:
     """Tell whether any of these moments lies within the last hours."""
     since = earlier(now(), hours)
-    return any(text > since for text in moments if text)
+    return any(text > since for text in timestamps if text)
 
 
 def hour_of(text: str | None) -> float:

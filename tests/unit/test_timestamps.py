@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tap_cc_clicks.api.moments import FIRST, LAST, earlier, moment, moment_or_none
+from tap_cc_clicks.api.timestamps import (
+    FIRST,
+    LAST,
+    earlier,
+    timestamp,
+    timestamp_or_none,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ from tap_cc_clicks.api.moments import FIRST, LAST, earlier, moment, moment_or_no
 )
 def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
     """To the millisecond, finer where the API is finer."""
-    assert moment(given_text) == expected
+    assert timestamp(given_text) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
 )
 def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
     """For fields that are not needed to tell clicks apart."""
-    assert moment_or_none(value) is None
+    assert timestamp_or_none(value) is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +70,7 @@ def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
 def test_what_is_no_moment_is_a_value_error(text: str) -> None:
     """Whatever the parser makes of it: an OverflowError would end the run."""
     with pytest.raises(ValueError, match=r".*"):
-        moment(text)
+        timestamp(text)
 
 
 def test_earlier_counts_hours_back_and_has_an_end() -> None:

@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 import msgspec
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.api.text import printable
+from tap_cc_clicks.api.timestamps import timestamp
 
 # Makes of a value what a column holds; a TypeError or ValueError says it cannot be.
-Kind: TypeAlias = Callable[[Any], Any]
-Columns: TypeAlias = Mapping[str, Kind]
+Converter: TypeAlias = Callable[[Any], Any]
+Columns: TypeAlias = Mapping[str, Converter]
 
 # Exact in every language that reads JSON, and far above any count.
 MOST_COUNTED = 2**53
@@ -80,7 +80,7 @@ def count(value: object) -> int:
 
 def date_time(value: object) -> str:
     """Return a moment in UTC."""
-    return moment(value if isinstance(value, str) else "")
+    return timestamp(value if isinstance(value, str) else "")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Shape:
     required: frozenset[str] = frozenset()
 
 
-class Oddities:
+class Anomalies:
     """Converts values, and counts what a run finds that is not as documented.
 
     Attributes:
@@ -115,7 +115,7 @@ class Oddities:
         with self._lock:
             self.counts[found, part] += times
 
-    def take(self, stream: str, name: str, kind: Kind, value: object) -> Any:
+    def take(self, stream: str, name: str, kind: Converter, value: object) -> Any:
         """Return a value as its column holds it; None if it is not there or cannot be.
 
         Only an id is missed where it is not there.

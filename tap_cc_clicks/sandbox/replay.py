@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from tap_cc_clicks.sandbox.api import Answer, answer, error
+from tap_cc_clicks.sandbox.api import Reply, answer, error
 from tap_cc_clicks.sandbox.dialects import (
     NO_STATS,
     NOT_FOUND,
@@ -48,7 +48,7 @@ TEXTS = {
 }
 
 
-class UnlikeError(ValueError):
+class RecordingError(ValueError):
     """A file is no recording that can be answered like; the message says why."""
 
 
@@ -100,14 +100,14 @@ class Head(msgspec.Struct):
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
 
 
-class Likeness(Head):
+class Recording(Head):
     """A recording, by endpoint and status."""
 
     endpoints: dict[str, dict[Status, Answered]]
 
     def spoken(
-        self, endpoint: str, handler: Callable[[Mapping[str, str]], Answer]
-    ) -> Callable[[Mapping[str, str]], Answer]:
+        self, endpoint: str, handler: Callable[[Mapping[str, str]], Reply]
+    ) -> Callable[[Mapping[str, str]], Reply]:
         """Return what answers as recorded, from what answers in some form."""
         answered = self.endpoints.get(endpoint)
         if not answered:
@@ -119,7 +119,7 @@ class Likeness(Head):
         return spoken(_changes(answered[OK]), endpoint, handler)
 
 
-def read_likeness(path: str) -> Likeness:
+def read_recording(path: str) -> Recording:
     """Return the recording in a file.
 
     Raises:
@@ -133,23 +133,23 @@ def read_likeness(path: str) -> Likeness:
                 f"{path} is a recording of version {version}, and this release knows "
                 f"{VERSION}: install a newer one"
             )
-            raise UnlikeError(message)
-        return msgspec.json.decode(content, type=Likeness)
+            raise RecordingError(message)
+        return msgspec.json.decode(content, type=Recording)
     except OSError as reason:
         message = f"{path} cannot be read: {reason.strerror}"
     except (msgspec.DecodeError, RecursionError):
         message = f"{path} is no recording that cc-clicks check --record wrote"
-    raise UnlikeError(message)
+    raise RecordingError(message)
 
 
-def _refusal(endpoint: str, status: int, answered: Answered) -> Answer:
+def _refusal(endpoint: str, status: int, answered: Answered) -> Reply:
     """Return a refusal, or what is no answer of the API's, of its status and kind."""
     if answered.body.kind == "array":
         return error(status, RECORDED)
     if answered.body.kind == "object":
         none = endpoint == "stats" and status == NOT_FOUND
         return answer(NO_STATS if none else {"error_key": RECORDED}, status)
-    return Answer(status, b"<html></html>")
+    return Reply(status, b"<html></html>")
 
 
 def _changes(answered: Answered) -> tuple[Change, ...]:
