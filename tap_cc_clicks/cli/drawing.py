@@ -34,9 +34,9 @@ STAGES = {
     "Opted out": "#d9730d",
 }
 PEOPLE, MACHINES = STAGES["Opened"], STAGES["Opted out"]
-BAR, LABEL = 17, 24
-# Room beside the longest bar for its number.
-BESIDE = 1.5
+BAR, LABEL = 17, 30
+# How much wider than the longest bar, for the text beside it: on a phone, too.
+BESIDE = 1.9
 INK = "currentColor"
 # As the page's own text, whose colour follows the reader's choice of light or dark.
 LOOK: Spec = {
@@ -157,7 +157,7 @@ def hours(rows: Sequence[Row]) -> Spec:
     chart = _chart(values).mark_bar(color=PEOPLE)
     return _spec(
         chart.encode(
-            x=alt.X("hour:Q", title="Hours after the send", axis=alt.Axis(grid=False)),
+            x=alt.X("hour:Q", bin="binned", title="Hours after the send"),
             x2="end:Q",
             y=alt.Y("clicks:Q", title=None),
             tooltip=["hour:Q", alt.Tooltip("clicks:Q", format=",")],
@@ -172,19 +172,16 @@ def machines(rows: Sequence[Row]) -> Spec:
         for week, by_machines, clicks, _ in rows
     ]
     chart = _chart(values).mark_bar(color=MACHINES)
-    # Every week has a bar of its own width, however few there are.
-    week = alt.X(
-        "week:T",
-        timeUnit="utcyearmonthdate",
-        bandPosition=0,
-        title="Week",
-        axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True),
+    week = alt.Axis(
+        labelExpr="utcFormat(toDate(datum.value), '%-d %b')",
+        labelAngle=0,
+        labelOverlap=True,
     )
     return _spec(
         chart.encode(
-            x=week,
+            x=alt.X("week:O", title="Week", axis=week),
             y=alt.Y("share:Q", title=None, axis=alt.Axis(format=".0%")),
-            tooltip=["week:N", alt.Tooltip("share:Q", format=".1%"), "clicks:Q"],
+            tooltip=["week:O", alt.Tooltip("share:Q", format=".1%"), "clicks:Q"],
         )
     )
 
@@ -204,6 +201,7 @@ def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> S
     """Draw bars below the name that they share, which so has the whole width."""
     shown = [stage for stage in stages if any(bar["stage"] == stage for bar in bars)]
     group = BAR * len(shown)
+    gap = LABEL / (group + LABEL)
     for bar in bars:
         bar["text"] = f"{bar['stage']} {bar['text']}" if named else bar["text"]
     most = max(bar["number"] for bar in bars) or 1
@@ -212,13 +210,13 @@ def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> S
             "key:N",
             sort=None,
             title=None,
-            scale=alt.Scale(paddingInner=LABEL / (group + LABEL), paddingOuter=0.5),
+            scale=alt.Scale(paddingInner=gap, paddingOuter=gap / 2, align=1),
             axis=alt.Axis(
                 labelExpr="slice(datum.value, 2)",
                 labelAlign="left",
                 labelPadding=0,
-                labelOffset=-(group + LABEL) / 2 + 2,
-                labelLimit=300,
+                labelOffset=-group / 2 - 9,
+                labelLimit=alt.ExprRef("width"),
                 ticks=False,
                 domain=False,
             ),
