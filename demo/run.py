@@ -14,7 +14,10 @@ from rich.table import Table
 
 from demo.stack import Meltano, Postgres, settings_of
 from tap_cc_clicks.cli.charts import chart
-from tap_cc_clicks.sandbox import Sandbox, generate
+from tap_cc_clicks.cli.commands import cc_clicks
+from tap_cc_clicks.cli.drawing import steps
+from tap_cc_clicks.cli.report import FUNNEL
+from tap_cc_clicks.sandbox import Sandbox, shop
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox.account import Account
@@ -24,6 +27,7 @@ LOOK_AGAIN = (
     "'select * from cc_clicks_marts.cc_clicks__clicks'"
 )
 DATA = Path(__file__).parent / "data"
+MARTS = "cc_clicks_marts"
 NEW_CLICKS = 250
 EMAILS = """
     select campaign_name || case role when 'resend' then ' (resend)' else '' end,
@@ -34,7 +38,7 @@ EMAILS = """
     where loaded_clicks > 0 order by last_clicked_at desc limit 6
 """
 LINKS = """
-    select link_url, sum(loaded_clicks), sum(loaded_human_clicks)
+    select link_host || link_path, sum(loaded_clicks), sum(loaded_human_clicks)
     from cc_clicks_marts.cc_clicks__links
     group by 1 order by 2 desc limit 6
 """
@@ -53,6 +57,15 @@ VERDICTS = """
     from cc_clicks_marts.cc_clicks__reconciliation
     where kind = 'click' group by 1 order by 1
 """
+# What the simulator calls its endpoints.
+WORDS = {
+    "campaigns": "list of campaigns",
+    "summaries": "list of sends",
+    "campaign": "campaign",
+    "activity": "email",
+    "stats": "ten counters",
+    "clicks": "page of clicks",
+}
 COUNT = "select count(*) from cc_clicks.email_clicks"
 PLUGINS = ("tap-cc-clicks", "target-postgres", "dbt-postgres")
 STEPS = ("tap-cc-clicks", "target-postgres", "dbt-postgres:build")
@@ -65,9 +78,10 @@ def main() -> None:
         shutil.rmtree(DATA)
     DATA.mkdir()
     try:
-        with Sandbox(generate()) as sandbox, Postgres(DATA / "postgres") as postgres:
+        with Sandbox(shop.shop()) as sandbox, Postgres(DATA / "postgres") as postgres:
             load_twice(sandbox, postgres)
             show(postgres)
+            write_page(postgres)
     except subprocess.CalledProcessError as error:
         console.print(f"[red]Meltano failed ({error.returncode}).[/] Its last lines:")
         console.print(error.output, markup=False)
@@ -103,7 +117,10 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
         runs.add_row(
             name,
             str(counts.total()),
-            ", ".join(f"{number} {kind}" for kind, number in counts.most_common()),
+            "\n".join(
+                f"{number} × {WORDS.get(kind, kind)}"
+                for kind, number in counts.most_common()
+            ),
             str(query(postgres, COUNT)[0][0]),
             str(len(sandbox.account.rows())),
         )
@@ -115,7 +132,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
 def six_hours_later(account: Account) -> None:
     """Send an email, and let people click, and machines."""
     account.advance(hours=5)
-    campaign = account.add_campaign(name="Autumn sale")
+    campaign = shop.send(account, shop.EMAILS[3])
     account.add_scans(campaign.activities[0])
     account.advance(hours=1)
     account.add_clicks(NEW_CLICKS)
@@ -127,6 +144,8 @@ def six_hours_later(account: Account) -> None:
 
 def show(postgres: Postgres) -> None:
     """Show what the models make of what landed."""
+    (name, _, _, *counts, _), *_ = query(postgres, FUNNEL.query.format(MARTS))
+    chart(console, f"The latest email: {name}", steps(counts))
     emails = Table(
         *("Email", "Clicks", "by people", "Click-through", "Click-to-open"),
         title="Emails clicked last",
@@ -147,6 +166,13 @@ def show(postgres: Postgres) -> None:
             f"{counted} counted",
             highlight=False,
         )
+
+
+def write_page(postgres: Postgres) -> None:
+    """Draw the report, which names its page."""
+    console.print()
+    place = ["--database", postgres.url, "--output", str(DATA / "clicks.html")]
+    cc_clicks(["report", *place], standalone_mode=False)
 
 
 def query(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:

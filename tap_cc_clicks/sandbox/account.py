@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)
 SENT = frozenset({"Executing", "Done", "Error", "Removed"})
+DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 
 
@@ -43,6 +45,16 @@ class Click:
         return str(self.row["created_time"])
 
 
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """What became of an email besides clicks."""
+
+    sends: int
+    opens: int
+    bounces: int = 1
+    optouts: int = 0
+
+
 @dataclass(slots=True)
 class Activity:
     """A campaign activity; its clicks are newest first, as the report gives them."""
@@ -55,6 +67,15 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
+    # What people click on, the more often the more they like it; else any link.
+    popular: list[dict[str, Any]] = field(default_factory=list)
+    sent: Mailing | None = None
+
+    @property
+    def mailing(self) -> Mailing:
+        """How often it was sent and opened, which follows clicks if not said."""
+        people = len(self.people)
+        return self.sent or Mailing(sends=10 * people + 10, opens=3 * people)
 
     @property
     def has_reports(self) -> bool:
@@ -150,6 +171,7 @@ class Account:
         self.campaigns: dict[str, Campaign] = {}
         self.activities: dict[str, Activity] = {}
         self.contacts: list[dict[str, Any]] = []
+        self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
         """Make up an id."""
@@ -233,8 +255,8 @@ class Account:
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
         """Make up a click of an activity, without putting it there."""
-        link = self.random.choice(activity.links)
-        device = self.random.choice(["computer", "mobile", "tablet", "other", None])
+        link = self.random.choice(activity.popular or activity.links)
+        device = self.random.choice(self.devices)
         row = {
             **self._contact(),
             "campaign_activity_id": activity.campaign_activity_id,

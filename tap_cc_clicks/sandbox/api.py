@@ -253,22 +253,23 @@ class Api:
             for click in activity.clicks[-counted:] * bool(counted)
         )
         devices["none"] += counted - devices.total()
-        opens = {"computer": 2 * people, "mobile": people, "none": people}
-        sends, bounces = 10 * people + 10, {"mailbox_full": 1}
+        mailing = activity.mailing
+        opens = {"computer": mailing.opens - people, "mobile": people, "none": people}
+        bounces = {"mailbox_full": mailing.bounces}
         return {
-            "em_sends": sends,
-            "em_opens": 3 * people,
+            "em_sends": mailing.sends,
+            "em_opens": mailing.opens,
             "em_opens_all": sum(opens.values()),
             **{f"em_opens_all_{kind}": opens.get(kind, 0) for kind in DEVICES},
             "em_clicks": people,
             "em_clicks_all": counted,
             **{f"em_clicks_all_{kind}": devices[kind] for kind in DEVICES},
-            "em_bounces": sum(bounces.values()),
+            "em_bounces": mailing.bounces,
             **{f"em_bounces_{kind}": bounces.get(kind, 0) for kind in BOUNCES},
             "em_forwards": 0,
-            "em_optouts": 0,
+            "em_optouts": mailing.optouts,
             "em_abuse": 0,
-            "em_not_opened": sends - 3 * people - sum(bounces.values()),
+            "em_not_opened": mailing.sends - mailing.opens - mailing.bounces,
         }
 
     def _summaries(self, query: Mapping[str, str]) -> Answer:

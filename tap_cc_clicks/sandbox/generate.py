@@ -55,12 +55,13 @@ def _click(account: Account, clicks: int) -> None:
     shares = account.random.choices(range(len(activities)), weights, k=clicks)
     counts = [shares.count(place) for place in range(len(activities))]
     for activity, count in zip(activities, counts, strict=True):
-        _click_in(account, activity, count)
+        click_in(account, activity, count)
     for contact in account.random.sample(account.contacts, len(account.contacts) // 20):
         account.delete_contact(contact["contact_id"])
 
 
-def _click_in(account: Account, activity: Activity, count: int) -> None:
+def click_in(account: Account, activity: Activity, count: int) -> None:
+    """Let people click in an email, most of them soon after it was sent."""
     sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
     clicks = []
     for number in range(count):
