@@ -59,7 +59,7 @@ class Account:
 
     def first(self) -> int:
         """Requests of the first load, if no report has more than a page."""
-        return self.listing + self.campaigns + self.activities
+        return self.listing + self.campaigns + self.activities + self.counters
 
     def later(self, looks: float = LOOKS_PER_DAY) -> float:
         """Requests of a run a day.
@@ -67,7 +67,9 @@ class Account:
         Args:
             looks: ``look_requests_per_day``.
         """
-        return self.listing + min(self.counters, looks) + self.sent + self.read
+        first_looks = min(self.sent, math.ceil(self.sent / STATS_PER_REQUEST))
+        looks = min(self.counters, looks) + first_looks
+        return self.listing + looks + self.sent + self.read
 
     def days(self, looks: float = LOOKS_PER_DAY) -> int:
         """Return within how many days, and a run, every activity is looked at."""

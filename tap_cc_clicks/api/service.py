@@ -60,7 +60,8 @@ class Service:
         path = "/reports/summary_reports/email_campaign_summaries"
         form = Form("bulk_email_campaign_summaries")
         for page in self._client.pages(path, form, {"limit": limit}):
-            yield [summary_of(row, self.oddities) for row in page.rows]
+            rows = [summary_of(row, self.oddities) for row in page.rows]
+            yield [row for row in rows if row["campaign_id"] is not None]
 
     def campaign(self, campaign_id: str) -> tuple[Record, list[Record]]:
         """Return a campaign's record, and id, role and document of its activities."""

@@ -253,7 +253,8 @@ def summary_of(row: Record, oddities: Oddities) -> Record:
     All else stays as it is, since any change in it hints at new clicks.
     """
     oddities.look(SUMMARY_SHAPE, [row])
-    told = {**row, **_known(oddities.record("summaries", SUMMARY, row))}
+    known = oddities.record("summaries", SUMMARY, row)
+    told = {**row, **_known(known), "campaign_id": known["campaign_id"]}
     for counts in _objects(row.get("unique_counts"))[:1]:
         oddities.look(PEOPLE_SHAPE, [counts])
         other = {name: counts[name] for name in counts.keys() - PEOPLE.keys()}

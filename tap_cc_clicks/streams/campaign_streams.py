@@ -110,8 +110,8 @@ class CampaignActivities(ConstantContactStream):
         Returns:
             Whether no report is due that later runs would not come back to.
         """
-        whole = all([child.write_report(started) for child in self.selected_children])
-        activity = started.activity
+        written = [child.write_report(started) for child in self.selected_children]
+        whole, activity = all(written), started.activity
         for child in self.selected_children:
             child.report.note(activity, started.counters)
         if not started.at:

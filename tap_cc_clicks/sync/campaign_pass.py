@@ -193,7 +193,7 @@ class CampaignPass:
         yield from map(self._look_up, agenda.changed)
         yield from agenda.fresh
         # Merged: with a budget for one request, what was looked up is read next.
-        never_read = [*agenda.new, *agenda.unread]
+        never_read: list[Campaign | Activity] = [*agenda.new, *agenda.unread]
         for one in sorted(never_read, key=self._latest, reverse=True):
             if isinstance(one, Campaign):
                 yield self._look_up(one)

@@ -128,13 +128,13 @@ class Listing:
         """The campaigns that must be there and are not known, wherever they stand."""
         if self.memory is None:
             return set()
-        # One that was never sent is known to nobody, and may have a summary.
-        sent = (
-            campaign_id
-            for campaign_id, summary in self.summaries().items()
-            if summary.get("last_sent_date")
-        )
-        return {one for one in self._wanted or sent if not self.memory.find(one)}
+        return {one for one in self._wanted or self._sent if not self.memory.find(one)}
+
+    @property
+    def _sent(self) -> set[str]:
+        """The campaigns that were sent: others may have summaries, but no reports."""
+        summaries = self.summaries().items()
+        return {one for one, summary in summaries if summary.get("last_sent_date")}
 
     def _is_known(self, page: list[Record]) -> bool:
         """Tell whether no older page has news: all here is known, the newest first."""
@@ -172,7 +172,7 @@ class Listing:
     def _read_summaries(self, found: dict[str, Record]) -> None:
         for page in self._bounded("summaries", self._service.summaries):
             for row in page:
-                found.setdefault(str(row["campaign_id"]), row)
+                found.setdefault(row["campaign_id"], row)
             if not self.whole:
                 return
 

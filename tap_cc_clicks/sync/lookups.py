@@ -103,7 +103,7 @@ class Campaign:
     @property
     def is_resent(self) -> bool:
         """Whether it was sent since it was looked up, which only a look-up settles."""
-        known = self.known.get("sent")
+        known: str | None = self.known.get("sent")
         if self.told is None:
             return False
         if known:
@@ -243,8 +243,8 @@ class Lookups:
             gone = not campaign.removed
             if gone:
                 failures.put_off(LOOK_UPS, campaign_id)
-            there = campaign.known_activities()
-            yield LookUp(there, campaign.record, asked=True, gone=gone)
+            known = campaign.known_activities()
+            yield LookUp(known, campaign.record, asked=True, gone=gone)
         except FatalAPIError as error:
             if campaign.removed:
                 failures.excuse([campaign_id])

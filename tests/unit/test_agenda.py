@@ -76,7 +76,7 @@ class Known:
             name,
             activities,
             updated_at=record["updated_at"],
-            looked=int((HOUR - 24) * SECONDS_PER_HOUR),
+            looked=None if activities else int((HOUR - 24) * SECONDS_PER_HOUR),
         )
         at = int((HOUR - looked) * SECONDS_PER_HOUR) if looked else 0
         for activity in activities:
@@ -303,6 +303,36 @@ def test_what_is_in_doubt_is_read_again() -> None:
     agenda = known.agenda()
     assert ids(agenda.unread) == ["a"]
     assert not agenda.candidates
+
+
+def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
+    """A look-up that was answered with 404, of a campaign with known activities."""
+    known = Known()
+    known.add("a", looked=1)
+    known.memory.remember("a", looked=int((HOUR - 48) * SECONDS_PER_HOUR))
+    known.read("a")
+    agenda = known.agenda()
+    assert not agenda.changed
+    assert sorted(one.key for one in agenda.candidates) == ["a", "look up a"]
+    known.there["a"]["current_status"] = "Removed"
+    known.memory.remember("a", status="Removed")
+    assert not known.agenda().candidates
+
+
+@pytest.mark.parametrize(("hours", "owed"), [(OLD - 1, True), (OLD + 1, False)])
+def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
+    hours: float, *, owed: bool
+) -> None:
+    """No summary came when it was looked up: it may have been sent once more since."""
+    known = Known()
+    known.add("a")
+    known.read("a")
+    agenda = known.agenda(a=summary(hours))
+    assert not agenda.changed
+    keys = [one.key for one in agenda.candidates]
+    assert keys == (["look up a"] * owed) + ["a"]
+    (activity,) = (one for one in agenda.others if isinstance(one, Activity))
+    assert (activity.told is None) == owed
 
 
 def test_full_table_looks_everything_up_and_reads_all() -> None:

@@ -17,7 +17,7 @@ from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.reading import Read, Reader, Reading
-from tap_cc_clicks.events.tally import Terms, is_due
+from tap_cc_clicks.events.tally import Terms, compared, is_due
 
 ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
 URL = "https://api.example.com/v3/reports"
@@ -278,6 +278,7 @@ def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
     warehouse.sync(service, NOT_ASKED)
     assert warehouse.bookmark
     assert (warehouse.bookmark.clicks, warehouse.bookmark.rows_read) == (5, 5)
+    warehouse.bookmark = compared(warehouse.bookmark, Counters(5))
     assert not is_due(warehouse.bookmark, Counters(5))
     service.arrive([row(9)])
     warehouse.sync(service, NOT_ASKED)
@@ -289,6 +290,20 @@ def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
         value=moment(9), clicks=6, window=1, lookback=0
     )
     assert service.pages_given == 1
+
+
+@pytest.mark.parametrize("counted", [0, 3, 5, 9])
+def test_a_counter_that_was_asked_for_late_tells_nothing(counted: int) -> None:
+    """It may count fewer for good: that it equals what was read proves nothing."""
+    service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
+    warehouse = Warehouse()
+    warehouse.sync(service, NOT_ASKED)
+    assert warehouse.bookmark
+    bookmark = Bookmark.from_partition(warehouse.bookmark.to_partition({}))
+    assert is_due(bookmark, Counters(counted))
+    told = compared(bookmark, Counters(counted))
+    assert not told.is_uncompared
+    assert is_due(told, Counters(counted)) == (counted > 5)
 
 
 def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:

@@ -37,6 +37,7 @@ class Account:
     Attributes:
         rows: The campaigns' records.
         sent: Campaigns of the summaries.
+        sent_at: When they were sent.
         asked: Pages asked for, of the listing and of the summaries.
         refused: How many links of second pages are refused.
     """
@@ -45,6 +46,7 @@ class Account:
         default_factory=lambda: [record(number) for number in range(PAGES * SIZE)]
     )
     sent: list[str] = field(default_factory=lambda: list(NAMES))
+    sent_at: str | None = "2026-01-01T00:00:00Z"
     asked: dict[str, int] = field(
         default_factory=lambda: {"campaigns": 0, "summaries": 0}
     )
@@ -66,7 +68,9 @@ class Account:
 
     def summaries(self) -> Iterator[list[dict[str, Any]]]:
         """Give the summaries."""
-        yield from self._pages("summaries", [{"campaign_id": one} for one in self.sent])
+        sent = {"last_sent_date": self.sent_at}
+        rows = [{"campaign_id": one, **sent} for one in self.sent]
+        yield from self._pages("summaries", rows)
 
     def _pages(self, name: str, rows: list[Any]) -> Iterator[list[Any]]:
         for start in range(0, len(rows), SIZE):
@@ -150,6 +154,14 @@ def test_without_memory_what_the_stream_campaigns_has_ends_the_reading() -> None
     listing = account.listing(memory=None, since=record(4)["updated_at"])
     assert ids(listing) == NAMES[: 3 * SIZE]
     assert account.asked == {"campaigns": 3, "summaries": 0}
+
+
+def test_a_summary_of_what_was_never_sent_is_not_looked_for() -> None:
+    """A draft is known to nobody, and would have the listing read whole each time."""
+    account = Account()
+    account.sent, account.sent_at = ["draft"], None
+    ids(account.listing())
+    assert account.asked == {"campaigns": 1, "summaries": 1}
 
 
 def test_a_campaign_that_is_new_in_the_summaries_is_looked_for() -> None:
