@@ -118,7 +118,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
             name,
             str(counts.total()),
             "\n".join(
-                f"{number} × {WORDS.get(kind, kind)}"
+                f"{number} {WORDS.get(kind, kind)}"
                 for kind, number in counts.most_common()
             ),
             str(query(postgres, COUNT)[0][0]),

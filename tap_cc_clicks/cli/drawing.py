@@ -37,6 +37,8 @@ PEOPLE, MACHINES = STAGES["Opened"], STAGES["Opted out"]
 BAR, LABEL = 17, 30
 # How much wider than the longest bar, for the text beside it: on a phone, too.
 BESIDE = 1.9
+# Else a single machine would fill the chart.
+LEAST_SHARE = 0.1
 INK = "currentColor"
 # As the page's own text, whose colour follows the reader's choice of light or dark.
 LOOK: Spec = {
@@ -172,6 +174,7 @@ def machines(rows: Sequence[Row]) -> Spec:
         for week, by_machines, clicks, _ in rows
     ]
     chart = _chart(values).mark_bar(color=MACHINES)
+    most = max(value["share"] for value in values)
     week = alt.Axis(
         labelExpr="utcFormat(toDate(datum.value), '%-d %b')",
         labelAngle=0,
@@ -180,7 +183,12 @@ def machines(rows: Sequence[Row]) -> Spec:
     return _spec(
         chart.encode(
             x=alt.X("week:O", title="Week", axis=week),
-            y=alt.Y("share:Q", title=None, axis=alt.Axis(format=".0%")),
+            y=alt.Y(
+                "share:Q",
+                title=None,
+                axis=alt.Axis(format=".0%", tickCount=5),
+                scale=alt.Scale(domain=[0, max(LEAST_SHARE, most)]),
+            ),
             tooltip=["week:O", alt.Tooltip("share:Q", format=".1%"), "clicks:Q"],
         )
     )

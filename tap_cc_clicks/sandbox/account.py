@@ -292,12 +292,14 @@ class Account:
             activity = self.random.choice(activities[-emails:])
             self.add_click(activity, self.now - minutes)
 
-    def add_scans(self, activity: Activity, contacts: int = 3) -> None:
+    def add_scans(
+        self, activity: Activity, contacts: int = 3, when: datetime | None = None
+    ) -> None:
         """Let the mail servers of some contacts try every link of an email at once."""
         for contact in self.random.sample(self.contacts, contacts):
             for number, link in enumerate(activity.links):
-                when = self.now + timedelta(seconds=number)
-                self.add_click(activity, when, **contact, **link)
+                second = (when or self.now) + timedelta(seconds=number)
+                self.add_click(activity, second, **contact, **link)
 
     def reported(self) -> list[Activity]:
         """Return the activities with reports that can be found."""

@@ -18,7 +18,7 @@ SITE = "https://shop.example.com"
 # Name, subject and pages, those that people like best last.
 EMAILS = (
     ("Welcome to autumn", "Warm things have arrived", "stores", "scarves", "coats"),
-    ("Weekly offers", "Five things for less this week", "gift-cards", "offers"),
+    ("Weekly offers", "Five things for less", "new", "gift-cards", "offers"),
     (
         "Journal: wool",
         "How to wash wool",
@@ -56,11 +56,19 @@ def shop(seed: int = 7, emails: int = 36, now: datetime = START) -> Account:
             again = account.add_activity(campaign, "resend")
             _write(account, again, email, round(READERS * 0.6))
     for activity in account.reported():
-        share = account.random.uniform(0.04, 0.2)
-        click_in(account, activity, round(share * activity.mailing.opens))
+        _click(account, activity)
     for _ in range(DRAFTS):
         account.add_campaign("Draft", name="Winter, a draft")
     return account
+
+
+def _click(account: Account, activity: Activity) -> None:
+    """Let people click, and the mail servers of a few try every link."""
+    share = account.random.uniform(0.04, 0.2)
+    click_in(account, activity, round(share * activity.mailing.opens))
+    sent = account.campaigns[activity.campaign_id].updated_at
+    servers = account.random.randint(0, 6)
+    account.add_scans(activity, servers, sent + timedelta(minutes=2))
 
 
 def send(
