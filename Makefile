@@ -93,7 +93,7 @@ catalogs: $(VENV)/dev/.done ## Write the catalogs, and what dbt knows of the tab
 
 constraints: $(UV) ## Pin anew what image and environments install
 	$(PIN) --output-file requirements/image.txt pyproject.toml
-	$(PIN) --group dev --group bench --extra cli --extra sandbox \
+	$(PIN) --group dev --group bench --extra cli --extra report --extra sandbox \
 		--output-file constraints.txt pyproject.toml
 	for name in $(basename $(wildcard requirements/*.in)); do \
 		$(PIN) --output-file $$name.txt $$name.in || exit; done
@@ -114,7 +114,7 @@ $(UV): requirements/uv.txt
 $(VENV)/dev/.done: pyproject.toml constraints.txt $(UV)
 	$(UV) venv --quiet --clear --python $(BASE) $(VENV)/dev
 	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group dev \
-		--editable '.[cli,sandbox]'
+		--editable '.[cli,report,sandbox]'
 	touch $@
 
 # Its DuckDB has wheels up to Python 3.13: see docs/loaders.md.

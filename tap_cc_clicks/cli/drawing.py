@@ -268,7 +268,7 @@ def figure(name: str, title: str, note: str, spec: Spec | None, fresh: str) -> s
 
 def page(figures: Iterable[str], written: datetime) -> str:
     """Return the page; the browser runs the two scripts in it, and asks no server."""
-    library = vl_convert.javascript_bundle()
+    library = vl_convert.javascript_bundle(None)
     return PAGE.substitute(
         figures="".join(figures),
         hashes=f"{_hash(library)} {_hash(SCRIPT)}",
