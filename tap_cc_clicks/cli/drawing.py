@@ -68,7 +68,7 @@ PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';
- style-src 'unsafe-inline'; script-src $hashes">
+ style-src 'unsafe-inline'; script-src $hash">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Email clicks</title>
@@ -92,7 +92,6 @@ figure div { width: 100%; margin: .75rem 0 }
 <p>Written $written</p>
 <main>
 $figures</main>
-<script>$library</script>
 <script>$script</script>
 </body>
 </html>
@@ -156,7 +155,7 @@ def hours(rows: Sequence[Row]) -> Spec:
         {"hour": int(hour), "end": int(hour) + 1, "clicks": clicks}
         for hour, clicks, _ in rows
     ]
-    chart = _chart(values).mark_bar(color=PEOPLE)
+    chart = _chart(values, type="bar", color=PEOPLE)
     return _spec(
         chart.encode(
             x=alt.X("hour:Q", bin="binned", title="Hours after the send"),
@@ -173,7 +172,7 @@ def machines(rows: Sequence[Row]) -> Spec:
         {"week": f"{week:%Y-%m-%d}", "share": by_machines / clicks, "clicks": clicks}
         for week, by_machines, clicks, _ in rows
     ]
-    chart = _chart(values).mark_bar(color=MACHINES)
+    chart = _chart(values, type="bar", color=MACHINES)
     most = max(value["share"] for value in values)
     week = alt.Axis(
         labelExpr="utcFormat(toDate(datum.value), '%-d %b')",
@@ -213,41 +212,45 @@ def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> S
     for bar in bars:
         bar["text"] = f"{bar['stage']} {bar['text']}" if named else bar["text"]
     most = max(bar["number"] for bar in bars) or 1
-    drawn = _chart(bars).encode(
-        y=alt.Y(
+    place: dict[str, Any] = {
+        "y": alt.Y(
             "key:N",
             sort=None,
             title=None,
             scale=alt.Scale(paddingInner=gap, paddingOuter=gap / 2, align=1),
-            axis=alt.Axis(
-                labelExpr="slice(datum.value, 2)",
-                labelAlign="left",
-                labelPadding=0,
-                labelOffset=-group / 2 - 9,
-                labelLimit=alt.ExprRef("width"),
-                ticks=False,
-                domain=False,
-            ),
+            axis=_names(group),
         ),
-        yOffset=alt.YOffset("stage:N", sort=shown),
-        x=alt.X("number:Q", axis=None, scale=alt.Scale(domain=[0, BESIDE * most])),
-        tooltip=["name:N", "stage:N", alt.Tooltip("number:Q", format=",")],
-    )
+        "yOffset": alt.YOffset("stage:N", sort=shown),
+        "x": alt.X("number:Q", axis=None, scale=alt.Scale(domain=[0, BESIDE * most])),
+        "tooltip": ["name:N", "stage:N", alt.Tooltip("number:Q", format=",")],
+    }
     colour = alt.Color(
         "stage:N",
         legend=None,
         scale=alt.Scale(domain=shown, range=[stages[stage] for stage in shown]),
     )
-    numbers = drawn.mark_text(align="left", dx=5).encode(text="text:N")
+    drawn = _chart(bars, type="bar", height=BAR - 4).encode(**place, color=colour)
+    numbers = _chart(bars, type="text", align="left", dx=5)
     names = len({bar["key"] for bar in bars})
-    return _spec(
-        drawn.mark_bar(height=BAR - 4).encode(color=colour) + numbers,
-        height=names * (group + LABEL),
+    both = alt.layer(drawn, numbers.encode(**place, text="text:N"))
+    return _spec(both, height=names * (group + LABEL))
+
+
+def _names(group: int) -> alt.Axis:
+    """Write each name above its bars."""
+    return alt.Axis(
+        labelExpr="slice(datum.value, 2)",
+        labelAlign="left",
+        labelPadding=0,
+        labelOffset=-group / 2 - 9,
+        labelLimit=alt.ExprRef("width"),
+        ticks=False,
+        domain=False,
     )
 
 
-def _chart(values: list[Spec]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=values))
+def _chart(values: list[Spec], **mark: Any) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=values), mark=alt.MarkDef(**mark))
 
 
 def _spec(chart: alt.Chart | alt.LayerChart, height: int = 220) -> Spec:
@@ -267,14 +270,10 @@ def figure(name: str, title: str, note: str, spec: Spec | None, fresh: str) -> s
 
 
 def page(figures: Iterable[str], written: datetime) -> str:
-    """Return the page; the browser runs the two scripts in it, and asks no server."""
-    library = vl_convert.javascript_bundle(None)
+    """Return the page; the browser runs the script in it, and asks no server."""
+    script = vl_convert.javascript_bundle(SCRIPT)
     return PAGE.substitute(
-        figures="".join(figures),
-        hashes=f"{_hash(library)} {_hash(SCRIPT)}",
-        library=library,
-        script=SCRIPT,
-        written=at(written),
+        figures="".join(figures), hash=_hash(script), script=script, written=at(written)
     )
 
 

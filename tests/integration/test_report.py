@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import sync_playwright
+from psycopg.conninfo import conninfo_to_dict
 
 from demo.stack import Postgres
 from tap_cc_clicks.cli import drawing
@@ -257,8 +258,7 @@ def test_postgres_draws_what_duckdb_draws(tmp_path: Path) -> None:
             output = tmp_path / f"{name}.html"
             result = report("--database", place, "--output", output)
             assert result.exit_code == 0, result.output
-        stranger = psycopg.conninfo.make_conninfo(postgres.url, user="nobody")
-        host = psycopg.conninfo.conninfo_to_dict(stranger)["host"]
+        host = conninfo_to_dict(postgres.url)["host"]
         refused = report("--database", f"postgresql://nobody@/postgres?host={host}")
         missing = report("--database", postgres.url, "--schema", 'No "x" {}')
     one, other = (Page(tmp_path / f"{name}.html") for name in ("one", "other"))
