@@ -253,7 +253,9 @@ def _chart(values: list[Spec], **mark: Any) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=values), mark=alt.MarkDef(**mark))
 
 
-def _spec(chart: alt.Chart | alt.LayerChart, height: int = 220) -> Spec:
+def _spec(
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart, height: int = 220
+) -> Spec:
     sized = chart.properties(width="container", height=height)
     return {**sized.to_dict(), "config": LOOK}
 
