@@ -39,7 +39,8 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         window: Those of them within the ``lookback`` hours before ``value``.
         lookback: The setting by which ``window`` was counted.
         search: Present if clicks are missing.
-        doubt: Whether the report changed too fast to be read: it is read again.
+        doubt: Whether the next run reads the report, whatever is counted: it changed
+            too fast to be read, or was due and not read.
         unusable: Rows that could not be told apart, the most that a run met.
     """
 

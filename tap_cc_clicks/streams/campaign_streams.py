@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import cast
@@ -18,14 +18,13 @@ from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
-from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.looks import Looks
-from tap_cc_clicks.sync.lookups import Lookups
+from tap_cc_clicks.sync.lookups import Campaign, Lookups
 from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.readahead import read_ahead
-from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
-from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE
+from tap_cc_clicks.sync.schedule import DAILY_HOURS
+from tap_cc_clicks.sync.state_format import kept_status
 
 
 class Campaigns(ConstantContactStream):
@@ -85,16 +84,14 @@ class CampaignActivities(ConstantContactStream):
             for child in self.selected_children:
                 child.write_schema()
                 stack.enter_context(child.record_counter)
-            cut: set[str] = set()
             for item in self.campaign_pass:
                 if isinstance(item, Passed):
-                    self._settle(item, cut)
+                    self._settle(item)
                     continue
                 if item.activity.record is not None and self.selected:
                     self.run.progress.records += 1
                     yield item.activity.record
-                if not self._write(item):
-                    cut.add(item.activity.campaign_id)
+                self._write(item)
             if self.listing.ended and not self.run.settings.campaign_ids:
                 self.stream_state["whole"] = int(self.looks.hour * SECONDS_PER_HOUR)
 
@@ -104,37 +101,32 @@ class CampaignActivities(ConstantContactStream):
         if not self.stream_state["failed"]:
             del self.stream_state["failed"]
 
-    def _write(self, started: Started) -> bool:
-        """Write an activity's reports, and note that it was looked at.
-
-        Returns:
-            Whether no report is due that later runs would not come back to.
-        """
-        written = [child.write_report(started) for child in self.selected_children]
-        whole, activity = all(written), started.activity
+    def _write(self, started: Started) -> None:
+        """Write an activity's reports, and note that it was looked at."""
+        activity, counters = started.activity, started.counters
+        read = {
+            child.name: child.write_report(started) for child in self.selected_children
+        }
         for child in self.selected_children:
-            child.report.note(activity, started.counters)
-        if not started.at:
-            return not activity.has_reports
-        if whole or not self.run.gate.ended:
+            child.report.note(activity, counters)
+        if started.at or activity.record is not None:
+            # What is due is noted, for streams too that this run does not select.
+            for child in self.known_children:
+                whole = read.get(child.name, False)
+                child.report.put_off(activity, counters, read=whole)
+        if started.at:
             self.memory.note_look(activity.activity_id, started.at)
             self.looks.note(activity.looks)
             self.run.progress.looks += len(activity.looks)
-        if whole and activity.told and activity.record is None:
-            self.memory.remember(activity.campaign_id, sent=activity.told)
-        return whole
+            if activity.told and activity.record is None:
+                self.memory.remember(activity.campaign_id, **activity.told)
 
-    def _settle(self, passed: Passed, cut: Collection[str]) -> None:
-        """Remember a campaign, once its activities' records are surely written.
-
-        Not the change of one with a report that is still due: it announces that.
-        """
+    def _settle(self, passed: Passed) -> None:
+        """Remember a campaign, once its activities' records are surely written."""
         looks = passed.campaign.looks
         self.run.progress.campaigns += not looks
         self.run.progress.looks += len(looks)
         self.looks.note(looks)
-        if passed.campaign.campaign_id in cut and not passed.campaign.is_new:
-            return
         settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)
@@ -146,16 +138,17 @@ class CampaignActivities(ConstantContactStream):
         if not found.asked:
             return
         record = found.record or campaign.known
-        # The status of nearly all is left out.
         status = record.get("current_status", record.get("status"))
         ids = [one.activity_id for one in found.activities if one.has_reports]
+        again = found.gone or not ids or _is_late(campaign, ids)
         self.memory.remember(
             campaign.campaign_id,
             ids,
             updated_at=record.get("updated_at"),
-            status=None if status == CAMPAIGN_DONE else status,
+            status=kept_status(status),
             sent=campaign.told or campaign.known.get("sent"),
-            looked=int(time.time()) if found.gone or not ids else None,
+            looked=int(time.time()) if again else None,
+            unwritten=None if self.selected else True,
         )
 
     @override
@@ -174,17 +167,17 @@ class CampaignActivities(ConstantContactStream):
             if isinstance(child, ReportStream) and child.selected
         ]
 
+    @property
+    def known_children(self) -> Iterator[ReportStream]:
+        """Those streams, and others of which state has something."""
+        for child in self.child_streams:
+            if isinstance(child, ReportStream) and (child.selected or child.has_state):
+                yield child
+
     @cached_property
     def memory(self) -> CampaignMemory:
         """What earlier runs looked up."""
-        memory = CampaignMemory(self.stream_state)
-        if not self.selected:
-            self.stream_state["unselected"] = True
-        elif self.stream_state.pop("unselected", None):
-            # Their records were never written.
-            memory.forget_dates()
-            self.stream_state["whole"] = 0
-        return memory
+        return CampaignMemory(self.stream_state)
 
     @cached_property
     def looks(self) -> Looks:
@@ -204,7 +197,7 @@ class CampaignActivities(ConstantContactStream):
             # The SDK reads fractions as decimals.
             whole = self.stream_state.get("whole", 0) / SECONDS_PER_HOUR
             since = self.looks.hour - whole
-            listing.whole = self.reads_all or not 0 <= since < HOURS_PER_DAY
+            listing.whole = self.reads_all or not 0 <= since < DAILY_HOURS
         return listing
 
     @cached_property
@@ -217,9 +210,16 @@ class CampaignActivities(ConstantContactStream):
             self.memory,
             reports,
             self.looks,
-            is_turn=partial(run.failures.is_turn, LOOK_UPS),
+            is_turn=run.failures.is_turn,
             left=lambda: Budget(run.gate).left,
             wanted=run.settings.campaign_ids,
             all_anew=self.reads_all,
+            writes=self.selected,
         )
         return CampaignPass(lookups, planner, listing, reports)
+
+
+def _is_late(campaign: Campaign, ids: Sequence[str]) -> bool:
+    """Tell whether a look-up may not show yet what was sent: no activity is new."""
+    known = [one.activity_id for one in campaign.known_activities()]
+    return campaign.is_announced and set(ids) <= set(known)

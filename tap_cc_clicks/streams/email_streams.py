@@ -73,6 +73,11 @@ class CampaignActivityStats(EmailStream):
     name = "campaign_activity_stats"
     primary_keys = ("campaign_activity_id",)
 
+    @property
+    @override
+    def has_state(self) -> bool:
+        return True
+
     @cached_property
     @override
     def report(self) -> Report:

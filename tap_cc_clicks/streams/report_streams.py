@@ -30,6 +30,11 @@ class ReportStream(ConstantContactStream):
     def report(self) -> Report:
         """What is asked for, and where it was read to."""
 
+    @property
+    def has_state(self) -> bool:
+        """Whether what is due is noted even if the stream is not selected."""
+        return False
+
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield none: the parent's pass hands over each report by its pages."""
@@ -39,7 +44,7 @@ class ReportStream(ConstantContactStream):
         """Write an activity's report, and move the bookmark after it.
 
         Returns:
-            Whether it was read, or else the failure is noted for later runs.
+            Whether nothing that is due is left, but for a failure that is noted.
         """
         job = started.reads.get(self.name)
         if job is None:
@@ -47,7 +52,7 @@ class ReportStream(ConstantContactStream):
             gap = self.report.gap(activity_id, counters) if started.at else 0
             if gap:
                 self.run.oddities.note(BEYOND if gap > 0 else SHORT, f"of {self.name}")
-            return True
+            return self.name not in started.left
         whole = self._write(job, started)
         self._tap.paced.write_state(self.tap_state)
         return whole
@@ -85,7 +90,10 @@ class ReportStream(ConstantContactStream):
         ):
             self._failed(started, error)
             return
-        self.run.failures.put_off(self.name, activity.activity_id)
+        if activity.removed:
+            self.run.failures.succeeded(self.name, activity.activity_id)
+        else:
+            self.run.failures.put_off(self.name, activity.activity_id)
         self.report.leave(activity.ids)
 
     def _pages(self, job: Ahead[Any], moved: list[Moved]) -> Iterator[list[Any]]:
@@ -128,6 +136,12 @@ class EventStream(ReportStream):
 
     declaration: ClassVar[EventReport]
     replication_key = "created_time"
+
+    @property
+    @override
+    def has_state(self) -> bool:
+        # Not made by asking: an empty bookmark would be one, too.
+        return bool(self.tap_state.get("bookmarks", {}).get(self.name))
 
     @cached_property
     @override

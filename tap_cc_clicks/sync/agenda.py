@@ -13,6 +13,7 @@ from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
+from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.memory import CampaignMemory
@@ -22,10 +23,10 @@ from tap_cc_clicks.sync.schedule import (
     REQUEST,
     Candidate,
     Look,
-    is_at_rest,
     promised_days,
     spread,
 )
+from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS
 
 LOOK_UP, SEARCH = "look up ", "search "
 
@@ -70,16 +71,18 @@ class Planner:
         wanted: The campaigns that the settings name; empty for all.
         all_anew: Whether to look up every campaign, changed or not.
         left: Returns how many requests the run may make; None for no limit.
-        is_turn: Tells whether a campaign's look-up is to be tried before all else.
+        is_turn: Tells whether an endpoint's item is to be tried before all else.
+        writes: Whether records of activities are written.
     """
 
     memory: CampaignMemory
     reports: Sequence[Report]
     looks: Looks
-    is_turn: Callable[[str], bool]
+    is_turn: Callable[[str, str], bool]
     left: Callable[[], int | None] = no_limit
     wanted: frozenset[str] = frozenset()
     all_anew: bool = False
+    writes: bool = True
     _events: list[Events] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,23 +130,17 @@ class Planner:
                 )
 
     def _is_to_look_up(self, campaign: Campaign) -> bool:
-        if campaign.never_sent:
-            self._note_status(campaign)
+        if not self.is_turn(LOOK_UPS, campaign.campaign_id):
             return False
-        if not self.is_turn(campaign.campaign_id):
+        if campaign.is_new and campaign.never_sent:
             return False
         if campaign.is_new or self.all_anew:
             return campaign.record is not None or campaign.summary is not None
         if campaign.record is not None and not self.memory.has(campaign.record):
             return True
-        self._note_status(campaign)
         # Whatever the listing says: it was sent once more.
-        return campaign.is_resent and "sent" in campaign.known
-
-    def _note_status(self, campaign: Campaign) -> None:
-        status = (campaign.record or {}).get("current_status")
-        if not campaign.is_new and status and str(status).lower() != "done":
-            self.memory.remember(campaign.campaign_id, status=status)
+        owed = self.writes and campaign.known.get("unwritten")
+        return campaign.is_announced or bool(owed)
 
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
@@ -153,9 +150,11 @@ class Planner:
         )
         # What was removed is believed to be gone.
         read = not unread and (campaign.removed or not missing)
-        if is_at_rest(campaign.status, read=read) and not campaign.is_hinted:
+        read = read and campaign.known.get("status") != UNKNOWN_STATUS
+        if campaign.is_at_rest and read and not campaign.is_hinted:
             return
-        if campaign.owes_look_up and self.is_turn(campaign.campaign_id):
+        turn = self.is_turn(LOOK_UPS, campaign.campaign_id)
+        if campaign.owes_look_up and turn:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
         looking = any(one.follows_clicks for one in self.reports)
@@ -176,6 +175,7 @@ class Planner:
             (events.searched(activity_id), requests)
             for events in self._events
             if (requests := events.search_requests(activity_id, self.looks.hour))
+            and self.is_turn(events.stream, activity_id)
         ]
         if searches:
             cost = REQUEST * sum(requests for _, requests in searches)

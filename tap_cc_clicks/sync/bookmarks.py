@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,9 +22,12 @@ class Bookmarks:
     def __init__(self, stream_state: dict[str, Any]) -> None:
         self._state = stream_state
         self._index: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._links: defaultdict[str, list[str | None]] = defaultdict(list)
         for partition in stream_state.get("partitions", []):
             key = key_of(partition["context"])
             self._index[key] = _older(partition, self._index.get(key, partition))
+        for activity_id, url_id in self._index:
+            self._links[activity_id].append(url_id)
         if self._index:
             stream_state["partitions"] = list(self._index.values())
 
@@ -32,12 +36,17 @@ class Bookmarks:
         partition = self._index.get(key_of(context))
         return Bookmark.from_partition(partition) if partition else None
 
+    def links(self, activity_id: str) -> list[str | None]:
+        """Return the links of which an activity has bookmarks; None for all of them."""
+        return list(self._links[activity_id])
+
     def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
         """Set the bookmark of a context."""
         partition = bookmark.to_partition(context)
         known = self._index.get(key_of(context))
         if known is None:
             self._index[key_of(context)] = partition
+            self._links[context["campaign_activity_id"]].append(context.get("url_id"))
             # Once for all of them: it would be a tenth of the state.
             self._state["replication_key"] = REPLICATION_KEY
             self._state.setdefault("partitions", []).append(partition)

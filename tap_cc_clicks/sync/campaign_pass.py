@@ -13,7 +13,7 @@ clicks: counters of new activities, links and details.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeGuard
 
@@ -61,12 +61,14 @@ class Started:
         counters: What the service counts of it.
         at: When that was asked for, in seconds since 1970; 0 if it was not looked at.
         reads: The reports under way, by stream; each a job of pages and Moved.
+        left: The streams whose reports are due, and not under way.
     """
 
     activity: Activity
     counters: Counters = NOT_ASKED
     at: int = 0
     reads: Mapping[str, Ahead[Any]] = field(default_factory=dict)
+    left: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,11 @@ class CampaignPass:
                 yield self._look_up(one)
                 continue
             campaign = agenda.campaigns[one.campaign_id]
-            yield replace(one, counted=self._counts_first(campaign))
+            known = any(
+                report.known(one.activity_id)
+                for report in filter(is_events, self._reports)
+            )
+            yield replace(one, counted=known or self._counts_first(campaign))
         for one in agenda.others:
             yield one if isinstance(one, Activity) else self._look_up(one)
 
@@ -271,7 +277,7 @@ class CampaignPass:
         for item in self._failures.before:
             campaign = self._campaign_of(item)
             self._failures.excuse([item] if campaign and campaign.removed else ())
-        if self._listing.ended:
+        if self._listing.ended and not self._run.settings.campaign_ids:
             self._failures.forget_missing(self._is_there)
         while retried := self._failures.retry(self._is_there):
             yield from self._staged(self._again(retried))
@@ -386,7 +392,7 @@ class CampaignPass:
                     yield item
                 elif counted is None:
                     # The run has ended: nothing is known, but the records there are.
-                    yield Started(item)
+                    yield Started(item, left=[one.stream for one in self._reports])
                 else:
                     yield self._start(item, counted)
 
@@ -402,24 +408,22 @@ class CampaignPass:
             if not looks:
                 return Started(activity)
             activity = replace(activity, looks=looks)
-        large = len(self._large)
+        wanted = self._wanted(activity, counters)
         reads = {
             one.report.stream: self._ahead.submit(self._read(one))
-            for one in self._reserved(activity, counters)
+            for one in self._reserved(wanted, activity.kept)
         }
-        # What is left for later was not looked at yet.
-        seen = activity.only is None and len(self._large) == large
-        at = counted.at if seen else 0
-        return Started(activity, counters, at, reads)
+        left = {one.report.stream for one in wanted} - reads.keys()
+        at = 0 if activity.only is not None else counted.at
+        return Started(activity, counters, at, reads, left)
 
-    def _reserved(self, activity: Activity, counters: Counters) -> Iterator[Wanted]:
-        """Yield the reports to be read that fit into the budget."""
-        kept = activity.kept
-        for wanted in self._wanted(activity, counters):
-            if self._budget.reserve(wanted.requests, kept):
-                yield wanted
+    def _reserved(self, wanted: Iterable[Wanted], kept: int) -> Iterator[Wanted]:
+        """Yield the reports that fit into the budget; the others are kept for later."""
+        for one in wanted:
+            if self._budget.reserve(one.requests, kept):
+                yield one
             else:
-                self._large.append(wanted)
+                self._large.append(one)
             kept = 0
         self._budget.release(kept)
 
@@ -448,8 +452,10 @@ class CampaignPass:
             return False
         if self._failures.is_retry(report.stream, activity.activity_id):
             return True
+        if report.is_due(activity, counters):
+            return True
         stale = activity.recent and self._is_stale(activity, counters)
-        return report.is_due(activity, counters) or (stale and is_events(report))
+        return is_events(report) and (stale or activity.is_last)
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:
         """Tell whether counters are older than the last look: they tell nothing new."""

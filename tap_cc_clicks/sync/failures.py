@@ -41,6 +41,8 @@ NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 # What is asked for, as failures name it; reports go by the name of their stream.
 LOOK_UPS = "look-ups of campaigns"
 COUNTERS = "counters"
+# What versions before noted; state tells otherwise now what is owed of it.
+RETIRED = "activity details"
 
 # By endpoint and id, when a failed item was last tried, in seconds since 1970.
 Marks: TypeAlias = "dict[str, dict[str, int]]"
@@ -90,6 +92,8 @@ class Failures:
         """
         asked = {LOOK_UPS, COUNTERS, *reports}
         for endpoint, items in marks.items():
+            if endpoint == RETIRED:
+                continue
             if endpoint in asked:
                 self._open.update({(endpoint, item): at for item, at in items.items()})
             else:

@@ -25,7 +25,7 @@ from tap_cc_clicks.api.errors import (
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
@@ -116,7 +116,8 @@ class Listing:
     def _is_restated(self, record: Record) -> bool:
         known = self.memory.find(record["campaign_id"]) if self.memory else {}
         status = known.get("status", CAMPAIGN_DONE)
-        return bool(known) and status != record["current_status"]
+        told = record["current_status"]
+        return bool(known) and status not in {told, UNKNOWN_STATUS}
 
     def _is_enough(self) -> bool:
         if self._over or (self._wanted and len(self._listed) == len(self._wanted)):

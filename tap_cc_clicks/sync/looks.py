@@ -44,6 +44,8 @@ class Looks:
         """
         bucket = self._bucket
         if left is not None:
+            # A search that can never be paid for would stand first for good.
+            candidates = [one for one in candidates if one.cost <= left * REQUEST]
             half = Bucket.full(left / 2, self.hour)
             bucket = bucket.within(half) if bucket else half
         return choose(candidates, bucket, self.hour)

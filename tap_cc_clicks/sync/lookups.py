@@ -29,7 +29,8 @@ from tap_cc_clicks.api.wire import (
 from tap_cc_clicks.sync.failures import COUNTERS, LOOK_UPS
 from tap_cc_clicks.sync.memory import fingerprint
 from tap_cc_clicks.sync.run import Run
-from tap_cc_clicks.sync.schedule import FRESH_HOURS, HOURS_PER_DAY, Look
+from tap_cc_clicks.sync.schedule import FRESH_HOURS, HOURS_PER_DAY, Look, is_at_rest
+from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, kept_status
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,15 @@ class Campaign:
         """What to remember of its summary: when it was sent last, and its counts."""
         if self.summary is None:
             return None
-        seconds = int(hour_of(self.sent_at) * SECONDS_PER_HOUR)
+        hour = hour_of(self.sent_at) if self.sent_at else self._sent_before
+        seconds = int(hour * SECONDS_PER_HOUR)
         return f"{seconds}-{fingerprint(self.summary.get('unique_counts'))}"
+
+    @property
+    def _sent_before(self) -> float:
+        """The hour of its last send, as it was known; 0 if it was not."""
+        seconds, _, _ = str(self.known.get("sent", "0-")).rpartition("-")
+        return int(seconds) / SECONDS_PER_HOUR
 
     @property
     def is_hinted(self) -> bool:
@@ -103,12 +111,13 @@ class Campaign:
     @property
     def is_resent(self) -> bool:
         """Whether it was sent since it was looked up, which only a look-up settles."""
-        known: str | None = self.known.get("sent")
-        if self.told is None:
+        before, sent = self._sent_before, hour_of(self.sent_at)
+        if (
+            not self.sent_at
+            or before == int(sent * SECONDS_PER_HOUR) / SECONDS_PER_HOUR
+        ):
             return False
-        if known:
-            return self.told.rsplit("-", 1)[0] != known.rsplit("-", 1)[0]
-        return hour_of(self.sent_at) > hour_of(self.known.get("updated_at"))
+        return bool(before) or sent > hour_of(self.known.get("updated_at"))
 
     @property
     def owes_look_up(self) -> bool:
@@ -118,13 +127,23 @@ class Campaign:
         but no summary was known then.
         """
         known = self.known
-        unsure = self.is_resent and not known.get("sent")
+        unsure = self.is_resent and not self._sent_before
         return not known.get("activities") or "looked" in known or unsure
 
     @property
     def is_fresh(self) -> bool:
         """Whether it was sent or changed within three days."""
         return self.is_within(FRESH_HOURS)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether its summary says that it was sent since it was looked up."""
+        return self.is_resent and bool(self._sent_before)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether only a new status or date has it looked at once it was read."""
+        return is_at_rest(self.status)
 
     def is_within(self, hours: float) -> bool:
         """Tell whether it was sent or changed within the last hours."""
@@ -134,6 +153,15 @@ class Campaign:
         """Return the activities with reports that it had before."""
         ids = [item[0] for item in self.known.get("activities", ())]
         return [self.activity(one, counted=True) for one in ids]
+
+    @property
+    def _told_by_look(self) -> Mapping[str, Any]:
+        told: dict[str, Any] = {}
+        if self.told and not self.is_resent:
+            told["sent"] = self.told
+        if self.record and self.known.get("status") == UNKNOWN_STATUS:
+            told["status"] = kept_status(self.record["current_status"])
+        return told
 
     def activity(self, activity_id: str, **values: Any) -> Activity:
         """Return one of its activities."""
@@ -145,7 +173,8 @@ class Campaign:
             recent=recent,
             settled=self.status == DONE and not recent,
             removed=self.removed,
-            told=None if self.is_resent else self.told,
+            at_rest=self.is_at_rest,
+            told=self._told_by_look,
             **values,
         )
 
@@ -160,7 +189,8 @@ class Activity:
         recent: Whether that was within a day.
         settled: Whether it was sent more than a day ago: its clicks should be counted.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
-        told: What a look has remembered of its campaign's summary.
+        at_rest: Whether nothing else announces what is not read now.
+        told: What a look has remembered of its campaign.
         record: Its record, or None if it was not looked up.
         counted: Whether its counters are asked for, before its reports.
         search: Whether its report is read for what is counted and was not shown.
@@ -176,13 +206,19 @@ class Activity:
     recent: bool = False
     settled: bool = False
     removed: bool = False
-    told: str | None = None
+    at_rest: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
     record: Record | None = None
     counted: bool = False
     search: bool = False
     looks: tuple[Look, ...] = ()
     only: frozenset[str] | None = None
     kept: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether its reports are read, whatever is counted: its campaign has ended."""
+        return self.at_rest and self.record is not None
 
     @property
     def context(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ import msgspec
 from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.wire import NEVER_SENT
+from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 # What versions before kept of a campaign, and nothing needs any more.
 RETIRED = ("unfinished", "check")
@@ -79,11 +80,9 @@ class CampaignMemory:
         status = record["current_status"]
         if "activities" not in known:
             return str(status).lower() in NEVER_SENT
-        # The status of most is left out; what versions before knew says nothing of it.
-        usual = "Done" if "sent" in known else status
         return bool(
             known.get("updated_at") == record["updated_at"]
-            and known.get("status", usual) == status
+            and known.get("status", CAMPAIGN_DONE) in {status, UNKNOWN_STATUS}
         )
 
     def activities(self, campaign_id: str) -> list[str]:
@@ -141,11 +140,6 @@ class CampaignMemory:
     def note_details(self, activity_id: str, value: int) -> None:
         """Remember whether an activity's details were asked for."""
         self._item(activity_id)[3] = value
-
-    def forget_dates(self) -> None:
-        """Let each campaign be looked up once more, as if it had changed."""
-        for known in self._campaigns.values():
-            known.pop("updated_at", None)
 
     def forget_details(self) -> None:
         """Note that no details were asked for."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
@@ -136,6 +137,17 @@ class Report(ABC):
     def leave(self, context: Mapping[str, str]) -> None:  # noqa: B027
         """Note that there is no such report, so that it is no new one."""
 
+    def put_off(  # noqa: B027
+        self, activity: Activity, counters: Counters, *, read: bool
+    ) -> None:
+        """Note what is due and was not read, so that the next run reads it.
+
+        Args:
+            activity: The activity.
+            counters: What the service counts.
+            read: Whether this run read what it wants of the report.
+        """
+
 
 class Events(Report):
     """A report of events, read down to what is known.
@@ -221,7 +233,7 @@ class Events(Report):
     @override
     def is_uncounted(self, activity_id: str) -> bool:
         known = self._known(activity_id)
-        return known is not None and known.is_uncompared
+        return self._terms.sees_all and known is not None and known.is_uncompared
 
     @override
     def has_rows(self, activity_id: str) -> bool:
@@ -304,6 +316,17 @@ class Events(Report):
                 self._bookmarks.move(there, Bookmark(rows=0))
 
     @override
+    def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
+        for url_id in self._bookmarks.links(activity.activity_id):
+            known = self._known(activity.activity_id, url_id)
+            if known is None or (read and url_id in self._links):
+                continue
+            if activity.is_last or is_due(known, counters):
+                link = {"url_id": url_id} if url_id else {}
+                context = {**activity.context, **link}
+                self._bookmarks.move(context, replace(known, doubt=True))
+
+    @override
     def gap(self, activity_id: str, counters: Counters) -> int:
         known = self._known(activity_id)
         if not self._terms.sees_all or not known:
@@ -379,6 +402,11 @@ class Stats(Report):
     def note(self, activity: Activity, counters: Counters) -> None:
         if counters is not NOT_ASKED and not counters.stats:
             self._memory.note_fingerprint(activity.activity_id, NOTHING_COUNTED)
+
+    @override
+    def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
+        if not read and self.is_due(activity, counters):
+            self._memory.note_fingerprint(activity.activity_id, None)
 
     @override
     def expected(self, activity_id: str, counters: Counters) -> Expected:

@@ -25,6 +25,8 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NEVER_SENT, REMOVED
 
 HOURS_PER_DAY = 24
+# What each of daily runs does, though one may start a little earlier than the day before.
+DAILY_HOURS = HOURS_PER_DAY - 1
 FRESH_HOURS = 3 * HOURS_PER_DAY
 COUNTERS = 1
 REQUEST = IDS_PER_STATS_REQUEST * COUNTERS
@@ -191,9 +193,9 @@ def spread(key: str, days: float, now: float) -> int:
     return int(now - share * days * HOURS_PER_DAY)
 
 
-def is_at_rest(status: str, *, read: bool) -> bool:
+def is_at_rest(status: str) -> bool:
     """Tell whether only a new status or date has a campaign looked at again."""
-    return read and status.lower() in AT_REST
+    return status.lower() in AT_REST
 
 
 def links_are_due(read: float | None, now: float, *, clicked: bool) -> bool:

@@ -9,7 +9,7 @@ Version 2::
         "activities": [["<campaign_activity_id>", "1e19c23a", 1795608000, 1]]}},
         "failed": {"email_clicks": {"<campaign_activity_id>": 1795608000}},
         "looks": [2500000, 1804500, 1795608000], "whole": 1795600000,
-        "unselected": true, "told": ["short of email_clicks"]},
+        "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
@@ -34,6 +34,8 @@ from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 VERSION = 2
 # The status of nearly all campaigns: what a state does not say.
 CAMPAIGN_DONE = "Done"
+# Of campaigns that version 1 knew, until they are looked at.
+UNKNOWN_STATUS = "?"
 
 
 _Hours: TypeAlias = Annotated[float, Meta(ge=0, le=MOST_COUNTED)]
@@ -72,6 +74,7 @@ class _Remembered(Struct):
     status: str | None = None
     sent: Annotated[str, Meta(pattern=r"^-?[0-9]{1,12}-")] | None = None
     looked: Number = 0
+    unwritten: bool = False
 
 
 class _StreamState(Struct):
@@ -84,7 +87,6 @@ class _StreamState(Struct):
     told: list[str] = []
     looks: tuple[Number, Number, Number] | None = None
     whole: Number = 0
-    unselected: bool = False
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
 
@@ -104,19 +106,26 @@ def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
         message = f"The state cannot be used: {problem}"
         raise InputError(message)
     if state.get("version") == 1:
-        _forget_given_up(state.get("bookmarks", {}).get("campaign_activities", {}))
+        _complete(state.get("bookmarks", {}).get("campaign_activities", {}))
     return dict(state)
 
 
-def _forget_given_up(stream_state: dict[str, Any]) -> None:
-    """Let campaigns be looked up that version 1 believed to have no activities.
+def _complete(stream_state: dict[str, Any]) -> None:
+    """Let a state of version 1 say what is not known of its campaigns.
 
-    It believed that for good, after one empty list or some 404s.
+    It had no status; and it believed for good, after one empty list or some 404s, that
+    campaigns had no activities.
     """
     campaigns = stream_state.get("campaigns", {})
     for campaign_id, known in list(campaigns.items()):
+        known.setdefault("status", UNKNOWN_STATUS)
         if known.get("activities") == []:
             del campaigns[campaign_id]
+
+
+def kept_status(status: str | None) -> str | None:
+    """Return what is kept of a campaign's status: nothing of nearly all."""
+    return None if status == CAMPAIGN_DONE else status
 
 
 def stamp(state: TapState) -> None:

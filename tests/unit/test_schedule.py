@@ -215,11 +215,10 @@ def test_what_is_new_to_the_schedule_is_spread_over_what_is_promised() -> None:
 
 
 @pytest.mark.parametrize("status", ["Draft", "Scheduled", "Error", "Removed"])
-def test_what_is_at_rest_is_left_once_its_reports_were_read(status: str) -> None:
+def test_what_was_never_sent_or_has_failed_is_at_rest(status: str) -> None:
     """Others are not."""
-    assert is_at_rest(status, read=True)
-    assert not is_at_rest(status, read=False)
-    assert not is_at_rest("Done", read=True)
+    assert is_at_rest(status)
+    assert not is_at_rest("Done")
 
 
 def test_links_are_read_once_a_day_and_once_more_after_the_last_click() -> None:

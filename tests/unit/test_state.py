@@ -16,7 +16,7 @@ from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import ASKED, DUE, NEVER_ASKED, CampaignMemory
 from tap_cc_clicks.sync.reports import Links
-from tap_cc_clicks.sync.state_format import load
+from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, load
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
 MOMENT = "2026-01-31T08:00:00.000Z"
@@ -155,7 +155,7 @@ def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
     memory = CampaignMemory({})
     memory.remember("c", ["a"], updated_at=MOMENT, status="Error")
     memory.remember("done", ["a"], updated_at=MOMENT, sent="1795608000-1e19c23a")
-    memory.remember("before", ["a"], updated_at=MOMENT)
+    memory.remember("before", ["a"], updated_at=MOMENT, status=UNKNOWN_STATUS)
     listed = {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Error"}
     assert memory.has({**listed, **record}) is known
 
