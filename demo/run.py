@@ -100,6 +100,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
         {
             **settings_of(sandbox.config),
             **postgres.dbt_settings,
+            "TAP_CC_CLICKS__SELECT": '["*.*"]',
             "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.sqlalchemy_url,
         },
     )
@@ -130,11 +131,12 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
 
 
 def six_hours_later(account: Account) -> None:
-    """Send an email, and let people click, and machines."""
+    """Send an email, and let people open it and click, and machines."""
     account.advance(hours=5)
     campaign = shop.send(account, shop.EMAILS[3])
     account.add_scans(campaign.activities[0])
     account.advance(hours=1)
+    shop.read(account, campaign.activities[0])
     account.add_clicks(NEW_CLICKS)
     console.print(
         f"Six hours later: a new email, {NEW_CLICKS} clicks by people, and mail "

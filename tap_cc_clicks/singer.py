@@ -171,7 +171,7 @@ class PacedStateWriter(StateWriter):
         now = time.monotonic()
         pause = max(STATE_SECONDS, RUN_SHARE * (now - self._started))
         partitions = sum(
-            len(bookmark.get("partitions", ()))
+            len(bookmark.get("partitions", ())) + len(bookmark.get("read", ()))
             for bookmark in state.get("bookmarks", {}).values()
         )
         records = max(STATE_RECORDS, STATE_RECORDS_PER_PARTITION * partitions)

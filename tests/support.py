@@ -23,7 +23,8 @@ from tap_cc_clicks.tap import TapCCClicks
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from tap_cc_clicks.sandbox import Sandbox
+    from tap_cc_clicks.events.declaration import EventReport
+    from tap_cc_clicks.sandbox import Account, Sandbox
 
 # Seconds that only what hangs takes, however busy the machine is.
 HANGS = 600
@@ -154,6 +155,30 @@ def rows(records: Any) -> list[tuple[Any, ...]]:
     """Return clicks in a form and an order in which they can be compared."""
     return sorted(
         (tuple(str(one.get(name)) for name in TRUTH) for one in records), key=repr
+    )
+
+
+def truth(report: EventReport, account: Account) -> list[tuple[Any, ...]]:
+    """Return the rows of one of an account's reports, so that they can be compared."""
+    return compared(report, account.rows(report.path))
+
+
+def events(report: EventReport, *outputs: Output) -> list[tuple[Any, ...]]:
+    """Return a report's rows as an upserting loader holds them after some runs."""
+    held = {
+        record[report.key]: record
+        for output in outputs
+        for record in output.records(report.stream)
+    }
+    return compared(report, held.values())
+
+
+def compared(report: EventReport, records: Any) -> list[tuple[Any, ...]]:
+    """Return rows of a report in a form and an order in which they can be compared."""
+    made = {report.key, "campaign_id", "deleted_at", "bounce_reason"}
+    names = [name for name in report.row.__struct_fields__ if name not in made]
+    return sorted(
+        (tuple(str(one.get(name)) for name in names) for one in records), key=repr
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
+from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +88,11 @@ def env_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def not_by_default() -> list[str]:
+    """Return the streams that are not selected by default."""
+    return [one.name for one in STREAMS if not one.selected_by_default]
+
+
 def hub_yml() -> str:
     """Return the plugin definition for Meltano Hub, its keys in the Hub's order."""
     about = TapCCClicks._get_about_info()  # noqa: SLF001
@@ -102,7 +108,7 @@ def hub_yml() -> str:
         "pip_url": about.name,
         "quality": "unknown",
         # Meltano selects what the tap does not.
-        "select": ["*.*", "!email_links.*"],
+        "select": ["*.*", *(f"!{name}.*" for name in not_by_default())],
         "settings": [
             dict(sorted(meltano_setting(name, setting).items()))
             for name, setting in settings().items()

@@ -13,7 +13,14 @@ from typing import Any
 from tap_cc_clicks.tap import TapCCClicks
 
 FOLDER = Path(__file__).parents[1] / "catalog"
-PERSONAL = {"email_address", "first_name", "last_name"}
+PERSONAL = {
+    "current_email_address",
+    "email_address",
+    "first_name",
+    "last_name",
+    # Whatever a person wrote.
+    "opt_out_reason",
+}
 
 
 def discovered() -> dict[str, Any]:
@@ -23,7 +30,9 @@ def discovered() -> dict[str, Any]:
 
 def catalogs() -> dict[str, dict[str, Any]]:
     """Return the ready catalogs by name."""
-    clicks_only, no_pii = discovered(), discovered()
+    clicks_only, no_pii, everything = discovered(), discovered(), discovered()
+    for stream in everything["streams"]:
+        _select(stream, [], selected=True)
     for stream in clicks_only["streams"]:
         _select(stream, [], stream["tap_stream_id"] == "email_clicks")
     for stream in no_pii["streams"]:
@@ -33,6 +42,7 @@ def catalogs() -> dict[str, dict[str, Any]]:
         "default": deepcopy(discovered()),
         "clicks-only": clicks_only,
         "no-pii": no_pii,
+        "everything": everything,
     }
 
 

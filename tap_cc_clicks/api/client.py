@@ -75,7 +75,8 @@ class Form:
     """The form of an endpoint's answers.
 
     Attributes:
-        rows: Where an answer holds its rows; None where it is one object.
+        rows: Where an answer holds its rows; empty where it is a list of them, None
+            where it is one object.
         decoder: Of what it is decoded into where it can be.
         most: More rows than these are none of the API's.
         required: Whether the rows may not be left out; if they may, there are none.
@@ -111,12 +112,12 @@ class Form:
                 raise GarbledError(message) from None
             message = f"The answer of {path} is not JSON"
             raise RetriableAPIError(message) from None
-        if not isinstance(body, OBJECTS) or (
-            self.rows and not _are_objects(self.rows_of(body))
+        if not isinstance(body, list if self.rows == "" else OBJECTS) or (
+            self.rows is not None and not _are_objects(self.rows_of(body))
         ):
             message = f"The answer of {path} has no {self.rows or 'object'}"
             raise RetriableAPIError(message)
-        if self.rows and len(self.rows_of(body)) > self.most:
+        if self.rows is not None and len(self.rows_of(body)) > self.most:
             message = f"The answer of {path} has more rows than any of the API's"
             raise TooLargeError(message)
         if self.oddities and self.shape:
@@ -130,12 +131,14 @@ class Form:
 
     def rows_of(self, body: Any) -> Any:
         """Return the rows within a body."""
+        if isinstance(body, list):
+            return body
         key = self.rows or ""
         rows = body.get(key) if isinstance(body, dict) else getattr(body, key, None)
         return [] if rows is None and not self.required else rows
 
 
-OBJECT = Form()
+OBJECT, LIST = Form(), Form("")
 
 
 class Client:

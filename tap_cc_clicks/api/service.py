@@ -9,7 +9,7 @@ from typing import Any
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.client import MOST_ROWS, OBJECT, Client, Form
+from tap_cc_clicks.api.client import LIST, MOST_ROWS, OBJECT, Client, Form
 from tap_cc_clicks.api.kinds import Oddities
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.urls import quoted
@@ -21,6 +21,7 @@ from tap_cc_clicks.api.wire import (
     counters_by_activity,
     details_record,
     link_records,
+    send_records,
     summary_of,
 )
 
@@ -72,11 +73,17 @@ class Service:
         (record,) = campaign_records([told], self.oddities)
         return record, activity_rows(form.rows_of(body), self.oddities)
 
-    def details(self, activity_id: str) -> Record:
-        """Return what an activity's own endpoint alone knows."""
+    def details(self, activity_id: str) -> list[Record]:
+        """Return, as one row, what an activity's own endpoint alone knows."""
         path = _path("/emails/activities/{}", activity_id)
         body = self._client.get(path, {"include": "permalink_url"})
-        return details_record(body, self.oddities)
+        return [details_record(body, self.oddities)]
+
+    def send_history(self, activity_id: str) -> list[Record]:
+        """Return the records of each time that an activity was sent."""
+        path = _path("/emails/activities/{}/send_history", activity_id)
+        rows = self._client.get(path, form=LIST)
+        return send_records(rows, self.oddities)
 
     def counters(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
         """Return the counters of up to ten activities; those without are left out."""

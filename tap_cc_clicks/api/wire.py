@@ -2,8 +2,8 @@
 
 Nothing else knows how an answer spells what it says. Sources: the vendor's pages «GET a
 Collection of Email Campaigns», «GET an Email Campaign», «GET an Email Campaign
-Activity», «GET an Email Campaign Activity Stats Report», «GET an Email Links Report»
-and «GET an Email Campaigns Summary Report».
+Activity», «Get Email Campaign Activity Send History», «GET an Email Campaign Activity
+Stats Report», «GET an Email Links Report» and «GET an Email Campaigns Summary Report».
 """
 
 from __future__ import annotations
@@ -107,7 +107,36 @@ COUNTERS: Columns = dict.fromkeys(
     ),
     count,
 )
-SUMMARY: Columns = {"campaign_id": identifier, "last_sent_date": date_time}
+SEND: Columns = {
+    "send_id": number,
+    "run_date": date_time,
+    "count": count,
+    "send_status": text,
+    "reason_code": number,
+    "contact_list_ids": texts,
+    "segment_ids": texts,
+}
+# «GET Email Campaign Activity Send History»; 12 comes with status COMPLETED.
+REASONS = {
+    0: "sent",
+    1: "an error occurred: schedule it again",
+    2: "held back by the account review team",
+    3: "the account cannot send at the moment: billing or expiry",
+    4: "more contacts than the account may send to",
+    5: "in staging",
+    6: "not sent to all contacts",
+    7: "an image is not valid",
+    8: "a link is longer than 1,005 characters",
+    9: "the sender's address could not be verified",
+    10: "the sender's address could not be verified",
+    11: "the account cannot send survey invitations",
+    12: "no contact was eligible",
+}
+SUMMARY: Columns = {
+    "campaign_id": identifier,
+    "campaign_type": text,
+    "last_sent_date": date_time,
+}
 PEOPLE: Columns = {
     "sends": count,
     "opens": count,
@@ -133,7 +162,7 @@ STATS_SHAPE = Shape(STATS, frozenset({*IDS[:2], "last_refresh_time", "stats"}))
 COUNTERS_SHAPE = Shape(STATS, frozenset(COUNTERS))
 SUMMARY_SHAPE = Shape(
     "summaries",
-    frozenset({*SUMMARY, "campaign_type", "unique_counts"}),
+    frozenset({*SUMMARY, "unique_counts"}),
     frozenset({"campaign_id"}),
 )
 PEOPLE_SHAPE = Shape("summaries", frozenset(PEOPLE))
@@ -143,6 +172,7 @@ LISTED = {
         ("campaigns", CAMPAIGN),
         ("campaign_activities", ACTIVITY),
         ("email_links", LINK),
+        ("email_send_history", SEND),
     )
 }
 
@@ -200,6 +230,14 @@ def details_record(body: Record, oddities: Oddities) -> Record:
 def link_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
     """Return the rows of the links report that have an id, but for their activity."""
     return _with_id("email_links", LINK, rows, oddities)
+
+
+def send_records(rows: Sequence[Record], oddities: Oddities) -> list[Record]:
+    """Return the rows of a send history that have an id, but for their activity."""
+    return [
+        {**row, "reason": REASONS.get(row["reason_code"])}
+        for row in _with_id("email_send_history", SEND, rows, oddities)
+    ]
 
 
 def counters_by_activity(body: Record, oddities: Oddities) -> dict[str, Counters]:
@@ -261,6 +299,15 @@ def summary_of(row: Record, oddities: Oddities) -> Record:
         people = _known(oddities.record("summaries", PEOPLE, counts))
         told["unique_counts"] = {**other, **people}
     return told
+
+
+def summary_record(summary: Record) -> Record:
+    """Return the record of a campaign's summary, as :func:`summary_of` returned it."""
+    people = summary.get("unique_counts")
+    counts = people if isinstance(people, dict) else {}
+    told = {**summary, **{name: counts.get(name) for name in PEOPLE}}
+    # What is odd in it was counted before.
+    return Oddities().record("summaries", {**SUMMARY, **PEOPLE}, told)
 
 
 def _objects(value: object) -> list[Record]:

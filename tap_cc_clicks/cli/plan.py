@@ -9,6 +9,7 @@ from tap_cc_clicks.cli.options import config_option, console, json_option, tap_o
 from tap_cc_clicks.cli.planning import SAMPLE, Plan, Planner
 from tap_cc_clicks.cli.state_files import read_state
 from tap_cc_clicks.cli.tables import print_json, print_table, say
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.inputs import read_json_file
 from tap_cc_clicks.tap import TapCCClicks
 
@@ -17,9 +18,10 @@ LABELS = {
     "lists": "campaigns and summaries",
     "look_ups": "campaign look-ups",
     "campaign_activity_details": "activity details",
+    "email_send_history": "send histories",
     "stats": "counters",
-    "email_clicks": "clicks reports",
     "email_links": "links reports",
+    **{report.stream: f"{report.path} reports" for report in EVENT_REPORTS},
 }
 
 
@@ -96,8 +98,8 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     if made.backlog_days:
         say(
             out,
-            f"Details of what was known before take {made.backlog_days:,} days, after "
-            "all clicks",
+            "Details and send histories of what was known before: "
+            f"{made.backlog_days:,} d, after all clicks",
         )
     say(out)
     rows = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import TypeVar, cast
 
@@ -21,10 +22,11 @@ from tap_cc_clicks.cli.estimates import Figure, estimate, exactly, sample
 from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
 from tap_cc_clicks.sync.agenda import Agenda
+from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups
 from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
-from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Owed
+from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Owed, Stats
 from tap_cc_clicks.sync.schedule import promised_days
 
 T = TypeVar("T")
@@ -44,7 +46,7 @@ class Plan(Struct):
         looks: Looks for change that the run would make.
         waiting: Looks left to later runs.
         whole_days: Days within which everything is looked at, and a run; 0 for each.
-        backlog_days: Days that the details of what was known before take.
+        backlog_days: Days that what is asked once of what was known before takes.
         activities: Activities of new and changed campaigns.
         clicks: Clicks that the service has counted and that were not read.
         requests: By what is asked for.
@@ -90,6 +92,7 @@ class Planner:
         self._run.gate.max_requests = None
         self._sample = sample
         self._campaigns = cast("Campaigns", tap.streams["campaigns"])
+        self._summaries = tap.streams["campaign_summaries"]
         self._stream = cast("CampaignActivities", tap.streams["campaign_activities"])
         self._reports = [one.report for one in self._stream.selected_children]
         self._lookups = Lookups(self._run, self._run.service, self._run.once)
@@ -106,8 +109,12 @@ class Planner:
             agenda = self._stream.campaign_pass.agenda()
             self._add("lists", exactly(gate.requests))
             self._go_through(agenda)
-        elif self._campaigns.selected:
-            self._plan.listed = len(list(self._stream.listing.campaigns()))
+        else:
+            listing = self._stream.listing
+            if self._campaigns.selected:
+                self._plan.listed = len(list(listing.campaigns()))
+            if self._summaries.selected:
+                listing.summaries()
             self._add("lists", exactly(gate.requests))
         quota = self._run.settings.key_requests_per_day
         self._sum_up(min(budget or quota, quota))
@@ -119,14 +126,22 @@ class Planner:
         plan.new, plan.changed = len(agenda.new), len(agenda.changed)
         plan.unread, plan.looks = len(agenda.unread), len(agenda.looks)
         plan.waiting = len(agenda.candidates) - len(agenda.looks)
+        backlog = sum(one.backlog for one in self._reports if isinstance(one, Owed))
+        plan.backlog_days = ceil(backlog / BACKLOG_PER_DAY)
         per_day = self._run.settings.look_requests_per_day
         total = sum(one.cost for one in agenda.candidates)
         plan.whole_days = round(promised_days(total, per_day), 1)
         self._add("look_ups", exactly(len(agenda.new) + len(agenda.changed)))
         self._add_campaigns([*agenda.changed, *agenda.new])
         looks = [one for one in agenda.others if isinstance(one, Activity)]
-        self._add_activities([*agenda.fresh, *agenda.unread, *looks])
-        self._add_owed(agenda)
+        known = [
+            activity
+            for one in agenda.campaigns.values()
+            for activity in one.known_activities()
+        ]
+        looked = [*agenda.fresh, *agenda.unread, *looks]
+        self._add_activities([*looked, *self._further(known, looked)])
+        self._add_owed(known)
 
     def _add(self, kind: str, figure: Figure) -> None:
         self._plan.requests[kind] = self._plan.requests.get(kind, Figure()) + figure
@@ -161,7 +176,8 @@ class Planner:
         """Add what activities cost, and as many more of those after the first."""
         counters = self._count([one for some in groups for one in some])
         costs = [self._cost(some, counters) for some in groups]
-        streams = [report.stream for report in self._reports]
+        # What is counted comes with the counters.
+        streams = [one.stream for one in self._reports if not isinstance(one, Stats)]
         for kind in (ACTIVITIES, CLICKS, *streams):
             values = [cost[kind] for cost in costs]
             self._add(
@@ -184,17 +200,25 @@ class Planner:
                     cost[CLICKS] += expected.clicks
         return cost
 
-    def _add_owed(self, agenda: Agenda) -> None:
-        known = [
-            activity
-            for one in agenda.campaigns.values()
-            for activity in one.known_activities()
-        ]
+    def _further(
+        self, known: Sequence[Activity], looked: Sequence[Activity]
+    ) -> list[Activity]:
+        """Return the other activities of which a report of events is owed."""
+        owed: dict[str, Activity] = {}
         for report in self._reports:
-            if isinstance(report, Owed):
+            if isinstance(report, FurtherEvents):
+                for one in report.owed(known, self._stream.looks.hour):
+                    counted = report.is_uncounted(one.activity_id)
+                    owed.setdefault(one.activity_id, replace(one, counted=counted))
+        for one in looked:
+            owed.pop(one.activity_id, None)
+        return list(owed.values())
+
+    def _add_owed(self, known: Sequence[Activity]) -> None:
+        for report in self._reports:
+            if isinstance(report, Owed) and not isinstance(report, FurtherEvents):
                 owed = len(list(report.owed(known, self._stream.looks.hour)))
                 self._add(report.stream, exactly(owed))
-                self._plan.backlog_days += ceil(report.backlog / BACKLOG_PER_DAY)
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
         """Ask for activities' counters, ten by ten, if anything depends on them."""

@@ -38,6 +38,7 @@ def simulator() -> ModuleType:
 @click.option("--seed", default=7, show_default=True, help="Another account for each.")
 @click.option("--campaigns", type=click.IntRange(1), default=40, show_default=True)
 @click.option("--clicks", type=click.IntRange(0), default=3000, show_default=True)
+@click.option("--recipients", type=click.IntRange(0), default=100, show_default=True)
 @click.option("--latency", default=0.0, help="Seconds that every answer takes.")
 @click.option("--limits", is_flag=True, help="4 a second, 10,000 a day.")
 @click.option(

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from tap_cc_clicks.api.moments import moment
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.sync.memory import DUE, CampaignMemory
+from tap_cc_clicks.streams.campaign_streams import ID_DIGITS
+from tap_cc_clicks.sync.memory import ASKED_ONCE, DUE, CampaignMemory
 from tap_cc_clicks.sync.state_format import key_of
 
 
@@ -62,10 +63,13 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
             for partition in clicks["partitions"]
             if partition["context"]["campaign_activity_id"] != campaign_activity_id
         ]
+    for bookmark in state.get("bookmarks", {}).values():
+        bookmark.get("read", {}).pop(campaign_activity_id, None)
     forget_links(state, campaign_activity_id)
     memory = campaigns_of(state)
     memory.note_fingerprint(campaign_activity_id, None)
-    memory.note_details(campaign_activity_id, DUE)
+    for once in ASKED_ONCE:
+        memory.note_asked(campaign_activity_id, once, DUE)
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
@@ -88,6 +92,8 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
     _move_back(_bookmark(state, "campaigns"), known.get("updated_at"))
     _bookmark(state, "campaign_activities").pop("whole", None)
     memory.remember(campaign_id, updated_at=None)
+    written = _bookmark(state, "campaign_summaries").get("written", {})
+    written.pop(campaign_id[:ID_DIGITS], None)
     for activity_id in activities:
         forget_activity(state, activity_id)
     return activities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -42,17 +42,21 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         doubt: Whether the next run reads the report, whatever is counted: it changed
             too fast to be read, or was due and not read.
         unusable: Rows that could not be told apart, the most that a run met.
+        seen: Where its counter counts people: what all counters said when it was read,
+            and in which hour since 1970.
     """
 
+    # In this order in the short form: what most of them have stands first.
     value: str | None = None
     clicks: Number | None = None
+    window: Number = 0
+    seen: tuple[str, Number] | None = None
+    search: Search | None = None
     rows: Number | None = None
     ahead: Number = 0
-    window: Number = 0
-    lookback: float = DEFAULT_LOOKBACK
-    search: Search | None = None
     doubt: bool = False
     unusable: Number = 0
+    lookback: float = DEFAULT_LOOKBACK
 
     @classmethod
     def from_partition(cls, partition: Mapping[str, Any]) -> Bookmark:
@@ -93,9 +97,28 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
             return self.rows
         return (self.clicks or 0) - self._missing
 
+    @classmethod
+    def from_list(cls, told: Sequence[Any]) -> Bookmark:
+        """Read the short form of a bookmark.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        named = zip(cls.__struct_encode_fields__, told, strict=False)
+        return cls.from_partition({name: one for name, one in named if one is not None})
+
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write the SDK's form of a bookmark, without what says nothing."""
-        told = {"context": dict(context), **msgspec.to_builtins(self)}
+        return {"context": dict(context), **self._told()}
+
+    def to_list(self) -> list[Any]:
+        """Write the short form of a bookmark: its values, without names."""
+        told, names = self._told(), self.__struct_encode_fields__
+        last = max((names.index(name) for name in told), default=-1)
+        return [told.get(name) for name in names[: last + 1]]
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = msgspec.to_builtins(self)
         if self.lookback != int(self.lookback):
             # Targets read a fraction as a decimal, and fail to write that.
             told["lookback"] = str(self.lookback)

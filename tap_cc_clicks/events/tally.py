@@ -29,15 +29,17 @@ class Terms:
         start: The moment before which no click is wanted; empty for none.
         lookback: Hours before a bookmark that are read again.
         filtered: Whether the report is read for one link only.
+        whole: Whether all of it is read, since its counter does not count its rows.
     """
 
     start: str = ""
     lookback: float = DEFAULT_LOOKBACK
     filtered: bool = False
+    whole: bool = False
 
     def floor(self, known: Bookmark | None) -> str:
         """Return the moment before which no click is expected to be new."""
-        if not known or not known.value:
+        if self.whole or not known or not known.value:
             return self.start
         return max(self.start, earlier(known.value, self.lookback))
 
@@ -104,6 +106,8 @@ def rows_to_read(known: Bookmark | None, counters: Counters, terms: Terms) -> in
     total = counters.clicks
     if known is None or not known.value:
         return total or 0
+    if terms.whole:
+        return max(total or 0, known.rows_read)
     if known.lookback != terms.lookback:
         return known.rows_read if total is None else total
     rows = new_clicks(known, counters) + known.window + 1

@@ -29,6 +29,7 @@ class Wish:
     """What kind of account is wanted, and how it is served.
 
     Attributes:
+        recipients: To how many each email was sent; 0 for clicks alone.
         port: Where, or 0 for a free port.
         latency: Seconds that every answer takes.
         limits: Whether the API's limits are kept: 4 a second, 10,000 a day.
@@ -40,6 +41,7 @@ class Wish:
     seed: int = 7
     campaigns: int = 40
     clicks: int = 3000
+    recipients: int = 100
     latency: float = 0.0
     limits: bool = False
     dialect: str = "reference"
@@ -53,7 +55,7 @@ def serve(wish: Wish, announce: Callable[[Sandbox], None]) -> None:
         UnlikeError: The file to answer like is no recording.
     """
     sandbox = Sandbox(
-        generate(wish.seed, wish.campaigns, wish.clicks),
+        generate(wish.seed, wish.campaigns, wish.clicks, recipients=wish.recipients),
         port=wish.port,
         latency=wish.latency,
         dialect=wish.dialect,

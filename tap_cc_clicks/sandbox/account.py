@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -16,6 +17,20 @@ START = datetime(2026, 11, 1, 8, tzinfo=UTC)
 SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
+CLICKS = "clicks"
+# The other reports of events, with the columns that are theirs alone.
+EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
+    "sends": {},
+    "opens": {"device_type": DEVICES},
+    "bounces": {
+        "bounce_code": ("B", "D", "F", "S", "V", "X", "Z"),
+        "current_email_address": ("moved@example.com", None),
+    },
+    "optouts": {"opt_out_reason": ("I did not sign up — ever", None)},
+    "forwards": {},
+}
+# What an activity was sent to.
+LISTS = ("contact_list_ids", "segment_ids")
 
 
 def moment(when: datetime) -> str:
@@ -26,7 +41,7 @@ def moment(when: datetime) -> str:
 
 @dataclass(slots=True)
 class Click:
-    """A row of the clicks report, with its JSON made once."""
+    """A row of a report of events, with its JSON made once."""
 
     row: dict[str, Any]
     encoded: bytes = b""
@@ -41,23 +56,13 @@ class Click:
 
     @property
     def created_time(self) -> str:
-        """When the click happened."""
+        """When it happened."""
         return str(self.row["created_time"])
-
-
-@dataclass(frozen=True, slots=True)
-class Mailing:
-    """What became of an email besides clicks."""
-
-    sends: int
-    opens: int
-    bounces: int = 1
-    optouts: int = 0
 
 
 @dataclass(slots=True)
 class Activity:
-    """A campaign activity; its clicks are newest first, as the report gives them."""
+    """A campaign activity; its events are newest first, as reports give them."""
 
     campaign_activity_id: str
     campaign_id: str
@@ -69,34 +74,45 @@ class Activity:
     count_offset: int = 0
     # What people click on, the more often the more they like it; else any link.
     popular: list[dict[str, Any]] = field(default_factory=list)
-    sent: Mailing | None = None
-
-    @property
-    def mailing(self) -> Mailing:
-        """How often it was sent and opened, which follows clicks if not said."""
-        people = len(self.people)
-        return self.sent or Mailing(sends=10 * people + 10, opens=3 * people)
+    sends: list[dict[str, Any]] = field(default_factory=list)
+    events: dict[str, list[Click]] = field(default_factory=dict)
 
     @property
     def has_reports(self) -> bool:
         """Whether the API reports on it."""
         return self.role in ROLES_WITH_REPORTS
 
-    def insert(self, click: Click) -> None:
-        """Put a click in its place: before all that are not newer."""
-        times = _Descending(self.clicks)
-        place = bisect_right(times, _Key(click.created_time)) if self.clicks else 0
-        while place and self.clicks[place - 1].created_time == click.created_time:
-            place -= 1
-        self.clicks.insert(place, click)
-        self.people.add(click.row["contact_id"])
+    def rows_of(self, report: str) -> list[Click]:
+        """Return the rows of a report of events, as it gives them."""
+        return self.clicks if report == CLICKS else self.events.setdefault(report, [])
 
-    def extend(self, clicks: list[Click]) -> None:
-        """Put many clicks in their places."""
-        self.clicks = sorted(
-            [*clicks, *self.clicks], key=lambda click: click.created_time, reverse=True
+    @property
+    def has_events(self) -> bool:
+        """Whether more is known of it than clicks."""
+        return any(self.events.values())
+
+    def people_of(self, report: str) -> set[str]:
+        """Return the contacts in a report."""
+        return {one.row["contact_id"] for one in self.events.get(report, ())}
+
+    def insert(self, event: Click, report: str = CLICKS) -> None:
+        """Put an event in its place: before all that are not newer."""
+        rows = self.rows_of(report)
+        place = bisect_right(_Descending(rows), _Key(event.created_time)) if rows else 0
+        while place and rows[place - 1].created_time == event.created_time:
+            place -= 1
+        rows.insert(place, event)
+        if report == CLICKS:
+            self.people.add(event.row["contact_id"])
+
+    def extend(self, events: list[Click], report: str = CLICKS) -> None:
+        """Put many events in their places."""
+        rows = self.rows_of(report)
+        rows[:] = sorted(
+            [*events, *rows], key=lambda event: event.created_time, reverse=True
         )
-        self.people.update(click.row["contact_id"] for click in clicks)
+        if report == CLICKS:
+            self.people.update(event.row["contact_id"] for event in events)
 
 
 @dataclass(slots=True)
@@ -222,9 +238,19 @@ class Account:
                 for n in range(self.random.randint(2, 6))
             ],
         )
+        if campaign.last_sent_date and activity.has_reports:
+            self._send(activity, campaign.last_sent_date)
         campaign.activities.append(activity)
         self.activities[activity.campaign_activity_id] = activity
         return activity
+
+    @staticmethod
+    def _send(activity: Activity, when: datetime, **values: Any) -> None:
+        """Send an email, to contacts to whom it was not sent before."""
+        lists = {name: activity.details[name] for name in LISTS}
+        usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
+        ids = {"send_id": len(activity.sends) + 1, "run_date": moment(when)}
+        activity.sends.append({**ids, **usual, **values})
 
     def _details(self, campaign: Campaign, role: str) -> dict[str, Any]:
         return {
@@ -269,19 +295,55 @@ class Account:
         }
         return Click({name: value for name, value in row.items() if value is not None})
 
+    def add_event(
+        self,
+        activity: Activity,
+        report: str,
+        when: datetime | None = None,
+        **fields: Any,
+    ) -> Click:
+        """Let something else happen than a click: one of ``EVENTS``."""
+        event = self.make_event(activity, report, when, **fields)
+        activity.insert(event, report)
+        return event
+
+    def make_event(
+        self,
+        activity: Activity,
+        report: str,
+        when: datetime | None = None,
+        **fields: Any,
+    ) -> Click:
+        """Make up a row of one of ``EVENTS``, without putting it there."""
+        own = {name: self.random.choice(some) for name, some in EVENTS[report].items()}
+        row = {
+            **(fields if "contact_id" in fields else self._contact()),
+            "campaign_activity_id": activity.campaign_activity_id,
+            "tracking_activity_type": f"em_{report}",
+            "created_time": moment(when or self.now),
+            **own,
+            **fields,
+        }
+        return Click({name: value for name, value in row.items() if value is not None})
+
     def _contact(self) -> dict[str, Any]:
         """Return one of the contacts, or a new one."""
         if not self.contacts or self.random.random() < 1 / (
             1 + len(self.contacts) / 50
         ):
-            number = len(self.contacts)
-            names = {"first_name": f"Zoë {number}", "last_name": "Müller-العربية"}
-            contact = {
-                "contact_id": self.uuid(),
-                "email_address": f"person{number}@example.com",
-            }
-            self.contacts.append({**contact, **(names if number % 3 else {})})
+            self.add_contact()
         return self.random.choice(self.contacts)
+
+    def add_contact(self) -> dict[str, Any]:
+        """Return a new contact."""
+        number = len(self.contacts)
+        names = {"first_name": f"Zoë {number}", "last_name": "Müller-العربية"}
+        contact = {
+            "contact_id": self.uuid(),
+            "email_address": f"person{number}@example.com",
+        }
+        self.contacts.append({**contact, **(names if number % 3 else {})})
+        return self.contacts[-1]
 
     def add_clicks(self, number: int, emails: int = 5) -> None:
         """Let people click within the last hour, in the emails sent last."""
@@ -324,31 +386,46 @@ class Account:
         campaign.updated_at = campaign.last_sent_date = self.now
         return self.add_activity(campaign, "resend")
 
+    def send_again(self, campaign: Campaign, **values: Any) -> None:
+        """Send an email again to contacts who are new on its lists.
+
+        Its campaign's ``updated_at`` does not tell.
+        """
+        campaign.last_sent_date = self.now
+        activity = campaign.activities[0]
+        self._send(activity, self.now, **values)
+        for _ in range(activity.sends[-1]["count"] if activity.has_events else 0):
+            self.add_event(activity, "sends", **self.add_contact())
+
     def remove_campaign(self, campaign: Campaign) -> None:
         """Delete a campaign: it stays in the listing."""
         campaign.current_status = "Removed"
         campaign.updated_at = self.now
 
     def delete_contact(self, contact_id: str) -> None:
-        """Delete a contact: its clicks stay, marked."""
+        """Delete a contact: its events stay, marked."""
         for activity in self.activities.values():
-            for click in activity.clicks:
-                if click.row["contact_id"] == contact_id:
-                    click.row["deleted_at"] = self.now.date().isoformat()
-                    click.encode()
+            for event in chain(activity.clicks, *activity.events.values()):
+                if event.row["contact_id"] == contact_id:
+                    event.row["deleted_at"] = self.now.date().isoformat()
+                    event.encode()
 
     def counted(self, activity: Activity) -> int:
         """Return how many clicks the service has counted of an activity."""
-        clicks = activity.clicks
-        if self.stats_lag:
-            until = moment(self.now - self.stats_lag)
-            clicks = [click for click in clicks if click.created_time <= until]
+        clicks = self.counted_rows(activity.clicks)
         return max(0, len(clicks) + activity.count_offset)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return every click there is: the truth."""
+    def counted_rows(self, rows: list[Click]) -> list[Click]:
+        """Return those of a report's rows that the service has counted."""
+        if not self.stats_lag:
+            return rows
+        until = moment(self.now - self.stats_lag)
+        return [row for row in rows if row.created_time <= until]
+
+    def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:
+        """Return every click there is, or every row of another report: the truth."""
         return [
-            dict(click.row)
+            dict(event.row)
             for activity in self.activities.values()
-            for click in activity.clicks
+            for event in activity.rows_of(report)
         ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_cc_clicks.sandbox.account import moment
+from tap_cc_clicks.sandbox.account import CLICKS, EVENTS, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,15 +24,15 @@ USUAL_ROWS = 50
 MOST_STATS = 10
 DEVICES = ("computer", "mobile", "tablet", "other", "none")
 PERCENTS = ("click", "open", "did_not_open", "bounce", "unsubscribe")
-BOUNCES = (
-    "blocked",
-    "mailbox_full",
-    "nonexistent_address",
-    "other",
-    "suspended",
-    "undeliverable",
-    "vacation",
-)
+BOUNCES = {
+    "blocked": "Z",
+    "mailbox_full": "F",
+    "nonexistent_address": "B",
+    "other": "X",
+    "suspended": "S",
+    "undeliverable": "D",
+    "vacation": "V",
+}
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,16 @@ class Api:
         self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
             (r"/emails", "campaigns", self._campaigns),
             (r"/emails/activities/([^/]+)", "activity", self._activity),
+            (
+                r"/emails/activities/([^/]+)/send_history",
+                "send_history",
+                self._send_history,
+            ),
             (r"/emails/([^/]+)", "campaign", self._campaign),
-            (rf"{activity}/tracking/clicks", "clicks", self._clicks),
+            *(
+                (rf"{activity}/tracking/{name}", name, partial(self._events, name))
+                for name in (CLICKS, *EVENTS)
+            ),
             (rf"{activity}/links", "links", self._links),
             (r"/reports/stats/email_campaign_activities/([^/]+)", "stats", self._stats),
             (
@@ -177,6 +185,10 @@ class Api:
             del details["permalink_url"]
         return answer({**ids, **details})
 
+    def _send_history(self, _: Mapping[str, str], activity_id: str) -> Answer:
+        activity = self._found(activity_id)
+        return NOT_FOUND if activity is None else answer(activity.sends)
+
     def _found(self, activity_id: str) -> Activity | None:
         activity = self.account.activities.get(activity_id)
         if activity is None:
@@ -184,15 +196,18 @@ class Api:
         campaign = self.account.campaigns[activity.campaign_id]
         return None if campaign.current_status == "Removed" else activity
 
-    def _clicks(self, query: Mapping[str, str], activity_id: str) -> Answer:
+    def _events(
+        self, report: str, query: Mapping[str, str], activity_id: str
+    ) -> Answer:
         activity = self.account.activities.get(activity_id)
         if activity is None or not activity.has_reports:
             return NOT_FOUND
-        clicks = activity.clicks
-        if url_id := query.get("url_id"):
-            clicks = [click for click in clicks if click.row["url_id"] == url_id]
-        path = f"/reports/email_reports/{activity_id}/tracking/clicks"
-        return self._page(query, path, "tracking_activities", clicks)
+        events = activity.rows_of(report)
+        for name in ("url_id", "bounce_code"):
+            if wanted := query.get(name):
+                events = [one for one in events if one.row.get(name) == wanted]
+        path = f"/reports/email_reports/{activity_id}/tracking/{report}"
+        return self._page(query, path, "tracking_activities", events)
 
     def _links(self, _: Mapping[str, str], activity_id: str) -> Answer:
         activity = self.account.activities.get(activity_id)
@@ -253,23 +268,55 @@ class Api:
             for click in activity.clicks[-counted:] * bool(counted)
         )
         devices["none"] += counted - devices.total()
-        mailing = activity.mailing
-        opens = {"computer": mailing.opens - people, "mobile": people, "none": people}
-        bounces = {"mailbox_full": mailing.bounces}
+        counts = self._counted_events(activity) or self._made_up(people)
         return {
-            "em_sends": mailing.sends,
-            "em_opens": mailing.opens,
-            "em_opens_all": sum(opens.values()),
-            **{f"em_opens_all_{kind}": opens.get(kind, 0) for kind in DEVICES},
+            **counts,
             "em_clicks": people,
             "em_clicks_all": counted,
             **{f"em_clicks_all_{kind}": devices[kind] for kind in DEVICES},
-            "em_bounces": mailing.bounces,
+            "em_abuse": 0,
+            "em_not_opened": max(
+                0, counts["em_sends"] - counts["em_opens"] - counts["em_bounces"]
+            ),
+        }
+
+    def _counted_events(self, activity: Activity) -> dict[str, int]:
+        """Return what is counted of other events than clicks; nothing without any."""
+        if not activity.has_events:
+            return {}
+        rows = {
+            name: [one.row for one in self.account.counted_rows(activity.rows_of(name))]
+            for name in EVENTS
+        }
+        people = {
+            f"em_{name}": len({row["contact_id"] for row in some})
+            for name, some in rows.items()
+        }
+        opens = Counter(row.get("device_type", "none") for row in rows["opens"])
+        codes = {row["contact_id"]: row["bounce_code"] for row in rows["bounces"]}
+        bounces = Counter(codes.values())
+        return {
+            **people,
+            "em_sends": len(rows["sends"]),
+            "em_opens_all": len(rows["opens"]),
+            **{f"em_opens_all_{kind}": opens[kind] for kind in DEVICES},
+            **{f"em_bounces_{kind}": bounces[code] for kind, code in BOUNCES.items()},
+        }
+
+    @staticmethod
+    def _made_up(people: int) -> dict[str, int]:
+        """Return counts for an email of which nothing is known but its clicks."""
+        opens = {"computer": 2 * people, "mobile": people, "none": people}
+        bounces = {"mailbox_full": 1}
+        return {
+            "em_sends": 10 * people + 10,
+            "em_opens": 3 * people,
+            "em_opens_all": sum(opens.values()),
+            **{f"em_opens_all_{kind}": opens.get(kind, 0) for kind in DEVICES},
+            "em_bounces": sum(bounces.values()),
             **{f"em_bounces_{kind}": bounces.get(kind, 0) for kind in BOUNCES},
             "em_forwards": 0,
-            "em_optouts": mailing.optouts,
-            "em_abuse": 0,
-            "em_not_opened": mailing.sends - mailing.opens - mailing.bounces,
+            "em_optouts": 0,
         }
 
     def _summaries(self, query: Mapping[str, str]) -> Answer:
@@ -277,19 +324,11 @@ class Api:
         sent.sort(key=lambda item: str(item.last_sent_date), reverse=True)
         rows = []
         for campaign in sent:
-            people = [len(activity.people) for activity in campaign.activities]
-            counts = {"sends": 10 * sum(people), "opens": 3 * sum(people)}
-            rest = dict.fromkeys(("forwards", "optouts", "abuse", "bounces"), 0)
             row = {
                 "campaign_id": campaign.campaign_id,
                 "campaign_type": campaign.type,
                 "last_sent_date": moment(campaign.last_sent_date or self.account.now),
-                "unique_counts": {
-                    **counts,
-                    **rest,
-                    "clicks": sum(people),
-                    "not_opened": 7 * sum(people),
-                },
+                "unique_counts": _unique_counts(campaign.activities),
             }
             rows.append(msgspec.json.encode(row))
         path = "/reports/summary_reports/email_campaign_summaries"
@@ -305,6 +344,18 @@ class Api:
                 "country_code": "AT",
             }
         )
+
+
+def _unique_counts(activities: Sequence[Activity]) -> dict[str, int]:
+    people = sum(len(activity.people) for activity in activities)
+    counts = {"sends": 10 * people, "opens": 3 * people}
+    rest = dict.fromkeys(("forwards", "optouts", "abuse", "bounces"), 0)
+    told = {**counts, **rest, "clicks": people, "not_opened": 7 * people}
+    if any(activity.has_events for activity in activities):
+        for name in EVENTS:
+            told[name] = sum(len(one.people_of(name)) for one in activities)
+        told["not_opened"] = max(0, told["sends"] - told["opens"] - told["bounces"])
+    return told
 
 
 def _joined(rows: Sequence[bytes | Click]) -> bytes:

@@ -121,9 +121,10 @@ def other_roles(_: str, body: dict[str, Any]) -> None:
 
 
 def some_never_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Leave a share of the clicks out of the counters, for good."""
+    """Leave a share of clicks and opens out of the counters, for good."""
     for result in body["results"] if endpoint == "stats" else ():
-        result["stats"]["em_clicks_all"] -= result["stats"]["em_clicks_all"] // LEFT_OUT
+        for name in ("em_clicks_all", "em_opens_all"):
+            result["stats"][name] -= result["stats"][name] // LEFT_OUT
 
 
 def none_counted(endpoint: str, body: dict[str, Any]) -> None:
@@ -169,6 +170,8 @@ def spoken(
         if reply.status != OK:
             return reply
         body = msgspec.json.decode(reply.body)
+        if isinstance(body, list):
+            return reply
         for change in changes:
             change(endpoint, body)
         status = NOT_FOUND if "error_key" in body else OK

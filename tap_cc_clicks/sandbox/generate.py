@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tap_cc_clicks.sandbox.account import START, Account, Activity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 # One campaign of so many is a draft, and so on; the rest were sent.
@@ -16,10 +17,16 @@ AB_TEST = 57
 NEVER_CLICKED = 5
 RESENT = 6
 HOURS_OF_CLICKS = 96
+# How many events there are for each contact to whom an email was sent.
+SHARES = {"sends": 1, "opens": 0.6, "bounces": 0.02, "optouts": 0.01, "forwards": 0.02}
 
 
 def generate(
-    seed: int = 7, campaigns: int = 40, clicks: int = 3000, now: datetime = START
+    seed: int = 7,
+    campaigns: int = 40,
+    clicks: int = 3000,
+    now: datetime = START,
+    recipients: int = 0,
 ) -> Account:
     """Return an account with drafts, resends, removed campaigns, ties and look-alikes.
 
@@ -28,6 +35,8 @@ def generate(
         campaigns: How many campaigns there are, the newest a day old.
         clicks: How many clicks there are in all.
         now: The account's present.
+        recipients: To how many each email was sent; 0 for an account in which nothing
+            is known but clicks.
     """
     account = Account(seed, now)
     for number in range(campaigns):
@@ -41,7 +50,35 @@ def generate(
         if status == "Done" and number % RESENT == 0:
             account.add_activity(campaign, "resend")
     _click(account, clicks)
+    if recipients:
+        for activity in account.reported():
+            happen(account, activity, recipients)
     return account
+
+
+def happen(
+    account: Account,
+    activity: Activity,
+    recipients: int,
+    shares: Mapping[str, float] = SHARES,
+) -> None:
+    """Send an email, and let everything happen that may; most opens are early."""
+    sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
+    while len(account.contacts) < recipients:
+        account.add_contact()
+    reached = account.contacts[:recipients]
+    for report, share in shares.items():
+        events = []
+        for number in range(max(1, round(share * recipients))):
+            hours = 0 if report == "sends" else account.random.expovariate(1 / 8)
+            when = min(sent + timedelta(hours=hours), account.now)
+            # Whole minutes for some: ties.
+            when = when.replace(second=0, microsecond=0) if number % 4 == 0 else when
+            contact = reached[number if share == 1 else number * 7 % recipients]
+            event = account.make_event(activity, report, when, **contact)
+            events += [event, type(event)(dict(event.row))][: 1 + (number % 50 == 1)]
+        activity.extend(events, report)
+    activity.sends[-1]["count"] = recipients
 
 
 def _click(account: Account, clicks: int) -> None:

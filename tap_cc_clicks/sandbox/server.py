@@ -215,7 +215,8 @@ class Server:
             body["_links"] = {"next": {"href": f"{path}?limit=500&cursor={cursor}"}}
         if fault.kind == "bad_row":
             rows = next(value for value in body.values() if isinstance(value, list))
-            rows[-1].pop(fault.field, None)
+            for row in rows[-1:]:
+                row.pop(fault.field, None)
         return msgspec.json.encode(body)
 
 

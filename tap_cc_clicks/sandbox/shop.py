@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tap_cc_clicks.sandbox.account import START, Account, Activity, Mailing
-from tap_cc_clicks.sandbox.generate import click_in
+from tap_cc_clicks.sandbox.account import START, Account, Activity
+from tap_cc_clicks.sandbox.generate import click_in, happen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ EMAILS = (
 )
 # In life most people read on a phone; some devices do not say what they are.
 DEVICES = (*["mobile"] * 11, *["computer"] * 6, "tablet", "other", None)
-READERS = 2400
+READERS = 400
 RESENT = 5
 DRAFTS = 3
 
@@ -53,22 +53,13 @@ def shop(seed: int = 7, emails: int = 36, now: datetime = START) -> Account:
         sent = now - timedelta(days=1 + 2 * (emails - 1 - number), minutes=7 * number)
         campaign = send(account, email, sent)
         if number % RESENT == RESENT - 1:
-            again = account.add_activity(campaign, "resend")
-            _write(account, again, email, round(READERS * 0.6))
+            _write(account.add_activity(campaign, "resend"), email)
     for activity in account.reported():
+        read(account, activity)
         _click(account, activity)
     for _ in range(DRAFTS):
         account.add_campaign("Draft", name="Winter, a draft")
     return account
-
-
-def _click(account: Account, activity: Activity) -> None:
-    """Let people click, and the mail servers of a few try every link."""
-    share = account.random.uniform(0.04, 0.2)
-    click_in(account, activity, round(share * activity.mailing.opens))
-    sent = account.campaigns[activity.campaign_id].updated_at
-    servers = account.random.randint(0, 6)
-    account.add_scans(activity, servers, sent + timedelta(minutes=2))
 
 
 def send(
@@ -83,16 +74,13 @@ def send(
     """
     number = 1 + sum(1 for one in account.campaigns.values() if one.last_sent_date)
     campaign = account.add_campaign(name=f"{email[0]}, no. {number}", sent=sent)
-    _write(account, campaign.activities[0], email, READERS + 12 * number)
+    _write(campaign.activities[0], email)
     return campaign
 
 
-def _write(
-    account: Account, activity: Activity, email: Sequence[str], readers: int
-) -> None:
-    """Give an email its subject, its links, and readers of its own."""
+def _write(activity: Activity, email: Sequence[str]) -> None:
+    """Give an email its subject and its links."""
     name, subject, *pages = email
-    draw = account.random
     activity.details["subject"] = subject
     first, tag = int(activity.links[0]["url_id"]), name.lower().replace(" ", "-")
     activity.links = [
@@ -105,9 +93,27 @@ def _write(
     activity.popular = [
         link for place, link in enumerate(activity.links) for _ in range(1 + place**2)
     ]
-    activity.sent = Mailing(
-        sends=readers,
-        opens=round(readers * draw.uniform(0.22, 0.48)),
-        bounces=draw.randint(8, 40),
-        optouts=draw.randint(0, 12),
-    )
+
+
+def read(account: Account, activity: Activity) -> None:
+    """Let an email reach its readers, of whom each one pleases another part."""
+    draw = account.random.uniform
+    shares = {
+        "sends": 1,
+        "opens": draw(0.22, 0.48),
+        "bounces": draw(0.005, 0.02),
+        "optouts": draw(0.002, 0.01),
+        "forwards": draw(0.002, 0.01),
+    }
+    readers = READERS + 2 * len(account.campaigns)
+    again = activity.role == "resend"
+    happen(account, activity, round(readers * 0.6) if again else readers, shares)
+
+
+def _click(account: Account, activity: Activity) -> None:
+    """Let people click, and the mail servers of a few try every link."""
+    share = account.random.uniform(0.08, 0.3)
+    click_in(account, activity, round(share * len(activity.events["opens"])))
+    sent = account.campaigns[activity.campaign_id].updated_at
+    servers = account.random.randint(0, 6)
+    account.add_scans(activity, servers, sent + timedelta(minutes=2))

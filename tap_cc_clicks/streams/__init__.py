@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
-from tap_cc_clicks.streams.campaign_streams import CampaignActivities, Campaigns
+from tap_cc_clicks.streams.campaign_streams import (
+    CampaignActivities,
+    Campaigns,
+    CampaignSummaries,
+)
 from tap_cc_clicks.streams.email_streams import (
     CampaignActivityDetails,
     CampaignActivityStats,
+    EmailBounces,
     EmailClicks,
+    EmailForwards,
     EmailLinks,
+    EmailOpens,
+    EmailOptouts,
+    EmailSendHistory,
+    EmailSends,
 )
 
 __all__ = [
@@ -18,16 +28,31 @@ __all__ = [
     "CampaignActivities",
     "CampaignActivityDetails",
     "CampaignActivityStats",
+    "CampaignSummaries",
     "Campaigns",
+    "EmailBounces",
     "EmailClicks",
+    "EmailForwards",
     "EmailLinks",
+    "EmailOpens",
+    "EmailOptouts",
+    "EmailSendHistory",
+    "EmailSends",
 ]
 
 STREAMS = (
     Campaigns,
+    CampaignSummaries,
     CampaignActivities,
     CampaignActivityDetails,
+    EmailSendHistory,
     EmailClicks,
     EmailLinks,
     CampaignActivityStats,
+    # In the order in which they are read.
+    EmailSends,
+    EmailOpens,
+    EmailBounces,
+    EmailOptouts,
+    EmailForwards,
 )

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.moments import SECONDS_PER_HOUR, moment, now
+from tap_cc_clicks.api.wire import summary_record
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
@@ -21,10 +22,13 @@ from tap_cc_clicks.sync.campaign_pass import CampaignPass, Passed, Started
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Campaign, Lookups
-from tap_cc_clicks.sync.memory import CampaignMemory
+from tap_cc_clicks.sync.memory import CampaignMemory, fingerprint
 from tap_cc_clicks.sync.readahead import read_ahead
+from tap_cc_clicks.sync.reports import Backlog
 from tap_cc_clicks.sync.schedule import DAILY_HOURS
 from tap_cc_clicks.sync.state_format import kept_status
+
+ID_DIGITS = 8
 
 
 class Campaigns(ConstantContactStream):
@@ -63,6 +67,53 @@ class Campaigns(ConstantContactStream):
             self.run.tell_end(reason)
         finally:
             self.flush()
+
+
+class CampaignSummaries(ConstantContactStream):
+    """Whom each campaign reached, from «GET an Email Campaigns Summary Report»."""
+
+    name = "campaign_summaries"
+    primary_keys = ("campaign_id",)
+
+    @property
+    def written(self) -> dict[str, str]:
+        """The fingerprints of summaries as written last, by the beginning of their id.
+
+        Ids that begin alike cost a record that is written again.
+        """
+        kept: dict[str, str] = self.stream_state.setdefault("written", {})
+        return kept
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Yield what has changed of the summaries, which looking reads anyway."""
+        activities = self._tap.streams[CampaignActivities.name]
+        listing = cast("CampaignActivities", activities).listing
+        new: dict[str, str] = {}
+        try:
+            asked = map(Listing.summaries, [listing])
+            (summaries,) = read_ahead(asked, self.run.beat)
+            yield from self._changed(map(summary_record, summaries.values()), new)
+        except RunEndedError as reason:
+            self.run.tell_end(reason)
+        finally:
+            if self.batching:
+                self._tap.at_end.append(partial(self.written.update, new))
+            else:
+                self.written.update(new)
+
+    def _changed(
+        self, records: Iterable[Record], new: dict[str, str]
+    ) -> Iterator[Record]:
+        wanted = self.run.settings.campaign_ids
+        for record in records:
+            campaign_id, told = record["campaign_id"], fingerprint(record)
+            if not campaign_id or (wanted and campaign_id not in wanted):
+                continue
+            if self.written.get(campaign_id[:ID_DIGITS]) != told:
+                self.run.progress.records += 1
+                yield record
+                new[campaign_id[:ID_DIGITS]] = told
 
 
 class CampaignActivities(ConstantContactStream):
@@ -127,6 +178,8 @@ class CampaignActivities(ConstantContactStream):
         self.run.progress.campaigns += not looks
         self.run.progress.looks += len(looks)
         self.looks.note(looks)
+        if passed.found.asked:
+            self.memory.note_change(passed.found.ids)
         settle = partial(self._remember, passed)
         if self.batching:
             self._tap.at_end.append(settle)
@@ -139,7 +192,7 @@ class CampaignActivities(ConstantContactStream):
             return
         record = found.record or campaign.known
         status = record.get("current_status", record.get("status"))
-        ids = [one.activity_id for one in found.activities if one.has_reports]
+        ids = found.ids
         again = found.gone or not ids or _is_late(campaign, ids)
         self.memory.remember(
             campaign.campaign_id,
@@ -167,12 +220,14 @@ class CampaignActivities(ConstantContactStream):
             if isinstance(child, ReportStream) and child.selected
         ]
 
-    @property
-    def known_children(self) -> Iterator[ReportStream]:
+    @cached_property
+    def known_children(self) -> list[ReportStream]:
         """Those streams, and others of which state has something."""
-        for child in self.child_streams:
-            if isinstance(child, ReportStream) and (child.selected or child.has_state):
-                yield child
+        return [
+            child
+            for child in self.child_streams
+            if isinstance(child, ReportStream) and (child.selected or child.has_state)
+        ]
 
     @cached_property
     def memory(self) -> CampaignMemory:
@@ -186,13 +241,24 @@ class CampaignActivities(ConstantContactStream):
         return Looks(per_day, self.stream_state, time.time() / SECONDS_PER_HOUR)
 
     @cached_property
+    def backlog(self) -> Backlog:
+        """What may be asked today of activities that were known before."""
+        bookmarks = self.tap_state.get("bookmarks", {}).values()
+        return Backlog(bookmarks, int(self.looks.hour))
+
+    @cached_property
     def listing(self) -> Listing:
         """The listing, to be read as far as any stream of this run wants it."""
         listing = self.run.listing
         campaigns = cast("Campaigns", self._tap.streams[Campaigns.name])
         if campaigns.selected:
             listing.since = campaigns.since
-        if self.selected or self.selected_children:
+        passes = self.selected or bool(self.selected_children)
+        summaries = cast("CampaignSummaries", self._tap.streams[CampaignSummaries.name])
+        if summaries.selected:
+            # Until all were written once, and where nobody remembers when that was.
+            listing.all_summaries = not (summaries.written and passes)
+        if passes:
             listing.memory = self.memory
             # The SDK reads fractions as decimals.
             whole = self.stream_state.get("whole", 0) / SECONDS_PER_HOUR

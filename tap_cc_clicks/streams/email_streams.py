@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import cast
 
+from singer_sdk.helpers.types import Record
 from typing_extensions import override
 
-from tap_cc_clicks.events.declaration import CLICKS
+from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.events.declaration import (
+    BOUNCES,
+    CLICKS,
+    FORWARDS,
+    OPENS,
+    OPTOUTS,
+    SENDS,
+)
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
 from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
-from tap_cc_clicks.sync.reports import Details, Events, Links, Report, Stats
+from tap_cc_clicks.sync.bookmarks import ShortBookmarks
+from tap_cc_clicks.sync.further import FurtherEvents
+from tap_cc_clicks.sync.memory import DETAILS, HISTORY
+from tap_cc_clicks.sync.reports import Events, Links, Once, Report, Stats
 
 
 class EmailStream(ReportStream):
@@ -22,6 +35,19 @@ class EmailStream(ReportStream):
     def parent(self) -> CampaignActivities:
         """The stream whose pass fetches it."""
         return cast("CampaignActivities", self._tap.streams[CampaignActivities.name])
+
+    def asked_once(
+        self, once: int, ask: Callable[[Service, str], list[Record]]
+    ) -> Report:
+        """Return a report that is asked for once, and again after a change."""
+        return Once(
+            self.name,
+            once,
+            ask,
+            state=self.stream_state,
+            memory=self.parent.memory,
+            backlog=self.parent.backlog,
+        )
 
 
 class EmailClicks(EventStream):
@@ -63,8 +89,19 @@ class CampaignActivityDetails(EmailStream):
     @cached_property
     @override
     def report(self) -> Report:
-        hour = int(self.parent.looks.hour)
-        return Details(self.name, self.stream_state, self.parent.memory, hour)
+        return self.asked_once(DETAILS, Service.details)
+
+
+class EmailSendHistory(EmailStream):
+    """Each time it was sent, from «Get Email Campaign Activity Send History»."""
+
+    name = "email_send_history"
+    primary_keys = ("campaign_activity_id", "send_id")
+
+    @cached_property
+    @override
+    def report(self) -> Report:
+        return self.asked_once(HISTORY, Service.send_history)
 
 
 class CampaignActivityStats(EmailStream):
@@ -83,6 +120,50 @@ class CampaignActivityStats(EmailStream):
     def report(self) -> Report:
         counts = [name for name in self.schema["properties"] if name.startswith("em_")]
         return Stats(self.name, counts, self.parent.memory)
+
+
+class FurtherEventStream(EventStream):
+    """A stream of events beside the clicks: it costs requests, so it is opt-in."""
+
+    parent_stream_type = CampaignActivities
+    selected_by_default = False
+    reads = FurtherEvents
+    keeps = ShortBookmarks
+
+
+class EmailSends(FurtherEventStream):
+    """Every contact it was sent to, from «GET an Email Sends Report»."""
+
+    declaration = SENDS
+    name, primary_keys = SENDS.stream, (SENDS.key,)
+
+
+class EmailOpens(FurtherEventStream):
+    """Every open, from «GET an Email Opens Report»."""
+
+    declaration = OPENS
+    name, primary_keys = OPENS.stream, (OPENS.key,)
+
+
+class EmailBounces(FurtherEventStream):
+    """Everyone whom it did not reach, from «GET an Email Bounces Report»."""
+
+    declaration = BOUNCES
+    name, primary_keys = BOUNCES.stream, (BOUNCES.key,)
+
+
+class EmailOptouts(FurtherEventStream):
+    """Everyone who opted out, from «GET an Email Opt-outs Report»."""
+
+    declaration = OPTOUTS
+    name, primary_keys = OPTOUTS.stream, (OPTOUTS.key,)
+
+
+class EmailForwards(FurtherEventStream):
+    """Every forward, from «GET an Email Forwards Report»."""
+
+    declaration = FORWARDS
+    name, primary_keys = FORWARDS.stream, (FORWARDS.key,)
 
 
 def no_count(_: str) -> None:

@@ -85,9 +85,8 @@ class ReportStream(ConstantContactStream):
     def _gone(self, started: Started, error: GoneError) -> None:
         """Judge a report that is not there: an error if there were rows of it."""
         activity = started.activity
-        if not activity.removed and (
-            started.counters.clicks or self.report.has_rows(activity.activity_id)
-        ):
+        there = self.report.has_rows(activity.activity_id, started.counters)
+        if there and not activity.removed:
             self._failed(started, error)
             return
         if activity.removed:
@@ -135,6 +134,10 @@ class EventStream(ReportStream):
     """A stream of events, incremental by activity."""
 
     declaration: ClassVar[EventReport]
+    reads: ClassVar[type[Events]] = Events
+    """What reads the report."""
+    keeps: ClassVar[type[Bookmarks]] = Bookmarks
+    """In which form state keeps how far it was read."""
     replication_key = "created_time"
 
     @property
@@ -146,9 +149,9 @@ class EventStream(ReportStream):
     @cached_property
     @override
     def report(self) -> Report:
-        return Events(
+        return self.reads(
             self.declaration,
             self.run.settings,
-            Bookmarks(self.stream_state),
+            self.keeps(self.stream_state),
             reads_all=self.reads_all,
         )

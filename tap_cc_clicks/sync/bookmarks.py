@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.sync.state_format import key_of
 
@@ -38,7 +40,7 @@ class Bookmarks:
 
     def links(self, activity_id: str) -> list[str | None]:
         """Return the links of which an activity has bookmarks; None for all of them."""
-        return list(self._links[activity_id])
+        return list(self._links.get(activity_id, ()))
 
     def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
         """Set the bookmark of a context."""
@@ -53,6 +55,26 @@ class Bookmarks:
         else:
             known.clear()
             known.update(partition)
+
+
+class ShortBookmarks(Bookmarks):
+    """The bookmarks of a stream in their short form, by activity.
+
+    Args:
+        stream_state: The stream's part of the state; bookmarks move within it.
+    """
+
+    def __init__(self, stream_state: dict[str, Any]) -> None:
+        self._read: dict[str, list[Any]] = stream_state.setdefault("read", {})
+
+    @override
+    def find(self, context: Mapping[str, Any]) -> Bookmark | None:
+        told = self._read.get(context["campaign_activity_id"])
+        return None if told is None else Bookmark.from_list(told)
+
+    @override
+    def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
+        self._read[context["campaign_activity_id"]] = bookmark.to_list()
 
 
 def _older(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

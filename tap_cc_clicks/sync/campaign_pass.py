@@ -7,13 +7,13 @@ Each stage runs ahead of the next, in threads that only fetch::
 Clicks come first: of changed and fresh campaigns, of new ones, then of what the
 schedule has chosen. Reports that need more than what is left of the budget come after
 those that fit; then what failed in an earlier run; last of all what is owed beside
-clicks: counters of new activities, links and details.
+clicks: counters of new activities, details, histories, links and further reports.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeGuard
 
@@ -128,6 +128,7 @@ class CampaignPass:
         self._agenda = Agenda()
         self._budget = Budget(self._run.gate)
         self._large: list[Wanted] = []
+        self._found: dict[str, list[str]] = {}
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.beat)
 
     def __iter__(self) -> Iterator[Started | Passed]:
@@ -315,14 +316,28 @@ class CampaignPass:
     def _owed_ones(self) -> Iterator[Started]:
         """Yield what is owed beside clicks."""
         activities = list(self._newest_first())
+        refused = []
+        for wanted in self._wanted_later(activities):
+            fits = self._budget.wait(wanted.requests, self._is_over)
+            if self._run.gate.ended:
+                return
+            # With nothing left, the first of them ends the run.
+            if not fits and self._budget.left:
+                refused.append(wanted)
+                continue
+            job = self._ahead.submit(self._read(wanted))
+            yield Started(wanted.activity, reads={wanted.report.stream: job})
+        if refused:
+            self._tell_refused(sorted(refused, key=lambda one: one.requests))
+
+    def _wanted_later(self, activities: Sequence[Activity]) -> Iterator[Wanted]:
         for report in self._owed:
             for activity in report.owed(activities, self._planner.looks.hour):
-                if self._run.gate.ended:
-                    return
-                if self._failures.is_turn(report.stream, activity.activity_id):
-                    wanted = Wanted(report, activity, NOT_ASKED, requests=0)
-                    job = self._ahead.submit(self._read(wanted))
-                    yield Started(activity, reads={report.stream: job})
+                activity_id = activity.activity_id
+                if self._failures.is_turn(report.stream, activity_id):
+                    counters = report.counters(activity_id)
+                    requests = report.expected(activity_id, counters).requests
+                    yield Wanted(report, activity, counters, requests)
 
     def _newest_first(self) -> Iterator[Activity]:
         campaigns = sorted(
@@ -331,7 +346,9 @@ class CampaignPass:
             reverse=True,
         )
         for campaign in campaigns:
-            for activity_id in self._memory.activities(campaign.campaign_id):
+            known = self._memory.activities(campaign.campaign_id)
+            found = self._found.get(campaign.campaign_id, ())
+            for activity_id in dict.fromkeys([*known, *found]):
                 yield campaign.activity(activity_id)
 
     def _items(self, tasks: Iterable[Task]) -> Iterator[Item]:
@@ -343,6 +360,8 @@ class CampaignPass:
             found = self._answer(job)
             kept = WITH_REPORT - 1
             self._budget.release(1 if found else WITH_REPORT)
+            # Remembered later, where records go into files.
+            self._found[campaign.campaign_id] = found.ids if found else []
             for activity in found.activities if found else ():
                 unread = any(one.is_new(activity.activity_id) for one in self._reports)
                 counted = not unread or self._counts_first(campaign)
@@ -404,7 +423,8 @@ class CampaignPass:
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
         if activity.counted and counters is NOT_ASKED and activity.looks:
-            looks = self._planner.looks.uncounted(activity.looks)
+            reports = max(1, sum(isinstance(one, Events) for one in self._all))
+            looks = self._planner.looks.uncounted(activity.looks, reports)
             if not looks:
                 return Started(activity)
             activity = replace(activity, looks=looks)
@@ -501,5 +521,5 @@ class CampaignPass:
 
 
 def is_events(report: Report) -> TypeGuard[Events]:
-    """Tell whether a report is one of events."""
-    return isinstance(report, Events)
+    """Tell whether a report is one of events that is read with each look."""
+    return isinstance(report, Events) and not isinstance(report, Owed)

@@ -25,7 +25,6 @@ from tap_cc_clicks.api.errors import (
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.sync.failures import Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
@@ -53,6 +52,7 @@ class Listing:
     Attributes:
         incomplete: Whether some pages could not be reached.
         whole: Whether all is read, whatever is known.
+        all_summaries: Whether all summaries are.
         memory: Which campaigns were looked up, if any are to be.
         restated: The campaigns whose status was another one when they were.
         since: The moment after which the stream ``campaigns`` wants them; None if it is
@@ -67,7 +67,7 @@ class Listing:
         failures: Failures,
     ) -> None:
         self.incomplete = False
-        self.whole = False
+        self.whole = self.all_summaries = False
         self.memory: CampaignMemory | None = None
         self.since: str | None = None
         self._service = service
@@ -114,10 +114,9 @@ class Listing:
                 yield record
 
     def _is_restated(self, record: Record) -> bool:
-        known = self.memory.find(record["campaign_id"]) if self.memory else {}
-        status = known.get("status", CAMPAIGN_DONE)
-        told = record["current_status"]
-        return bool(known) and status not in {told, UNKNOWN_STATUS}
+        if not self.memory or not self.memory.find(record["campaign_id"]):
+            return False
+        return not self.memory.has_status(record)
 
     def _is_enough(self) -> bool:
         if self._over or (self._wanted and len(self._listed) == len(self._wanted)):
@@ -174,7 +173,7 @@ class Listing:
         for page in self._bounded("summaries", self._service.summaries):
             for row in page:
                 found.setdefault(row["campaign_id"], row)
-            if not self.whole:
+            if not (self.whole or self.all_summaries):
                 return
 
     def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:

@@ -50,18 +50,19 @@ class Looks:
             bucket = bucket.within(half) if bucket else half
         return choose(candidates, bucket, self.hour)
 
-    def uncounted(self, looks: Sequence[Look]) -> tuple[Look, ...]:
+    def uncounted(self, looks: Sequence[Look], reports: int) -> tuple[Look, ...]:
         """Return looks whose counters failed, as they are charged: as reports.
 
         None of them, once as much as a day's worth was spent on such in this run.
         """
+        cost = REQUEST * reports
         if self._bucket is None:
             return tuple(looks)
-        self._failed += REQUEST * len(looks)
+        self._failed += cost * len(looks)
         if self._failed > self.per_day * REQUEST:
             return ()
         return tuple(
-            replace(look, candidate=replace(look.candidate, cost=REQUEST))
+            replace(look, candidate=replace(look.candidate, cost=cost))
             for look in looks
         )
 

@@ -92,15 +92,19 @@ class Campaign:
         """What to remember of its summary: when it was sent last, and its counts."""
         if self.summary is None:
             return None
-        hour = hour_of(self.sent_at) if self.sent_at else self._sent_before
-        seconds = int(hour * SECONDS_PER_HOUR)
+        seconds = self._sent if self.sent_at else self._sent_before
         return f"{seconds}-{fingerprint(self.summary.get('unique_counts'))}"
 
     @property
-    def _sent_before(self) -> float:
-        """The hour of its last send, as it was known; 0 if it was not."""
+    def _sent(self) -> int:
+        """When it was sent last, in seconds since 1970; 0 if no summary tells."""
+        return int(hour_of(self.sent_at) * SECONDS_PER_HOUR)
+
+    @property
+    def _sent_before(self) -> int:
+        """The same, as it was known; 0 if it was not."""
         seconds, _, _ = str(self.known.get("sent", "0-")).rpartition("-")
-        return int(seconds) / SECONDS_PER_HOUR
+        return int(seconds)
 
     @property
     def is_hinted(self) -> bool:
@@ -111,13 +115,11 @@ class Campaign:
     @property
     def is_resent(self) -> bool:
         """Whether it was sent since it was looked up, which only a look-up settles."""
-        before, sent = self._sent_before, hour_of(self.sent_at)
-        if (
-            not self.sent_at
-            or before == int(sent * SECONDS_PER_HOUR) / SECONDS_PER_HOUR
-        ):
+        if not self.sent_at or self._sent == self._sent_before:
             return False
-        return bool(before) or sent > hour_of(self.known.get("updated_at"))
+        if self._sent_before:
+            return True
+        return hour_of(self.sent_at) > hour_of(self.known.get("updated_at"))
 
     @property
     def owes_look_up(self) -> bool:
@@ -249,6 +251,11 @@ class LookUp:
     record: Record | None = None
     asked: bool = False
     gone: bool = False
+
+    @property
+    def ids(self) -> list[str]:
+        """The activities with reports."""
+        return [one.activity_id for one in self.activities if one.has_reports]
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -14,8 +15,10 @@ from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 # What versions before kept of a campaign, and nothing needs any more.
 RETIRED = ("unfinished", "check")
-# Whether an activity's details were asked for; DUE is what is new or has changed since.
+# Whether what is asked for once was; DUE is what is new or has changed since.
 NEVER_ASKED, ASKED, DUE = 0, 1, 2
+# What is asked for once of an activity, and again after a change: each has two bits.
+DETAILS, HISTORY = ASKED_ONCE = 0, 1
 FINGERPRINT_DIGITS = 8
 
 
@@ -30,7 +33,7 @@ class CampaignMemory:
 
     An activity is a list in state: its id, the fingerprint of its counters as they were
     written last (None if they never were), when it was last looked at, in seconds since
-    1970 (0 if that is not known), and whether its details were asked for.
+    1970 (0 if that is not known), and whether details and history were asked for.
 
     Args:
         stream_state: The state of the stream ``campaign_activities``.
@@ -77,13 +80,16 @@ class CampaignMemory:
     def has(self, record: Record) -> bool:
         """Tell whether a campaign is as it was when it was looked up last."""
         known = self.find(record["campaign_id"])
-        status = record["current_status"]
         if "activities" not in known:
-            return str(status).lower() in NEVER_SENT
-        return bool(
-            known.get("updated_at") == record["updated_at"]
-            and known.get("status", CAMPAIGN_DONE) in {status, UNKNOWN_STATUS}
+            return str(record["current_status"]).lower() in NEVER_SENT
+        return known.get("updated_at") == record["updated_at"] and self.has_status(
+            record
         )
+
+    def has_status(self, record: Record) -> bool:
+        """Tell whether a campaign has the status that is remembered, if any is."""
+        status = self.find(record["campaign_id"]).get("status", CAMPAIGN_DONE)
+        return status in {record["current_status"], UNKNOWN_STATUS}
 
     def activities(self, campaign_id: str) -> list[str]:
         """Return a campaign's activities with reports."""
@@ -106,10 +112,7 @@ class CampaignMemory:
         """
         known = {**self.find(campaign_id), **values}
         if activity_ids is not None:
-            known["activities"] = items = [self._item(one) for one in activity_ids]
-            for item in items:
-                # They may have changed with the campaign.
-                item[3] = DUE if item[3] == DUE else NEVER_ASKED
+            known["activities"] = [self._item(one) for one in activity_ids]
         self._campaigns[campaign_id] = {
             name: value for name, value in known.items() if value is not None
         }
@@ -133,20 +136,33 @@ class CampaignMemory:
         """Remember which counters were written."""
         self._item(activity_id)[1] = value
 
-    def details(self, activity_id: str) -> int:
-        """Tell whether an activity's details were asked for."""
-        return int(self._item(activity_id)[3])
+    def asked(self, activity_id: str, once: int) -> int:
+        """Tell whether an activity's details, or history, were asked for."""
+        return _flag(self._item(activity_id), once)
 
-    def note_details(self, activity_id: str, value: int) -> None:
-        """Remember whether an activity's details were asked for."""
-        self._item(activity_id)[3] = value
+    def note_asked(self, activity_id: str, once: int, value: int) -> None:
+        """Remember whether an activity's details, or history, were asked for."""
+        _set_flag(self._item(activity_id), once, value)
 
-    def forget_details(self) -> None:
-        """Note that no details were asked for."""
+    def note_change(self, activity_ids: Iterable[str]) -> None:
+        """Note that what was asked for may have changed, with the campaign."""
+        for item, once in product(map(self._item, activity_ids), ASKED_ONCE):
+            if _flag(item, once) == ASKED:
+                _set_flag(item, once, NEVER_ASKED)
+
+    def forget_asked(self, once: int) -> None:
+        """Note that nobody's details, or histories, were asked for."""
         for item in self._items.values():
-            item[3] = NEVER_ASKED
+            _set_flag(item, once, NEVER_ASKED)
 
-    @property
-    def never_detailed(self) -> int:
-        """How many activities there are whose details were never asked for."""
-        return sum(item[3] == NEVER_ASKED for item in self._items.values())
+    def never_asked(self, once: int) -> int:
+        """Return of how many activities it was never asked for."""
+        return sum(_flag(item, once) == NEVER_ASKED for item in self._items.values())
+
+
+def _flag(item: list[Any], once: int) -> int:
+    return int(item[3]) >> 2 * once & 3
+
+
+def _set_flag(item: list[Any], once: int, value: int) -> None:
+    item[3] = int(item[3]) & ~(3 << 2 * once) | value << 2 * once

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
+from singer_sdk.helpers.types import Record
 from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
@@ -41,7 +42,7 @@ from tap_cc_clicks.sync.memory import (
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, links_are_due
 
 NOTHING_COUNTED = ""
-# Details of activities that were known before the stream was selected, in a day.
+# Requests in a day for activities that were known before a stream was selected.
 BACKLOG_PER_DAY = 1_000
 
 
@@ -119,9 +120,9 @@ class Report(ABC):
         """Tell whether an activity's counters are wanted that were never asked for."""
         return False
 
-    def has_rows(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Tell whether rows of an activity's report were ever read."""
-        return False
+    def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
+        """Tell whether rows of an activity's report were ever read, or are counted."""
+        return bool(counters.clicks)
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
         """Tell what it will take to read an activity's report, without reading it."""
@@ -177,6 +178,8 @@ class Events(Report):
             start="" if reads_all else settings.start_date or "",
             lookback=settings.lookback,
             filtered=bool(settings.url_ids),
+            # A counter of people does not tell when all rows were read.
+            whole=report.counts_people,
         )
 
     @property
@@ -187,7 +190,8 @@ class Events(Report):
     @property
     @override
     def counts_new(self) -> bool:
-        return self.needs_counters_first
+        # If not before, then to compare with what was read.
+        return self.needs_counters_first or not self._reads_all
 
     def _readings(self, activity: Activity, counters: Counters) -> Iterator[Reading]:
         for url_id in self._links:
@@ -200,7 +204,7 @@ class Events(Report):
                 known=None if self._reads_all else known,
                 counters=counters,
                 terms=self._terms,
-                search=activity.search,
+                search=activity.search and bool(known and known.search),
             )
 
     def _known(self, activity_id: str, url_id: str | None = None) -> Bookmark | None:
@@ -223,9 +227,10 @@ class Events(Report):
 
     @override
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        if activity.search or self.is_new(activity.activity_id):
-            return True
         known = self.known(activity.activity_id)
+        searched = activity.search and any(one.search for one in known)
+        if searched or self.is_new(activity.activity_id):
+            return True
         # What a fresh report does not show yet may come at any moment.
         late = activity.fresh and any(one.search for one in known)
         return late or any(is_due(one, counters) for one in known)
@@ -236,8 +241,9 @@ class Events(Report):
         return self._terms.sees_all and known is not None and known.is_uncompared
 
     @override
-    def has_rows(self, activity_id: str) -> bool:
-        return any(one.rows_read for one in self.known(activity_id))
+    def has_rows(self, activity_id: str, counters: Counters) -> bool:
+        read = any(one.rows_read for one in self.known(activity_id))
+        return read or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
         """Return how many clicks the service had counted; None if that is unknown."""
@@ -318,10 +324,10 @@ class Events(Report):
     @override
     def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
         for url_id in self._bookmarks.links(activity.activity_id):
-            known = self._known(activity.activity_id, url_id)
-            if known is None or (read and url_id in self._links):
+            if read and url_id in self._links:
                 continue
-            if activity.is_last or is_due(known, counters):
+            known = self._known(activity.activity_id, url_id)
+            if known and (activity.is_last or is_due(known, counters)):
                 link = {"url_id": url_id} if url_id else {}
                 context = {**activity.context, **link}
                 self._bookmarks.move(context, replace(known, doubt=True))
@@ -421,6 +427,10 @@ class Owed(Report):
         """How much is owed of what was known before the stream was selected."""
         return 0
 
+    def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
+        """Return an activity's counters, where a look of this run was told them."""
+        return NOT_ASKED
+
     @abstractmethod
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
         """Yield the activities of which it is owed.
@@ -513,33 +523,65 @@ class Links(Owed):
         self.move(Moved(dict(context), None))
 
 
-class Details(Owed):
-    """What an activity's own endpoint alone knows.
+class Backlog:
+    """What may be asked in a day of activities that were known before.
+
+    For all streams together: none of them waits while there are requests left.
+
+    Args:
+        states: The streams' parts of the state.
+        hour: This hour, since 1970.
+
+    Attributes:
+        left: Requests left of this day's.
+    """
+
+    def __init__(self, states: Iterable[Mapping[str, Any]], hour: int) -> None:
+        self.day = hour // HOURS_PER_DAY
+        spent = (state.get("backlog", (self.day, 0)) for state in states)
+        self.left = BACKLOG_PER_DAY - sum(
+            read for day, read in spent if day == self.day
+        )
+
+
+class Once(Owed):
+    """What is asked for once of each activity, and again after a change.
 
     Args:
         stream: The stream's name.
+        once: What it is to the memory.
+        ask: Asks for an activity's rows.
         state: The stream's part of the state.
         memory: Knows of which activities it was asked for.
-        hour: This hour, since 1970.
+        backlog: What is left of the day for those that were known before.
     """
 
     follows_clicks = False
 
     def __init__(
-        self, stream: str, state: dict[str, Any], memory: CampaignMemory, hour: int
+        self,
+        stream: str,
+        once: int,
+        ask: Callable[[Service, str], list[Record]],
+        *,
+        state: dict[str, Any],
+        memory: CampaignMemory,
+        backlog: Backlog,
     ) -> None:
         self.stream = stream
+        self._once = once
+        self._ask = ask
         self._memory = memory
-        self._day = hour // HOURS_PER_DAY
+        self._allowed = backlog
         if "backlog" not in state:
-            memory.forget_details()
+            memory.forget_asked(once)
         # How many of the backlog were read on which day.
-        self._backlog = state.setdefault("backlog", [self._day, 0])
+        self._spent = state.setdefault("backlog", [backlog.day, 0])
 
     @property
     @override
     def backlog(self) -> int:
-        return self._memory.never_detailed
+        return self._memory.never_asked(self._once)
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
@@ -548,27 +590,26 @@ class Details(Owed):
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
         if activity.record is not None:
-            self._memory.note_details(activity.activity_id, DUE)
+            self._memory.note_asked(activity.activity_id, self._once, DUE)
 
     @override
     def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
-        left = BACKLOG_PER_DAY
-        if self._backlog[0] == self._day:
-            left -= self._backlog[1]
         for activity in activities:
-            known = self._memory.details(activity.activity_id)
+            known = self._memory.asked(activity.activity_id, self._once)
             # The API has none of what was removed.
             if activity.removed or known == ASKED:
                 continue
-            left -= known == NEVER_ASKED
-            if known == DUE or left >= 0:
+            if known == NEVER_ASKED:
+                self._allowed.left -= 1
+            if known == DUE or self._allowed.left >= 0:
                 yield activity
 
     @override
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | Moved]:
-        yield [{**activity.ids, **service.details(activity.activity_id)}]
+        rows = self._ask(service, activity.activity_id)
+        yield [{**activity.ids, **row} for row in rows]
         yield Moved(activity.ids, None)
 
     @override
@@ -577,8 +618,8 @@ class Details(Owed):
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
-        activity_id = context["campaign_activity_id"]
-        if self._memory.details(activity_id) == NEVER_ASKED:
-            day, read = self._backlog
-            self._backlog[:] = [self._day, read + 1 if day == self._day else 1]
-        self._memory.note_details(activity_id, ASKED)
+        activity_id, today = context["campaign_activity_id"], self._allowed.day
+        if self._memory.asked(activity_id, self._once) == NEVER_ASKED:
+            day, read = self._spent
+            self._spent[:] = [today, read + 1 if day == today else 1]
+        self._memory.note_asked(activity_id, self._once, ASKED)

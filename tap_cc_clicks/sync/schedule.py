@@ -25,7 +25,7 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NEVER_SENT, REMOVED
 
 HOURS_PER_DAY = 24
-# What each of daily runs does, though one may start a little earlier than the day before.
+# What each of daily runs does, though one may start a little early.
 DAILY_HOURS = HOURS_PER_DAY - 1
 FRESH_HOURS = 3 * HOURS_PER_DAY
 COUNTERS = 1

@@ -12,9 +12,12 @@ Version 2::
         "told": ["short of email_clicks"]},
       "email_links": {"clicks": {"<campaign_activity_id>": [12, 498746]}},
       "campaign_activity_details": {"backlog": [20782, 0]},
+      "email_send_history": {"backlog": [20782, 0]},
+      "campaign_summaries": {"written": {"37dc76fb": "1e19c23a"}},
       "email_clicks": {"replication_key": "created_time", "partitions": [{
         "context": {"campaign_activity_id": "…"}, "replication_key_value": "…Z",
-        "clicks": 12, "window": 3, "search": [1, 498746]}]}}}
+        "clicks": 12, "window": 3, "search": [1, 498746]}]},
+      "email_opens": {"read": {"<campaign_activity_id>": ["…Z", 12, 3]}}}}
 """
 
 from __future__ import annotations
@@ -89,6 +92,8 @@ class _StreamState(Struct):
     whole: Number = 0
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
+    written: dict[str, str] = {}
+    read: dict[str, list[Any]] = {}
 
 
 def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
@@ -159,7 +164,9 @@ def _bookmark_problem(bookmark: Any) -> str | None:
         return "is not an object"
     try:
         state = msgspec.convert(bookmark, _StreamState)
-        values = [state.replication_key_value, *(one.value for one in state.partitions)]
+        read = map(Bookmark.from_list, state.read.values())
+        bookmarks = [*state.partitions, *read]
+        values = [state.replication_key_value, *(one.value for one in bookmarks)]
         for value in filter(None, values):
             moment(value)
     except msgspec.ValidationError as error:

@@ -22,7 +22,7 @@ from tests.chaos.world import (
     time_limit,
 )
 from tests.child import Fate
-from tests.support import HANGS, rows
+from tests.support import HANGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ def test_every_state_can_be_gone_on_from(concurrency: int, round_: int) -> None:
             world.state, world.warehouse = {}, {}
             world.take(messages[: place + 1])
             world.take(world.run())
-            assert rows(world.warehouse.values()) == rows(world.account.rows())
+            world.assert_loaded()
         # And from an older state, although newer records are there.
         world.take([*messages, *messages_later])
         world.state = messages[places[0]]["value"]

@@ -13,19 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import SingerSDKError
 
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import Fault, Sandbox, generate
+from tap_cc_clicks.sandbox.account import EVENTS
 from tap_cc_clicks.tap import TapCCClicks
 from tests.child import Fate, start
-from tests.support import HANGS, captured, clock, rows
+from tests.support import HANGS, captured, clock, compared, everything, truth
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Generator
+    from datetime import datetime
     from pathlib import Path
     from types import FrameType
     from typing import Self
 
+    from tap_cc_clicks.events.declaration import EventReport
+    from tap_cc_clicks.sandbox.account import Activity
+
 DAY = 86_400
+CATALOG = everything()
+KEYS = {report.stream: report.key for report in EVENT_REPORTS}
 PROBABILITY = 0.2
 GATEWAY = "<html><body>Bad Gateway</body></html>"
 
@@ -56,7 +64,7 @@ FAULTS = {
     "redirect": Fault("redirect"),
     "foreign-link": Fault("foreign_next", match="^/(emails$|reports)"),
     "circle": Fault("endless_next", match="^/(emails$|reports)"),
-    "bad-row": Fault("bad_row", match="tracking/clicks", field="created_time"),
+    "bad-row": Fault("bad_row", match="tracking/", field="created_time"),
 }
 # What an item may answer for good.
 LASTING = [FAULTS[name] for name in ("500", "504", "400", "403", "404", "not-json")]
@@ -73,7 +81,7 @@ class World:
 
     Attributes:
         state: The last state that the target confirmed.
-        warehouse: The clicks that it holds.
+        warehouse: The events that it holds, by stream and id.
         errors: What the runs that failed said.
         clock_jumps: Whether the clock jumps by days and weeks now and then.
         expiries: Whether all access tokens end now and then.
@@ -84,8 +92,8 @@ class World:
         COUNTS["cases"] += 1
         self.random = random.Random(seed)
         self.state: dict[str, Any] = {}
-        self.warehouse: dict[str, dict[str, Any]] = {}
-        self.account = generate(seed, campaigns=8, clicks=80)
+        self.warehouse: dict[tuple[str, str], dict[str, Any]] = {}
+        self.account = generate(seed, campaigns=8, clicks=80, recipients=9)
         self.account.stats_lag = timedelta(hours=self.random.choice([0, 0, 3]))
         keyset = self.random.random() < PROBABILITY
         self.sandbox = Sandbox(self.account, keyset=keyset, **options)
@@ -129,7 +137,18 @@ class World:
     def _click(self) -> None:
         activity = self.random.choice(self.account.clickable())
         hours = self.random.choice([0, 0, self.random.uniform(0, 300)])
-        self.account.add_click(activity, self.account.now - timedelta(hours=hours))
+        when = self.account.now - timedelta(hours=hours)
+        self.account.add_click(activity, when)
+        self._also(activity, when)
+
+    def _also(self, activity: Activity, when: datetime) -> None:
+        """Let something else happen, now and then to one person twice at once."""
+        name = self.random.choice([*EVENTS])
+        event = self.account.add_event(activity, name, when)
+        # A person who comes again moves no counter of people.
+        self.account.add_event(activity, "opens", when)
+        if self.random.random() < PROBABILITY:
+            activity.insert(type(event)(dict(event.row)), name)
 
     def live(self) -> None:
         """Let hours pass, with clicks, late ones among them, and emails sent."""
@@ -153,7 +172,7 @@ class World:
         state = json.loads(json.dumps(self.state))
         with clock(lambda: self._wrong_by), time_limit(), captured() as output:
             try:
-                TapCCClicks(config=config, state=state).sync_all()
+                TapCCClicks(config=config, state=state, catalog=CATALOG).sync_all()
             except SingerSDKError as error:
                 COUNTS["runs that failed"] += 1
                 self.errors.append(str(error))
@@ -164,8 +183,9 @@ class World:
         for message in messages:
             if message["type"] == "STATE":
                 self.state = message["value"]
-            elif message["type"] == "RECORD" and message["stream"] == "email_clicks":
-                self.warehouse[message["record"]["click_id"]] = message["record"]
+            elif message["type"] == "RECORD" and message["stream"] in KEYS:
+                stream, record = message["stream"], message["record"]
+                self.warehouse[stream, record[KEYS[stream]]] = record
 
     def start(self, folder: Path, fate: Fate | None = None) -> subprocess.Popen[bytes]:
         """Start the tap as a process, from the last state."""
@@ -173,9 +193,12 @@ class World:
         COUNTS["processes"] += 1
         path = folder / "state.json"
         path.write_text(json.dumps(self.state))
+        catalog = folder / "catalog.json"
+        catalog.write_text(json.dumps(CATALOG))
         fate = fate or Fate()
         fate.clock, fate.state_records = self._wrong_by, 3
-        return start(self.settings, folder, "--state", str(path), fate=fate)
+        files = ("--state", str(path), "--catalog", str(catalog))
+        return start(self.settings, folder, *files, fate=fate)
 
     def strike(self, *faults: Fault, probability: float = PROBABILITY) -> None:
         """Let these faults befall so many of all requests."""
@@ -220,11 +243,28 @@ class World:
             for activity in campaign.activities
             if broken.isdisjoint([campaign.campaign_id, activity.campaign_activity_id])
         }
-        there = [
-            row for row in self.account.rows() if row["campaign_activity_id"] in healthy
+        for report in EVENT_REPORTS:
+            there = [
+                row
+                for row in self.account.rows(report.path)
+                if row["campaign_activity_id"] in healthy
+            ]
+            missing = Counter(compared(report, there)) - Counter(self.held(report))
+            assert not missing, report.stream
+
+    def held(self, report: EventReport) -> list[tuple[Any, ...]]:
+        """Return what the warehouse holds of a report."""
+        held = [
+            record
+            for (stream, _), record in self.warehouse.items()
+            if stream == report.stream
         ]
-        loaded = Counter(rows(self.warehouse.values()))
-        assert not Counter(rows(there)) - loaded
+        return compared(report, held)
+
+    def assert_loaded(self) -> None:
+        """See that the warehouse holds the truth, row for row, of every report."""
+        for report in EVENT_REPORTS:
+            assert self.held(report) == truth(report, self.account), report.stream
 
     def calm(self) -> None:
         """Let nothing go wrong any more, nor anything happen; and all be looked at."""
@@ -240,7 +280,7 @@ class World:
         self.errors.clear()
         self.take(self.run())
         assert not self.errors
-        assert rows(self.warehouse.values()) == rows(self.account.rows())
+        self.assert_loaded()
 
 
 def messages_in(written: bytes) -> list[dict[str, Any]]:

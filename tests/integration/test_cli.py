@@ -159,9 +159,16 @@ def test_discovery_needs_no_credentials() -> None:
         "campaign_activities",
         "campaign_activity_details",
         "campaign_activity_stats",
+        "campaign_summaries",
         "campaigns",
+        "email_bounces",
         "email_clicks",
+        "email_forwards",
         "email_links",
+        "email_opens",
+        "email_optouts",
+        "email_send_history",
+        "email_sends",
     ]
 
 

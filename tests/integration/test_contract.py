@@ -12,8 +12,9 @@ import pytest
 
 from tap_cc_clicks import schemas
 from tap_cc_clicks.api import wire
-from tap_cc_clicks.events.declaration import CLICK_SHAPE
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import generate
+from tap_cc_clicks.sandbox.account import EVENTS
 from tap_cc_clicks.sandbox.api import Api
 
 CONTRACT: dict[str, Any] = json.loads(
@@ -27,8 +28,13 @@ STREAMS = {one["stream"] for one in CONTRACT.values() if one["stream"]}
 OWN = {
     "campaign_activities": re.compile("campaign_.*"),
     "campaign_activity_details": re.compile("campaign_.*|template_id"),
-    "email_clicks": re.compile("click_id|campaign_id"),
+    "campaign_summaries": re.compile("$"),
+    "email_send_history": re.compile("campaign_(activity_)?id|reason"),
     "email_links": re.compile("campaign_(activity_)?id"),
+    **{
+        report.stream: re.compile(f"{report.key}|campaign_id|bounce_reason")
+        for report in EVENT_REPORTS
+    },
 }
 # What the simulator does not know of its links and emails.
 UNSPOKEN = {
@@ -41,10 +47,13 @@ SHAPES = {
     "activity": wire.DETAILS_SHAPE,
     "stats": wire.STATS_SHAPE,
     "counters": wire.COUNTERS_SHAPE,
+    "send_history": wire.LISTED["email_send_history"],
     "summaries": wire.SUMMARY_SHAPE,
+    "people": wire.PEOPLE_SHAPE,
     "links": wire.LISTED["email_links"],
-    "clicks": CLICK_SHAPE,
+    **{report.path: report.form.shape for report in EVENT_REPORTS},
 }
+SUMMARIES = "/reports/summary_reports/email_campaign_summaries"
 TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 TIMES = {
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
@@ -92,6 +101,7 @@ def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
 def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
     """What it knows of, and what it misses."""
     contract, shape = CONTRACT[endpoint], SHAPES[endpoint]
+    assert shape
     assert shape.required == set(contract["required"])
     assert shape.known - {"template_id"} == contract["properties"].keys()
 
@@ -99,7 +109,11 @@ def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
 @pytest.fixture(scope="module")
 def api() -> Api:
     """Return a simulated account in which everything occurs."""
-    return Api(generate(campaigns=20, clicks=300))
+    account = generate(campaigns=20, clicks=300, recipients=1000)
+    activity = max(account.clickable(), key=lambda one: len(one.clicks))
+    for report in EVENTS:
+        account.delete_contact(activity.rows_of(report)[0].row["contact_id"])
+    return Api(account)
 
 
 def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
@@ -109,10 +123,16 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
         "campaigns": "/emails",
         "campaign": f"/emails/{activity.campaign_id}",
         "activity": f"/emails/activities/{activity.campaign_activity_id}",
-        "summaries": "/reports/summary_reports/email_campaign_summaries",
+        "send_history": f"/emails/activities/{activity.campaign_activity_id}"
+        "/send_history",
+        "summaries": SUMMARIES,
+        "people": SUMMARIES,
         "links": f"/reports/email_reports/{activity.campaign_activity_id}/links",
-        "clicks": f"/reports/email_reports/{activity.campaign_activity_id}"
-        "/tracking/clicks",
+        **{
+            report.path: f"/reports/email_reports/{activity.campaign_activity_id}"
+            f"/tracking/{report.path}"
+            for report in EVENT_REPORTS
+        },
     }.get(
         endpoint,
         f"/reports/stats/email_campaign_activities/{activity.campaign_activity_id}",
@@ -120,7 +140,8 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
     contract = CONTRACT[endpoint]
     query = {"include": "permalink_url"} if endpoint == "activity" else {}
     body = json.loads(api.endpoint(path)[1](query).body)
-    rows: list[dict[str, Any]] = body[contract["rows"]] if contract["rows"] else [body]
+    whole = body if isinstance(body, list) else [body]
+    rows: list[dict[str, Any]] = body[contract["rows"]] if contract["rows"] else whole
     within = contract.get("within")
     return [row[within] for row in rows] if within else rows
 

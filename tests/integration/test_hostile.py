@@ -147,6 +147,7 @@ def test_an_id_leads_to_no_other_endpoint(
     part = "[^/?#]+"
     allowed = re.compile(
         f"/oauth2/.*|/v3/emails|/v3/emails/(activities/)?{part}|"
+        f"/v3/emails/activities/{part}/send_history|"
         "/v3/reports/summary_reports/email_campaign_summaries|"
         f"/v3/reports/stats/email_campaign_activities/{part}|"
         f"/v3/reports/email_reports/{part}/(tracking/clicks|links)"

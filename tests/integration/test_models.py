@@ -26,6 +26,8 @@ EXAMPLE = ROOT / "examples" / "dbt"
 OPTED_IN = tuple(stream for stream in KEYS if stream != "email_clicks")
 SENDS = ("email_send_history", "campaign_summaries")
 QUESTIONS = 10
+MARTS = "cc_clicks_marts"
+PERSONAL = ("cc_clicks__contacts", "cc_clicks__events")
 
 
 def questions() -> dict[str, str]:
@@ -56,8 +58,8 @@ def folder(mail: Mail, tmp_path_factory: pytest.TempPathFactory) -> Path:
         step(*NO_UNITS, land="one"),
         step("run", land="two", keep="next"),
         step("run", "--full-refresh", keep="full", ask=questions()),
-        step("run", "--select", "cc_clicks__contacts", "--vars", personal),
-        step(ask={"named": "select * from cc_clicks_marts.cc_clicks__contacts"}),
+        step("run", "--select", *PERSONAL, "--vars", personal),
+        step(ask={f"named.{one}": f"select * from {MARTS}.{one}" for one in PERSONAL}),
     )
     return folder
 
@@ -106,13 +108,18 @@ def test_rows_agree_with_what_the_service_counts(mail: Mail, marts: Marts) -> No
 
 
 def test_people_are_named_where_it_is_asked_for(folder: Path, marts: Marts) -> None:
-    """By a variable, and in one model only."""
+    """By a variable; so are the words in which they unsubscribed."""
     assert {row["email_address"] for row in marts["cc_clicks__contacts"]} == {None}
-    named = json.loads((folder / "named.json").read_text("utf-8"))
+    assert {row["opt_out_reason"] for row in marts["cc_clicks__events"]} == {None}
+    named, wrote = (
+        json.loads((folder / f"named.{one}.json").read_text("utf-8"))
+        for one in PERSONAL
+    )
     assert len(named) == len(marts["cc_clicks__contacts"])
     assert {re.sub(r"\d+", "", row["email_address"]) for row in named} == {
         "p@example.com"
     }
+    assert {row["opt_out_reason"] for row in wrote} == {None, "too many"}
 
 
 def test_ten_questions_are_answered(mail: Mail, folder: Path) -> None:

@@ -30,7 +30,7 @@ def test_settings_stand_everywhere_as_the_tap_has_them(name: str, written: Any) 
     assert written(text) == text
 
 
-@pytest.mark.parametrize("name", ["default", "clicks-only", "no-pii"])
+@pytest.mark.parametrize("name", ["default", "clicks-only", "no-pii", "everything"])
 def test_catalogs_are_what_discovery_prints(name: str) -> None:
     """If not: ``make catalogs``."""
     text = (ROOT / "catalog" / f"{name}.json").read_text("utf-8")
@@ -43,7 +43,7 @@ def test_a_catalog_without_personal_data_leaves_all_of_it_out() -> None:
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             name = (entry["breadcrumb"] or [""])[-1]
-            if name in {"email_address", "first_name", "last_name"}:
+            if name in write_catalogs.PERSONAL:
                 assert entry["metadata"]["selected"] is False
 
 
@@ -63,6 +63,10 @@ def test_meltano_knows_every_setting_and_secret() -> None:
     secrets = {one["name"] for one in extractor["settings"] if one.get("sensitive")}
     assert secrets == {"client_secret", "refresh_token", "access_token"}
     assert all(one["label"] and one["description"] for one in extractor["settings"])
+    assert extractor["select"] == [
+        "*.*",
+        *(f"!{name}.*" for name in sync_settings.not_by_default()),
+    ]
     assert {one["name"] for one in project["environments"]} == {"dev", "prod", "demo"}
     assert {one["name"] for one in project["plugins"]["loaders"]} == {
         "target-postgres",

@@ -15,7 +15,7 @@ from tests.support import clicks, rows, run_tap, select
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DETAILS = "campaign_activity_details"
+DETAILS, HISTORY = "campaign_activity_details", "email_send_history"
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -52,6 +52,65 @@ def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
         assert record["subject"] == told["subject"]
         assert record["segment_ids"] == [str(one) for one in told["segment_ids"]]
     assert sandbox.log.counts()["activity"] == len(emails)
+
+
+def test_every_send_is_loaded(sandbox: Sandbox) -> None:
+    """Those of emails that were sent, with the reason in words."""
+    output = run_tap(sandbox, catalog=select(HISTORY))
+    sends = {
+        (activity.campaign_activity_id, send["send_id"]): send
+        for activity in sandbox.account.reported()
+        for send in activity.sends
+    }
+    found = output.records(HISTORY)
+    assert len(sends) == len(found) == sandbox.log.counts()["send_history"]
+    for record in found:
+        send = sends[record["campaign_activity_id"], record["send_id"]]
+        assert record["segment_ids"] == [str(one) for one in send["segment_ids"]]
+        assert (record["count"], record["reason"]) == (send["count"], "sent")
+    assert not run_tap(sandbox, output.state, select(HISTORY)).records(HISTORY)
+
+
+def test_an_email_sent_again_is_read_again(sandbox: Sandbox) -> None:
+    """To contacts who are new: nothing but its summary tells, within a day."""
+    account = sandbox.account
+    first = run_tap(sandbox)
+    activity = account.clickable()[0]
+    account.advance(hours=20)
+    account.send_again(account.campaigns[activity.campaign_id], count=7)
+    account.advance(hours=2)
+    click = account.add_click(activity)
+    second = run_tap(sandbox, first.state)
+    sends = [
+        (one["send_id"], one["count"])
+        for one in second.records(HISTORY)
+        if one["campaign_activity_id"] == activity.campaign_activity_id
+    ]
+    assert sends == [(1, 100), (2, 7)]
+    (found,) = second.records("email_clicks")
+    assert found["created_time"] == click.created_time
+    (summary,) = [
+        one
+        for one in second.records("campaign_summaries")
+        if one["campaign_id"] == activity.campaign_id
+    ]
+    assert summary["last_sent_date"] == activity.sends[-1]["run_date"]
+
+
+def test_summaries_cost_no_request(sandbox: Sandbox) -> None:
+    """All of them in a first run, then those that have changed."""
+    alone = select("campaign_summaries")
+    first = run_tap(sandbox, catalog=alone)
+    assert sandbox.log.counts() == {"summaries": 1}
+    sent = [one for one in sandbox.account.campaigns.values() if one.last_sent_date]
+    found = first.records("campaign_summaries")
+    assert {one["campaign_id"] for one in found} == {one.campaign_id for one in sent}
+    assert not run_tap(sandbox, first.state, alone).records("campaign_summaries")
+    activity = sandbox.account.clickable()[-1]
+    sandbox.account.add_click(activity, contact_id="another")
+    (changed,) = run_tap(sandbox, first.state, alone).records("campaign_summaries")
+    assert changed["campaign_id"] == activity.campaign_id
+    assert changed["clicks"] == len(activity.people)
 
 
 def test_links_are_complete(sandbox: Sandbox) -> None:
@@ -118,10 +177,10 @@ def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
 
 
 def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
-    """Clicks alone need the lists, the campaigns and the reports."""
+    """Clicks alone need lists, campaigns, reports, and counters to compare with."""
     output = run_tap(sandbox, catalog=select("email_clicks"))
     lists = {"campaigns", "summaries"}
-    assert set(sandbox.log.counts()) == {*lists, "campaign", "clicks"}
+    assert set(sandbox.log.counts()) == {*lists, "campaign", "clicks", "stats"}
     assert set(output.counts()) == {
         ("SCHEMA", "email_clicks"),
         ("RECORD", "email_clicks"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # In one worker: they look at the records of one run.
 pytestmark = pytest.mark.xdist_group("suite")
 
-SANDBOX = Sandbox(generate(campaigns=10, clicks=120))
+SANDBOX = Sandbox(generate(campaigns=10, clicks=120, recipients=60))
 
 
 @pytest.fixture(scope="module", autouse=True)

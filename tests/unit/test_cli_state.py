@@ -17,6 +17,8 @@ from tap_cc_clicks.cli.tables import ago
 from tap_cc_clicks.sync.memory import DUE
 
 OLD, NEW = "2026-01-01T08:00:00.000Z", "2026-01-31T08:00:00.000Z"
+# Details and history.
+BOTH_DUE = DUE | DUE << 2
 A3 = ["a3", "aaaaaaaa", 1764003600, 1]
 
 
@@ -51,7 +53,9 @@ def state() -> dict[str, Any]:
                 },
                 "whole": 1763965800,
             },
+            "campaign_summaries": {"written": {"c1": "1e19c23a", "c2": "aaaaaaaa"}},
             "email_links": {"clicks": {"a1": [12, 490000], "a3": [5, 490000]}},
+            "email_opens": {"read": {"a1": [OLD, 3], "a3": [NEW, 4]}},
             "email_clicks": {
                 "replication_key": "created_time",
                 "partitions": partitions,
@@ -88,8 +92,9 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     bookmarks = goes["bookmarks"]
     del bookmarks["email_clicks"]["partitions"][:2]
     del bookmarks["email_links"]["clicks"]["a1"]
+    del bookmarks["email_opens"]["read"]["a1"]
     of_c1 = bookmarks["campaign_activities"]["campaigns"]["c1"]["activities"]
-    of_c1[0] = ["a1", None, 1764000000, DUE]
+    of_c1[0] = ["a1", None, 1764000000, BOTH_DUE]
     done = cc("reset", "--activity", "a1", given=WRAPPED[form](came))
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == WRAPPED[form](goes)
@@ -104,7 +109,10 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
     assert bookmarks["campaign_activities"]["campaigns"] == {
         "c1": {
             "sent": "1764000000-1e19c23a",
-            "activities": [["a1", None, 1764000000, DUE], ["a2", None, 0, DUE]],
+            "activities": [
+                ["a1", None, 1764000000, BOTH_DUE],
+                ["a2", None, 0, BOTH_DUE],
+            ],
         },
         "c2": {"updated_at": NEW, "activities": [A3]},
     }
@@ -114,6 +122,8 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
         {"campaign_activity_id": "lost"},
     ]
     assert bookmarks["email_links"]["clicks"] == {"a3": [5, 490000]}
+    assert bookmarks["email_opens"]["read"] == {"a3": [NEW, 4]}
+    assert bookmarks["campaign_summaries"]["written"] == {"c2": "aaaaaaaa"}
     # However old it is, the next run lists it.
     assert "whole" not in bookmarks["campaign_activities"]
     # Its row of the listing is to be written again.

@@ -33,7 +33,7 @@ def test_looks_without_a_limit_are_not_charged() -> None:
     state: dict[str, Any] = {}
     looks = Looks(0, state, HOUR)
     looks.note([look()])
-    assert looks.uncounted([look()]) == (look(),)
+    assert looks.uncounted([look()], 1) == (look(),)
     assert not state
 
 
@@ -41,6 +41,6 @@ def test_where_counters_fail_their_reports_are_charged() -> None:
     """Ten times as much, and for no more than a day's worth in a run."""
     looks = Looks(2, {}, HOUR)
     for _ in range(2):
-        (dear,) = looks.uncounted([look(oldest=True)])
+        (dear,) = looks.uncounted([look(oldest=True)], 1)
         assert (dear.candidate.cost, dear.oldest) == (REQUEST, True)
-    assert looks.uncounted([look()]) == ()
+    assert looks.uncounted([look()], 1) == ()

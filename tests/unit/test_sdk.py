@@ -31,6 +31,7 @@ from singer_sdk.streams._state import StreamStateManager
 from tap_cc_clicks import singer, tap
 from tap_cc_clicks.singer import OwnState, PacedStateWriter, PageWriter
 from tap_cc_clicks.streams import (
+    STREAMS,
     base,
     campaign_streams,
     email_streams,
@@ -297,7 +298,7 @@ def test_the_tap_uses_its_own_writers_and_state_managers() -> None:
     assert isinstance(made.message_writer, PageWriter)
     assert isinstance(made.state_writer, PacedStateWriter)
     assert made.state_writer is made._state_writer is made.paced
-    assert len(made.streams) == 6
+    assert len(made.streams) == len(STREAMS)
     for stream in made.streams.values():
         assert isinstance(stream.state_manager, OwnState)
 

@@ -14,7 +14,14 @@ from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.singer import STATE_RECORDS, STATE_SECONDS, PacedStateWriter
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
-from tap_cc_clicks.sync.memory import ASKED, DUE, NEVER_ASKED, CampaignMemory
+from tap_cc_clicks.sync.memory import (
+    ASKED,
+    DETAILS,
+    DUE,
+    HISTORY,
+    NEVER_ASKED,
+    CampaignMemory,
+)
 from tap_cc_clicks.sync.reports import Links
 from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, load
 
@@ -70,7 +77,7 @@ def test_a_state_of_version_1_is_understood() -> None:
     assert memory.campaign_of("a") == "c"
     assert memory.fingerprint("a") is None
     assert memory.looked("a") == 0
-    assert memory.details("a") == NEVER_ASKED
+    assert memory.asked("a", DETAILS) == NEVER_ASKED
     links = Links(
         "email_links", state["bookmarks"]["email_links"]["clicks"], int, 498746
     )
@@ -116,14 +123,16 @@ def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
     memory.remember("c", ["a", "b"], updated_at=MOMENT, status="Error")
     memory.note_look("a", 1795608000)
     memory.note_fingerprint("a", "1e19c23a")
-    memory.note_details("a", ASKED)
-    memory.note_details("b", DUE)
+    memory.note_asked("a", DETAILS, ASKED)
+    memory.note_asked("a", HISTORY, DUE)
+    memory.note_asked("b", DETAILS, DUE)
     memory.remember("c", ["b", "a", "d"], status=None)
+    memory.note_change("abd")
     assert stream_state["campaigns"]["c"] == {
         "updated_at": MOMENT,
         "activities": [
             ["b", None, 0, DUE],
-            ["a", "1e19c23a", 1795608000, NEVER_ASKED],
+            ["a", "1e19c23a", 1795608000, NEVER_ASKED | DUE << 2],
             ["d", None, 0, NEVER_ASKED],
         ],
     }

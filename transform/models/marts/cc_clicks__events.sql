@@ -4,12 +4,14 @@
     unique_key=['source_relation', 'event_type', 'event_id'],
     on_schema_change='fail',
 ) }}
+{#- What a person wrote is personal, as names are. -#}
+{%- set wrote = ['opt_out_reason'] if var('cc_clicks_personal_data', false) else [] -%}
 {#- Each type, by its table, its key and what it has beyond what all have. -#}
 {%- set reports = {
     'send': ('email_sends', 'send_event_id', []),
     'open': ('email_opens', 'open_id', ['device_type']),
     'bounce': ('email_bounces', 'bounce_id', ['bounce_code', 'bounce_reason']),
-    'unsubscribe': ('email_optouts', 'optout_id', ['opt_out_reason']),
+    'unsubscribe': ('email_optouts', 'optout_id', wrote),
     'forward': ('email_forwards', 'forward_id', []),
 } -%}
 {%- set some = ['device_type', 'bounce_code', 'bounce_reason', 'opt_out_reason'] -%}

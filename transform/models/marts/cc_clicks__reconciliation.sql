@@ -1,4 +1,4 @@
-{#- Each kind's counter. That of clicks and of opens counts events, the others people. -#}
+{#- Each kind's counter. Those of clicks, opens and sends count events, the others people. -#}
 {%- set counters = {
     'click': 'em_clicks_all',
     'open': 'em_opens_all',
@@ -23,7 +23,7 @@ with loaded as (
         events.campaign_activity_id,
         events.event_type as kind,
         case
-            when events.event_type = 'open' then count(*)
+            when events.event_type in ('open', 'send') then count(*)
             else count(distinct coalesce(events.contact_id, events.event_id))
         end as loaded,
         -- The service had not counted these when it was asked.

@@ -1,0 +1,181 @@
+"""Reports of events beside clicks: looks tell of news, which is read after all else.
+
+What a look finds is noted in the bookmark, so that a run that ends before it was read
+leaves it to the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from msgspec.structs import replace as changed
+from typing_extensions import override
+
+from tap_cc_clicks.api.moments import this_hour
+from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters
+from tap_cc_clicks.events.bookmark import Bookmark
+from tap_cc_clicks.events.declaration import EventReport
+from tap_cc_clicks.events.tally import is_due
+from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.lookups import Activity
+from tap_cc_clicks.sync.memory import fingerprint
+from tap_cc_clicks.sync.reports import Events, Expected, Moved, Owed
+from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
+
+
+class FurtherEvents(Events, Owed):
+    """A report of events that is owed: never read yet, or with news.
+
+    Args:
+        report: Which one.
+        settings: How far it is read.
+        bookmarks: Per activity.
+        reads_all: Whether every report is read in full, whatever was read before.
+    """
+
+    def __init__(
+        self,
+        report: EventReport,
+        settings: Settings,
+        bookmarks: Bookmarks,
+        *,
+        reads_all: bool,
+    ) -> None:
+        # Links are the clicks' alone.
+        settings = replace(settings, url_ids=())
+        super().__init__(report, settings, bookmarks, reads_all=reads_all)
+        self._counters: dict[str, Counters] = {}
+        self._searched: set[str] = set()
+
+    @override
+    def is_new(self, activity_id: str) -> bool:
+        return False
+
+    @override
+    def is_due(self, activity: Activity, counters: Counters) -> bool:
+        return False
+
+    @override
+    def will_be_due(self, activity: Activity, counters: Counters) -> bool:
+        return self._is_owed(activity.activity_id) or self._is_news(activity, counters)
+
+    @override
+    def is_uncounted(self, activity_id: str) -> bool:
+        unread = self._known(activity_id) is None and not self._reads_all
+        return unread and activity_id not in self._counters
+
+    @override
+    def counters(self, activity_id: str) -> Counters:
+        return self._counters.get(activity_id, NOT_ASKED)
+
+    @override
+    def owed(self, activities: Iterable[Activity], hour: float) -> Iterator[Activity]:
+        for activity in activities:
+            if self._is_owed(activity.activity_id):
+                search = activity.activity_id in self._searched
+                yield replace(activity, search=search)
+
+    def _is_owed(self, activity_id: str) -> bool:
+        known = self._known(activity_id)
+        return self._reads_all or known is None or known.doubt
+
+    def _is_news(self, activity: Activity, counters: Counters) -> bool:
+        """Tell whether counters say that a report that was read has something new."""
+        known = self._known(activity.activity_id)
+        if known is None or activity.is_last:
+            return known is not None
+        if counters is NOT_ASKED:
+            # Where counters are absent, or fail, the report itself is looked at.
+            return bool(activity.looks) and (activity.counted or known.clicks is None)
+        return (
+            is_due(known, self._own(counters))
+            # What a fresh report does not show yet may come at any moment.
+            or (known.search is not None and (activity.search or activity.fresh))
+            or self._has_moved(known, counters)
+        )
+
+    def _has_moved(self, known: Bookmark, counters: Counters) -> bool:
+        """Tell whether any counter has moved where people are counted, once a day.
+
+        Someone who is counted already may come again, and moves no counter but others.
+        """
+        seen, now = known.seen, self._seen(counters)
+        if seen is None or now is None:
+            return now is not None
+        return seen[0] != now[0] and not 0 <= now[1] - seen[1] < HOURS_PER_DAY
+
+    @override
+    def note(self, activity: Activity, counters: Counters) -> None:
+        activity_id = activity.activity_id
+        known, news = self._known(activity_id), self._is_news(activity, counters)
+        if news or (known is None and counters is not NOT_ASKED):
+            self._counters[activity_id] = counters
+        if news and activity.search:
+            self._searched.add(activity_id)
+        if news and known and not self._reads_all:
+            self._bookmarks.move(activity.context, changed(known, doubt=True))
+
+    @override
+    def put_off(self, activity: Activity, counters: Counters, *, read: bool) -> None:
+        if not read:
+            self.note(activity, counters)
+
+    @override
+    def expected(self, activity_id: str, counters: Counters) -> Expected:
+        told = super().expected(activity_id, self._own(counters))
+        return Expected(requests=told.requests)
+
+    @override
+    def has_rows(self, activity_id: str, counters: Counters) -> bool:
+        if counters is NOT_ASKED:
+            counters = self.counters(activity_id)
+        return super().has_rows(activity_id, self._own(counters))
+
+    @override
+    def gap(self, activity_id: str, counters: Counters) -> int:
+        if self.will_be_due(Activity("", activity_id), counters):
+            return 0
+        gap = super().gap(activity_id, self._own(counters))
+        return min(0, gap) if self._report.counts_people else gap
+
+    @override
+    def read(
+        self, service: Service, activity: Activity, counters: Counters
+    ) -> Iterator[list[Any] | Moved]:
+        for item in super().read(service, activity, self._own(counters)):
+            if isinstance(item, Moved) and self._report.counts_people:
+                item.to.seen = self._seen(counters)
+            yield item
+
+    @override
+    def move(self, moved: Moved) -> None:
+        super().move(moved)
+        self._counters.pop(moved.context["campaign_activity_id"], None)
+
+    @override
+    def leave(self, context: Mapping[str, str]) -> None:
+        activity_id = context["campaign_activity_id"]
+        known = self._known(activity_id) or Bookmark(rows=0)
+        counters = self._counters.pop(activity_id, NOT_ASKED)
+        left = changed(known, doubt=False)
+        if self._own(counters).clicks == 0 and not known.rows_read:
+            # It is not there as long as nothing is counted.
+            left = Bookmark(clicks=0, seen=self._seen(counters))
+        if not self._reads_all:
+            self._bookmarks.move(context, left)
+
+    def _own(self, counters: Counters) -> Counters:
+        """Return the counters with what the service counts of this report's events."""
+        if counters is NOT_ASKED:
+            return counters
+        return replace(counters, clicks=counters.stats.get(self._report.counter))
+
+    def _seen(self, counters: Counters) -> tuple[str, int] | None:
+        """Return what all counters say and when, where this report's counts people."""
+        if counters is NOT_ASKED or not self._report.counts_people:
+            return None
+        return fingerprint(counters.stats), this_hour()
