@@ -28,7 +28,7 @@ LOOK_AGAIN = (
 )
 DATA = Path(__file__).parent / "data"
 MARTS = "cc_clicks_marts"
-NEW_CLICKS = 250
+NEW_CLICKS = 90
 EMAILS = """
     select campaign_name || case role when 'resend' then ' (resend)' else '' end,
         loaded_clicks, loaded_human_clicks,
@@ -57,14 +57,14 @@ VERDICTS = """
     from cc_clicks_marts.cc_clicks__reconciliation
     where kind = 'click' group by 1 order by 1
 """
-# What the simulator calls its endpoints.
+# What requests are for, where the simulator calls its endpoints otherwise.
 WORDS = {
-    "campaigns": "list of campaigns",
-    "summaries": "list of sends",
-    "campaign": "campaign",
-    "activity": "email",
-    "stats": "ten counters",
-    "clicks": "page of clicks",
+    "campaigns": "listing",
+    "campaign": "campaigns",
+    "activity": "emails",
+    "stats": "counters of ten",
+    "send_history": "send histories",
+    "optouts": "opt-outs",
 }
 COUNT = "select count(*) from cc_clicks.email_clicks"
 PLUGINS = ("tap-cc-clicks", "target-postgres", "dbt-postgres")
@@ -107,9 +107,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
     console.print(f"Meltano's log: {meltano.log}", markup=False, soft_wrap=True)
     console.print(f"Installing {', '.join(PLUGINS)} …")
     meltano("install", *PLUGINS)
-    runs = Table(
-        "Run", "Requests", "of which", "Clicks in PostgreSQL", "in the account"
-    )
+    runs = Table("Run", "Requests", "for", "Clicks in PostgreSQL", "in the account")
     for name in ("first", "second"):
         console.print(f"{name.title()} run: meltano run {' '.join(STEPS)} …")
         sandbox.log.clear()
@@ -119,7 +117,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
             name,
             str(counts.total()),
             "\n".join(
-                f"{number} {WORDS.get(kind, kind)}"
+                f"{WORDS.get(kind, kind)}: {number}"
                 for kind, number in counts.most_common()
             ),
             str(query(postgres, COUNT)[0][0]),
