@@ -92,7 +92,7 @@ catalogs: $(VENV)/dev/.done ## Write the catalogs, and what dbt knows of the tab
 	$(BIN)/python tools/write_dbt.py
 
 constraints: $(UV) ## Pin anew what image and environments install
-	$(PIN) --output-file requirements/image.txt pyproject.toml
+	$(PIN) --extra cli --output-file requirements/image.txt pyproject.toml
 	$(PIN) --group dev --group bench --extra cli --extra report --extra sandbox \
 		--output-file constraints.txt pyproject.toml
 	for name in $(basename $(wildcard requirements/*.in)); do \
