@@ -49,7 +49,7 @@ types: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done
 		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
 	MYPYPATH=examples/dagster $(BIN)/mypy \
 		--python-executable $(VENV)/dagster/bin/python \
-		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
+		examples/dagster/*/*.py tests/examples/in_dagster/*.py
 
 files: $(VENV)/dev/.done
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml

@@ -65,10 +65,12 @@ def test_the_pod_runs_what_the_manifest_runs(loaded: dict[str, Any]) -> None:
     manifest = YAML(typ="safe").load(MANIFEST)
     template = manifest["spec"]["jobTemplate"]["spec"]["template"]
     (container,) = template["spec"]["containers"]
-    pod = loaded["pod"]
-    assert (pod["image"], pod["args"]) == (container["image"], container["args"])
-    (secret,) = [one["secret_ref"] for one in pod["env_from"]]
-    assert secret["name"] == container["envFrom"][0]["secretRef"]["name"]
+    (source,) = container["envFrom"]
+    assert loaded["pod"] == {
+        "image": container["image"],
+        "args": container["args"],
+        "secrets": [source["secretRef"]["name"]],
+    }
 
 
 def test_the_command_loads_an_account_from_its_state(

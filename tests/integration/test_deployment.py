@@ -140,7 +140,7 @@ def test_the_steps_of_the_image_make_what_loads_and_builds(
             "tap_cc_clicks.email_clicks",
             "cc_clicks_marts.cc_clicks__clicks",
         ):
-            (count,) = query(postgres, f"select count(*) from {table}")  # noqa: S608
+            (count,) = query(postgres, f"select count(*) from {table}")
             assert count == (len(sandbox.account.rows()),)
 
 

@@ -22,7 +22,7 @@ with DAG(
         image="tap-cc-clicks:0.1.0",
         arguments=["run", "clicks-to-postgres-models"],
         # All of its keys are environment variables: docs/deployment.md lists them.
-        secrets=[Secret("env", None, "cc-clicks")],
+        secrets=[Secret("env", None, "cc-clicks")],  # type: ignore[no-untyped-call]
         retries=1,
         retry_delay=timedelta(minutes=5),
         # Time to finish a refresh of the token and to write state.

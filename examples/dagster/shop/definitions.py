@@ -16,8 +16,9 @@ from agency import pipe
 TAP = shlex.split(os.environ.get("TAP", "tap-cc-clicks"))
 TARGET = shlex.split(os.environ.get("TARGET", "target-postgres --config=ENV"))
 DATA = Path(os.environ.get("DATA", "data")).resolve()
+DBT = shlex.split(os.environ.get("DBT", "dbt"))
 # Where dbt writes: `dbt parse` has to have run there once.
-DBT = Path(os.environ.get("DBT_TARGET_PATH", "target")).resolve()
+WRITTEN = Path(os.environ.get("DBT_TARGET_PATH", "target")).resolve()
 # Those that are selected by default: with a catalog, the ones that it selects.
 STREAMS = (
     "campaigns",
@@ -34,14 +35,14 @@ BEHIND = "cc_clicks__none_is_behind"
 
 def models() -> Iterator[dg.AssetSpec]:
     """Describe the models of dbt's manifest, with what each is made from."""
-    manifest = json.loads((DBT / "manifest.json").read_text("utf-8"))
+    manifest = json.loads((WRITTEN / "manifest.json").read_text("utf-8"))
     nodes = {**manifest["nodes"], **manifest["sources"]}
     found = {
         key: node["name"]
         for key, node in nodes.items()
         if node["resource_type"] == "model" or node["name"] in STREAMS
     }
-    for key, node in manifest["nodes"].items():
+    for node in manifest["nodes"].values():
         if node["resource_type"] == "model":
             parents = filter(None, map(found.get, node["depends_on"]["nodes"]))
             yield dg.AssetSpec(
@@ -75,9 +76,9 @@ def streams(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
 )
 def dbt_models() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Build and test the models with ``dbt build``."""
-    code = subprocess.run(["dbt", "build"], check=False).returncode
+    code = subprocess.run([*DBT, "build"], check=False).returncode
     # In the order in which they ended: a model after those that it is made from.
-    results = json.loads((DBT / "run_results.json").read_text("utf-8"))["results"]
+    results = json.loads((WRITTEN / "run_results.json").read_text("utf-8"))["results"]
     named = {one["unique_id"].split(".")[2]: one for one in results}
     for name, one in named.items():
         if one["status"] == "success" and one["unique_id"].startswith("model."):

@@ -35,6 +35,10 @@ described = {
         for dag in bag.dags.values()
     },
     "command": load.partial_kwargs["bash_command"],
-    "pod": pod.build_pod_request_obj().to_dict()["spec"]["containers"][0],
+    "pod": {
+        "image": pod.image,
+        "args": pod.arguments,
+        "secrets": [one.secret for one in pod.secrets],
+    },
 }
-sys.stdout.write(json.dumps(described, default=str))
+sys.stdout.write(json.dumps(described))
