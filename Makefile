@@ -49,7 +49,7 @@ types: $(VENV)/dev/.done $(VENV)/dagster/.done $(VENV)/airflow/.done
 		examples/airflow/dags/*.py tests/examples/in_airflow/*.py
 	MYPYPATH=examples/dagster $(BIN)/mypy \
 		--python-executable $(VENV)/dagster/bin/python \
-		examples/dagster/agency/*.py tests/examples/in_dagster/*.py
+		examples/dagster/*/*.py tests/examples/in_dagster/*.py
 
 files: $(VENV)/dev/.done
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
@@ -92,8 +92,8 @@ catalogs: $(VENV)/dev/.done ## Write the catalogs, and what dbt knows of the tab
 	$(BIN)/python tools/write_dbt.py
 
 constraints: $(UV) ## Pin anew what image and environments install
-	$(PIN) --output-file requirements/image.txt pyproject.toml
-	$(PIN) --group dev --group bench --extra cli --extra sandbox \
+	$(PIN) --extra cli --output-file requirements/image.txt pyproject.toml
+	$(PIN) --group dev --group bench --extra cli --extra report --extra sandbox \
 		--output-file constraints.txt pyproject.toml
 	for name in $(basename $(wildcard requirements/*.in)); do \
 		$(PIN) --output-file $$name.txt $$name.in || exit; done
@@ -114,7 +114,7 @@ $(UV): requirements/uv.txt
 $(VENV)/dev/.done: pyproject.toml constraints.txt $(UV)
 	$(UV) venv --quiet --clear --python $(BASE) $(VENV)/dev
 	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group dev \
-		--editable '.[cli,sandbox]'
+		--editable '.[cli,report,sandbox]'
 	touch $@
 
 # Its DuckDB has wheels up to Python 3.13: see docs/loaders.md.

@@ -14,7 +14,10 @@ from rich.table import Table
 
 from demo.stack import Meltano, Postgres, settings_of
 from tap_cc_clicks.cli.charts import chart
-from tap_cc_clicks.sandbox import Sandbox, generate
+from tap_cc_clicks.cli.commands import cc_clicks
+from tap_cc_clicks.cli.drawing import steps
+from tap_cc_clicks.cli.report import FUNNEL
+from tap_cc_clicks.sandbox import Sandbox, shop
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox.account import Account
@@ -24,7 +27,8 @@ LOOK_AGAIN = (
     "'select * from cc_clicks_marts.cc_clicks__clicks'"
 )
 DATA = Path(__file__).parent / "data"
-NEW_CLICKS = 250
+MARTS = "cc_clicks_marts"
+NEW_CLICKS = 90
 EMAILS = """
     select campaign_name || case role when 'resend' then ' (resend)' else '' end,
         loaded_clicks, loaded_human_clicks,
@@ -34,7 +38,7 @@ EMAILS = """
     where loaded_clicks > 0 order by last_clicked_at desc limit 6
 """
 LINKS = """
-    select link_url, sum(loaded_clicks), sum(loaded_human_clicks)
+    select link_host || link_path, sum(loaded_clicks), sum(loaded_human_clicks)
     from cc_clicks_marts.cc_clicks__links
     group by 1 order by 2 desc limit 6
 """
@@ -53,6 +57,15 @@ VERDICTS = """
     from cc_clicks_marts.cc_clicks__reconciliation
     where kind = 'click' group by 1 order by 1
 """
+# What requests are for, where the simulator calls its endpoints otherwise.
+WORDS = {
+    "campaigns": "listing",
+    "campaign": "campaigns",
+    "activity": "emails",
+    "stats": "counters of ten",
+    "send_history": "send histories",
+    "optouts": "opt-outs",
+}
 COUNT = "select count(*) from cc_clicks.email_clicks"
 PLUGINS = ("tap-cc-clicks", "target-postgres", "dbt-postgres")
 STEPS = ("tap-cc-clicks", "target-postgres", "dbt-postgres:build")
@@ -65,10 +78,10 @@ def main() -> None:
         shutil.rmtree(DATA)
     DATA.mkdir()
     try:
-        account = generate(recipients=400)
-        with Sandbox(account) as sandbox, Postgres(DATA / "postgres") as postgres:
+        with Sandbox(shop.shop()) as sandbox, Postgres(DATA / "postgres") as postgres:
             load_twice(sandbox, postgres)
             show(postgres)
+            write_page(postgres)
     except subprocess.CalledProcessError as error:
         console.print(f"[red]Meltano failed ({error.returncode}).[/] Its last lines:")
         console.print(error.output, markup=False)
@@ -94,9 +107,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
     console.print(f"Meltano's log: {meltano.log}", markup=False, soft_wrap=True)
     console.print(f"Installing {', '.join(PLUGINS)} …")
     meltano("install", *PLUGINS)
-    runs = Table(
-        "Run", "Requests", "of which", "Clicks in PostgreSQL", "in the account"
-    )
+    runs = Table("Run", "Requests", "for", "Clicks in PostgreSQL", "in the account")
     for name in ("first", "second"):
         console.print(f"{name.title()} run: meltano run {' '.join(STEPS)} …")
         sandbox.log.clear()
@@ -105,7 +116,10 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
         runs.add_row(
             name,
             str(counts.total()),
-            ", ".join(f"{number} {kind}" for kind, number in counts.most_common()),
+            "\n".join(
+                f"{WORDS.get(kind, kind)}: {number}"
+                for kind, number in counts.most_common()
+            ),
             str(query(postgres, COUNT)[0][0]),
             str(len(sandbox.account.rows())),
         )
@@ -115,11 +129,12 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
 
 
 def six_hours_later(account: Account) -> None:
-    """Send an email, and let people click, and machines."""
+    """Send an email, and let people open it and click, and machines."""
     account.advance(hours=5)
-    campaign = account.add_campaign(name="Autumn sale")
+    campaign = shop.send(account, shop.EMAILS[3])
     account.add_scans(campaign.activities[0])
     account.advance(hours=1)
+    shop.read(account, campaign.activities[0])
     account.add_clicks(NEW_CLICKS)
     console.print(
         f"Six hours later: a new email, {NEW_CLICKS} clicks by people, and mail "
@@ -129,6 +144,8 @@ def six_hours_later(account: Account) -> None:
 
 def show(postgres: Postgres) -> None:
     """Show what the models make of what landed."""
+    (name, _, _, *counts, _), *_ = query(postgres, FUNNEL.query.format(MARTS))
+    chart(console, f"The latest email: {name}", steps(counts))
     emails = Table(
         *("Email", "Clicks", "by people", "Click-through", "Click-to-open"),
         title="Emails clicked last",
@@ -149,6 +166,13 @@ def show(postgres: Postgres) -> None:
             f"{counted} counted",
             highlight=False,
         )
+
+
+def write_page(postgres: Postgres) -> None:
+    """Draw the report, which names its page."""
+    console.print()
+    place = ["--database", postgres.url, "--output", str(DATA / "clicks.html")]
+    cc_clicks(["report", *place], standalone_mode=False)
 
 
 def query(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:

@@ -19,13 +19,18 @@ ROOT = Path(__file__).parents[1]
 
 
 PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--progress-spinner=off")
+# What the image has an environment of.
+IMAGE = ("image", "meltano", "targets", "dbt")
 # Not this environment: a tool for the tests may hold back what users get.
-SUBJECTS = {
+SUBJECTS: dict[str, Sequence[str]] = {
     "an install of today": ("--skip-editable", str(ROOT)),
-    "the image": (
-        *("--no-deps", "--disable-pip"),
-        *("--requirement", str(ROOT / "requirements" / "image.txt")),
-    ),
+    **{
+        f"requirements/{name}.txt": (
+            *("--no-deps", "--disable-pip"),
+            *("--requirement", str(ROOT / "requirements" / f"{name}.txt")),
+        )
+        for name in IMAGE
+    },
 }
 
 

@@ -1,8 +1,7 @@
-"""Write the settings of tap.py into all files that list them.
+"""Write the settings of settings.py into all files that list them.
 
-These are meltano.yml, .env.example, the README and the definition for Meltano Hub. Run
-by ``make settings``. One place says what a setting is; a test fails where the others
-say something else.
+These are meltano.yml, .env.example, docs/settings.md and the definition for Meltano
+Hub. Run by ``make settings``; a test fails where they differ.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ START, END = "<!-- settings -->", "<!-- /settings -->"
 # kinds end in a traceback of Meltano's (decimal, integer, options), take any text for
 # false (boolean) or refuse commas (array). What YAML itself knows passes through.
 KINDS = ("object",)
+PAGE = "docs/settings.md"
 HUB = "hub/tap-cc-clicks.yml"
 HUB_COMMENT = """\
 # The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
@@ -124,8 +124,8 @@ def hub_yml() -> str:
     return HUB_COMMENT + as_yaml(definition)
 
 
-def readme(text: str) -> str:
-    """Return the README with the table of settings."""
+def settings_page(text: str) -> str:
+    """Return docs/settings.md with the table of settings."""
     rows = ["| Setting | Default | What it does |", "| --- | --- | --- |"]
     for name, setting in settings().items():
         default = f"`{setting['default']}`" if "default" in setting else ""
@@ -138,7 +138,7 @@ def readme(text: str) -> str:
 
 def main() -> None:
     """Write all files."""
-    for name, write in (("meltano.yml", meltano_yml), ("README.md", readme)):
+    for name, write in (("meltano.yml", meltano_yml), (PAGE, settings_page)):
         path = ROOT / name
         path.write_text(write(path.read_text("utf-8")), "utf-8")
     for name, written in ((".env.example", env_example()), (HUB, hub_yml())):

@@ -13,6 +13,7 @@ from tap_cc_clicks.cli.demo import demo
 from tap_cc_clicks.cli.login import login
 from tap_cc_clicks.cli.plan import plan
 from tap_cc_clicks.cli.reconcile import reconcile
+from tap_cc_clicks.cli.report import report
 from tap_cc_clicks.cli.sandbox import sandbox
 from tap_cc_clicks.cli.state import state
 from tap_cc_clicks.cli.tables import LONGEST_LINE
@@ -64,4 +65,5 @@ cc_clicks.add_command(sandbox)
 cc_clicks.add_command(demo)
 cc_clicks.add_command(plan)
 cc_clicks.add_command(reconcile)
+cc_clicks.add_command(report)
 cc_clicks.add_command(state)

@@ -18,6 +18,7 @@ from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.timestamps import format_timestamp, timestamp_or_none
 from tap_cc_clicks.api.wire import Counters, counters_of
+from tap_cc_clicks.cli.databases import postgres
 from tap_cc_clicks.cli.reconciliation import Loaded
 from tap_cc_clicks.inputs import read_text
 
@@ -26,13 +27,7 @@ if TYPE_CHECKING:
 
 ACTIVITY_ID = "campaign_activity_id"
 WITHOUT_REPORTS = "permalink"
-# SQLAlchemy's URLs name a driver, PostgreSQL's own do not.
-DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
-CONNECT_SECONDS = 10
 COUNT = re.compile(r"\d{1,15}")
-NO_DRIVER = (
-    "Reading PostgreSQL needs one more package: pip install 'tap-cc-clicks[reconcile]'"
-)
 CLICKS = """
     select campaign_activity_id, count(distinct click_id), max(created_time)
     from {} group by campaign_activity_id
@@ -51,30 +46,12 @@ def from_postgres(url: str, schema: str) -> Loaded:
     Raises:
         ClickException: The server or the table cannot be read.
     """
-    try:
-        import psycopg  # noqa: PLC0415
-    except ImportError:
-        raise click.ClickException(NO_DRIVER) from None
-    try:
-        with psycopg.connect(
-            DRIVER.sub("postgresql://", url), connect_timeout=CONNECT_SECONDS
-        ) as connection:
-            connection.read_only = True
-            return _in_postgres(connection, schema)
-    except psycopg.errors.UndefinedTable:
-        message = (
-            f"There is no table email_clicks in the schema {schema}: name the loader's "
-            "schema by --schema"
-        )
-    except (psycopg.Error, UnicodeError) as error:
-        # What the driver says may repeat a part of the URL.
-        code = getattr(error, "sqlstate", None)
-        state = f", SQLSTATE {code}" if code else ""
-        message = (
-            f"PostgreSQL cannot be read ({type(error).__name__}{state}): check host, "
-            "port, database, user and password"
-        )
-    raise click.ClickException(message)
+    missing = (
+        f"There is no table email_clicks in the schema {schema}: name the loader's "
+        "schema by --schema"
+    )
+    with postgres(url, missing) as connection:
+        return _in_postgres(connection, schema)
 
 
 def _in_postgres(connection: psycopg.Connection[Any], schema: str) -> Loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -14,12 +15,13 @@ import msgspec
 
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)
 SENT = frozenset({"Executing", "Done", "Error", "Removed"})
+DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 CLICKS = "clicks"
 # The other reports of events, with the columns that are theirs alone.
 EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "sends": {},
-    "opens": {"device_type": ("computer", "mobile", "tablet", "other", None)},
+    "opens": {"device_type": DEVICES},
     "bounces": {
         "bounce_code": ("B", "D", "F", "S", "V", "X", "Z"),
         "current_email_address": ("moved@example.com", None),
@@ -70,6 +72,8 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
+    # What people click on, the more often the more they like it; else any link.
+    popular: list[dict[str, Any]] = field(default_factory=list)
     sends: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[Click]] = field(default_factory=dict)
 
@@ -183,6 +187,7 @@ class Account:
         self.campaigns: dict[str, Campaign] = {}
         self.activities: dict[str, Activity] = {}
         self.contacts: list[dict[str, Any]] = []
+        self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
         """Make up an id."""
@@ -276,8 +281,8 @@ class Account:
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
         """Make up a click of an activity, without putting it there."""
-        link = self.random.choice(activity.links)
-        device = self.random.choice(["computer", "mobile", "tablet", "other", None])
+        link = self.random.choice(activity.popular or activity.links)
+        device = self.random.choice(self.devices)
         row = {
             **self._contact(),
             "campaign_activity_id": activity.campaign_activity_id,
@@ -349,12 +354,14 @@ class Account:
             activity = self.random.choice(activities[-emails:])
             self.add_click(activity, self.now - minutes)
 
-    def add_scans(self, activity: Activity, contacts: int = 3) -> None:
+    def add_scans(
+        self, activity: Activity, contacts: int = 3, when: datetime | None = None
+    ) -> None:
         """Let the mail servers of some contacts try every link of an email at once."""
         for contact in self.random.sample(self.contacts, contacts):
             for number, link in enumerate(activity.links):
-                when = self.now + timedelta(seconds=number)
-                self.add_click(activity, when, **contact, **link)
+                second = (when or self.now) + timedelta(seconds=number)
+                self.add_click(activity, second, **contact, **link)
 
     def reported(self) -> list[Activity]:
         """Return the activities with reports that can be found."""

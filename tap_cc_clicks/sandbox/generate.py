@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tap_cc_clicks.sandbox.account import START, Account, Activity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 # One campaign of so many is a draft, and so on; the rest were sent.
@@ -51,17 +52,22 @@ def generate(
     _click(account, clicks)
     if recipients:
         for activity in account.reported():
-            _happen(account, activity, recipients)
+            happen(account, activity, recipients)
     return account
 
 
-def _happen(account: Account, activity: Activity, recipients: int) -> None:
+def happen(
+    account: Account,
+    activity: Activity,
+    recipients: int,
+    shares: Mapping[str, float] = SHARES,
+) -> None:
     """Send an email, and let everything happen that may; most opens are early."""
     sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
     while len(account.contacts) < recipients:
         account.add_contact()
     reached = account.contacts[:recipients]
-    for report, share in SHARES.items():
+    for report, share in shares.items():
         events = []
         for number in range(max(1, round(share * recipients))):
             hours = 0 if report == "sends" else account.random.expovariate(1 / 8)
@@ -86,12 +92,13 @@ def _click(account: Account, clicks: int) -> None:
     shares = account.random.choices(range(len(activities)), weights, k=clicks)
     counts = [shares.count(place) for place in range(len(activities))]
     for activity, count in zip(activities, counts, strict=True):
-        _click_in(account, activity, count)
+        click_in(account, activity, count)
     for contact in account.random.sample(account.contacts, len(account.contacts) // 20):
         account.delete_contact(contact["contact_id"])
 
 
-def _click_in(account: Account, activity: Activity, count: int) -> None:
+def click_in(account: Account, activity: Activity, count: int) -> None:
+    """Let people click in an email, most of them soon after it was sent."""
     sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
     clicks = []
     for number in range(count):

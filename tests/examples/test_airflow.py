@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from demo.stack import settings_of, tool
 from tests.support import HANGS, rows
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 HERE = Path(__file__).parent
-DAGS = HERE.parents[1] / "examples" / "airflow" / "dags"
+EXAMPLES = HERE.parents[1] / "examples"
+DAGS = EXAMPLES / "airflow" / "dags"
+MANIFEST = EXAMPLES / "kubernetes" / "cronjob.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +45,31 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return described
 
 
-def test_the_dag_loads_with_its_pool_and_its_order(loaded: dict[str, Any]) -> None:
-    """One run of the DAG at a time, and of it as many tasks as the pool has slots."""
+def test_the_dags_load_with_their_pool_and_order(loaded: dict[str, Any]) -> None:
+    """One run of a DAG at a time, and of it as many tasks as the pool has slots."""
     assert loaded["errors"] == {}
-    assert (loaded["dag"], loaded["schedule"]) == ("email_clicks", "5 0 * * *")
-    assert loaded["max_active_runs"] == 1
-    assert set(loaded["tasks"]) == {"accounts", "load"}
-    load = loaded["tasks"]["load"]
-    assert load == {
+    assert set(loaded["dags"]) == {"email_clicks", "email_clicks_in_kubernetes"}
+    for dag in loaded["dags"].values():
+        assert (dag["schedule"], dag["max_active_runs"]) == ("5 0 * * *", 1)
+    tasks = loaded["dags"]["email_clicks"]["tasks"]
+    assert set(tasks) == {"accounts", "load"}
+    assert tasks["load"] == {
         "after": ["accounts"],
         "pool": "constant_contact_api_key",
         "retries": 2,
+    }
+
+
+def test_the_pod_runs_what_the_manifest_runs(loaded: dict[str, Any]) -> None:
+    """The same image, command and secret."""
+    manifest = YAML(typ="safe").load(MANIFEST)
+    template = manifest["spec"]["jobTemplate"]["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    (source,) = container["envFrom"]
+    assert loaded["pod"] == {
+        "image": container["image"],
+        "args": container["args"],
+        "secrets": [source["secretRef"]["name"]],
     }
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
     ("name", "written"),
     [
         ("meltano.yml", sync_settings.meltano_yml),
-        ("README.md", sync_settings.readme),
+        (sync_settings.PAGE, sync_settings.settings_page),
         (".env.example", lambda _: sync_settings.env_example()),
         (sync_settings.HUB, lambda _: sync_settings.hub_yml()),
     ],

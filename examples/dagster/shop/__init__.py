@@ -1,0 +1,1 @@
+"""One Constant Contact account and the dbt models over it, on Dagster."""
