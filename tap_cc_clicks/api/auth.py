@@ -177,7 +177,10 @@ class ConstantContactAuthenticator:
     def _adopt(self, tokens: Tokens, *, after_refusal: bool) -> None:
         self.access_token = tokens.access_token
         self.refresh_token = tokens.refresh_token
-        self._max_refusals, self._refusals = REFUSALS_OF_BAD_TOKEN if after_refusal else 1, 0
+        self._max_refusals, self._refusals = (
+            REFUSALS_OF_BAD_TOKEN if after_refusal else 1,
+            0,
+        )
         lifetime = tokens.expires_at - time.time()
         left = max(lifetime - RENEWAL_MARGIN_SECONDS, lifetime / 2)
         # Without a lifetime in the response, the token is valid until it is refused.

@@ -1,7 +1,7 @@
-"""What a run is to do: made once, from listing, summaries and state.
+"""The agenda of a run: computed once, from listing, summaries and state.
 
-Campaigns that are new or have changed are looked up; reports that were never read are
-read. What else there is may be looked at for change, as far as the schedule goes.
+New and changed campaigns are looked up, and reports that were never read are read. The
+schedule selects what else is looked at for change.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ LOOK_UP, SEARCH = "look up ", "search "
 
 @dataclass(frozen=True)
 class Agenda:
-    """What a run is to do, in this order.
+    """What a run does, in this order.
 
     Attributes:
         changed: Campaigns to look up that were looked up before.
-        fresh: Activities sent within three days, to be looked at.
+        fresh: Activities to look at that were sent within three days.
         new: Campaigns never looked up.
         unread: Activities with a report that was never read.
-        others: Other activities and campaigns, to be looked at.
-        candidates: All that could be looked at.
-        looks: Those of them that are.
-        campaigns: All there are, by id.
+        others: Other activities and campaigns to look at.
+        candidates: Everything that could be looked at.
+        looks: The selected candidates.
+        campaigns: All campaigns, by id.
     """
 
     changed: Sequence[Campaign] = ()
@@ -62,16 +62,16 @@ def no_limit() -> None:
 
 @dataclass
 class Planner:
-    """Makes a run's agenda.
+    """Computes a run's agenda.
 
     Attributes:
-        memory: What earlier runs know.
-        reports: Those that are selected.
+        memory: What state remembers of campaigns.
+        reports: The selected reports.
         looks: The budget for looks.
         wanted: The campaigns that the settings name; empty for all.
-        all_anew: Whether to look up every campaign, changed or not.
-        left: Returns how many requests the run may make; None for no limit.
-        is_turn: Tells whether an endpoint's item is to be tried before all else.
+        all_anew: Whether to look up every campaign, even if it has not changed.
+        left: Returns how many requests the run may still make; None for no limit.
+        is_turn: Returns whether an item is tried now, rather than last as a retry.
         writes: Whether records of activities are written.
     """
 
@@ -86,17 +86,16 @@ class Planner:
     _events: list[Events] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Tell the reports that are read by looks."""
         self._events = [one for one in self.reports if isinstance(one, Events)]
 
     def agenda(
         self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
     ) -> Agenda:
-        """Return what is to be done.
+        """Return the agenda.
 
         Args:
-            listed: Campaigns of the listing, the latest change first.
-            summaries: Campaigns' summaries.
+            listed: Campaigns of the listing, most recently changed first.
+            summaries: Summaries of campaigns, by id.
         """
         campaigns = list(self._campaigns(listed, summaries))
         look_up = [one for one in campaigns if self._is_to_look_up(one)]
@@ -118,7 +117,7 @@ class Planner:
     def _campaigns(
         self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
     ) -> Iterator[Campaign]:
-        """Yield all campaigns there are, those listed first."""
+        """Yield all campaigns, those of the listing first."""
         there = dict.fromkeys([*listed, *summaries, *self.memory])
         for campaign_id in there:
             if not self.wanted or campaign_id in self.wanted:
@@ -138,7 +137,7 @@ class Planner:
             return campaign.record is not None or campaign.summary is not None
         if campaign.record is not None and not self.memory.has(campaign.record):
             return True
-        # Whatever the listing says: it was sent once more.
+        # Sent again, even if the listing shows no change.
         pending = self.writes and campaign.known.get("unwritten")
         return campaign.is_announced or bool(pending)
 
@@ -148,7 +147,7 @@ class Planner:
         missing = campaign.needs_look_up or any(
             one.is_missing(activity_id) for one in self._events for activity_id in ids
         )
-        # What was removed is believed to be gone.
+        # Reports of removed campaigns may be missing for good.
         read = not unread and (campaign.removed or not missing)
         read = read and campaign.known.get("status") != UNKNOWN_STATUS
         if campaign.is_at_rest and read and not campaign.is_hinted:
@@ -227,17 +226,17 @@ class Planner:
             )
             (fresh if campaign.is_fresh else others).append(activity)
         return Agenda(
-            fresh=fresh, others=_seated(others), candidates=candidates, looks=looks
+            fresh=fresh, others=_packed(others), candidates=candidates, looks=looks
         )
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return candidates that all were looked at, if only by supposition."""
+        """Return the candidates, each with an actual or assumed time of its last look."""
         total = sum(one.cost for one in candidates)
         days = max(1.0, promised_days(total, self.looks.per_day))
-        return [one if one.looked else self._supposed(one, days) for one in candidates]
+        return [one if one.looked else self._assumed(one, days) for one in candidates]
 
-    def _supposed(self, candidate: Candidate, days: float) -> Candidate:
-        """Return a candidate that counts as looked at then, in all later runs too."""
+    def _assumed(self, candidate: Candidate, days: float) -> Candidate:
+        """Return a candidate with an assumed time of its last look, and remember it."""
         key, looked = candidate.key, spread(candidate.key, days, self.looks.hour)
         if key.startswith(SEARCH):
             return candidate
@@ -249,14 +248,14 @@ class Planner:
         return replace(candidate, looked=looked)
 
 
-def _seated(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:
-    """Return looks in an order that fills requests for counters.
+def _packed(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:
+    """Order looks so that requests for counters are full.
 
-    Where one has room, those without counters are asked for theirs again.
+    Activities without counters fill the last request, in case they have some by now.
     """
     counted = [one for one in looks if isinstance(one, Activity) and one.counted]
     uncounted = [one for one in looks if isinstance(one, Activity) and not one.counted]
     room = -len(counted) % IDS_PER_STATS_REQUEST
-    seated = [replace(one, counted=True) for one in uncounted[:room]]
+    packed = [replace(one, counted=True) for one in uncounted[:room]]
     rest = [one for one in looks if not isinstance(one, Activity)]
-    return [*counted, *seated, *uncounted[room:], *rest]
+    return [*counted, *packed, *uncounted[room:], *rest]

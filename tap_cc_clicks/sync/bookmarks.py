@@ -1,4 +1,4 @@
-"""Bookmarks for each activity, in the SDK's form, found at once."""
+"""Bookmarks by activity, in the SDK's form, with an index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPLICATION_KEY = "created_time"
 
 
 class Bookmarks:
-    """The bookmarks of a stream, looked up by key instead of by a search.
+    """The bookmarks of a stream, indexed by context.
 
     Args:
         stream_state: The stream's part of the state; bookmarks move within it.
@@ -34,12 +34,12 @@ class Bookmarks:
             stream_state["partitions"] = list(self._index.values())
 
     def find(self, context: Mapping[str, Any]) -> Bookmark | None:
-        """Return the bookmark of a context, or None if it was never read."""
+        """Return the bookmark of a context; None if it was never read."""
         partition = self._index.get(key_of(context))
         return Bookmark.from_partition(partition) if partition else None
 
     def links(self, activity_id: str) -> list[str | None]:
-        """Return the links of which an activity has bookmarks; None for all of them."""
+        """Return the links for which an activity has bookmarks; None for all links."""
         return list(self._links.get(activity_id, ()))
 
     def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:
@@ -49,7 +49,7 @@ class Bookmarks:
         if known is None:
             self._index[key_of(context)] = partition
             self._links[context["campaign_activity_id"]].append(context.get("url_id"))
-            # Once for all of them: it would be a tenth of the state.
+            # Once, not in each partition: that would be a tenth of the state.
             self._state["replication_key"] = REPLICATION_KEY
             self._state.setdefault("partitions", []).append(partition)
         else:
@@ -58,7 +58,7 @@ class Bookmarks:
 
 
 class ShortBookmarks(Bookmarks):
-    """The bookmarks of a stream in their short form, by activity.
+    """The bookmarks of a stream in a short form, by activity.
 
     Args:
         stream_state: The stream's part of the state; bookmarks move within it.
@@ -78,7 +78,7 @@ class ShortBookmarks(Bookmarks):
 
 
 def _older(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Of two bookmarks of one activity, return the one that loses nothing."""
+    """Return the older of two bookmarks, which loses nothing."""
     return min(
         one, other, key=lambda partition: partition.get("replication_key_value") or ""
     )

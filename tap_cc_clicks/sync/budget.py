@@ -1,4 +1,4 @@
-"""What reports may take of a run's budget: those that do not fit into it come last."""
+"""The request budget of a run, shared by reports that are read at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ POLL_SECONDS = 0.2
 
 
 class Budget:
-    """Keeps requests for the reports that are under way.
+    """Reserves requests for reports that are being read.
 
-    What a report under way has asked already is counted twice, so that rather too few
-    are started at once than too many.
+    Requests that such a report has already made count twice, so that too few reports
+    are started rather than too many.
 
     Args:
-        gate: Knows how many requests there may be, and how many were made.
+        gate: Has the limit and the number of requests.
     """
 
     def __init__(self, gate: RequestGate) -> None:
@@ -32,11 +32,11 @@ class Budget:
         return None if most is None else max(0, most - self._gate.requests)
 
     def reserve(self, requests: int, kept: int = 0) -> bool:
-        """Keep so many requests for a report, or tell that there are too few.
+        """Reserve requests for a report; return False if too few are left.
 
         Args:
             requests: How many.
-            kept: How many were kept for it before, which it gives up.
+            kept: How many were reserved for it before; they are given back.
         """
         left = self.left
         if left is None:
@@ -48,11 +48,11 @@ class Budget:
             return fits
 
     def wait(self, requests: int, is_over: Callable[[], bool]) -> bool:
-        """Keep so many requests as soon as others are through that keep too many.
+        """Reserve requests, waiting for other reports to give some back.
 
         Args:
             requests: How many.
-            is_over: Tells that nobody will be through any more.
+            is_over: Returns whether the run has ended.
         """
         while not self.reserve(requests):
             with self._changed:
@@ -62,7 +62,7 @@ class Budget:
         return True
 
     def release(self, requests: int) -> None:
-        """Note that a report is through."""
+        """Give back requests of a finished report."""
         with self._changed:
             self._reserved = max(0, self._reserved - requests)
             self._changed.notify_all()

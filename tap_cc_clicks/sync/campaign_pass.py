@@ -5,9 +5,9 @@ Each stage runs ahead of the next, in threads that only fetch::
     agenda → look-ups → counters, ten by ten → reports
 
 Clicks come first: of changed and fresh campaigns, of new ones, then of what the
-schedule has chosen. Reports that need more than what is left of the budget come after
-those that fit; then what failed in an earlier run; last of all what is owed beside
-clicks: counters of new activities, details, histories, links and further reports.
+schedule selected. Reports that do not fit into the request budget come after those that
+do, then what failed in earlier runs. Last come counters of new activities, details,
+send histories, links and other event reports.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from tap_cc_clicks.sync.readahead import Job, ReadAhead
 from tap_cc_clicks.sync.reports import Deferred, Events, Report, Stats
 from tap_cc_clicks.sync.schedule import left_out
 
-# For each thread, how many items may wait between two stages; and before the reader,
-# which a single long report can hold up while many short ones are fetched.
+# Items for each thread that may wait between two stages, and before the reader: one
+# long report can hold it up while many short ones are fetched.
 ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
 # A look-up, and the report that follows.
 WITH_REPORT = 2
-# With less than this, runs may come to nothing: counters, a look-up, some reports.
+# Counters, a look-up and some reports: with less, a run may read nothing.
 LEAST_FOR_REPORTS = 5
-# Of which not all need counters.
+# Not all items of a chunk need counters.
 MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
 class FinishedCampaign:
-    """A campaign that was looked up, once all its activities went by."""
+    """A campaign that was looked up; it follows its activities."""
 
     campaign: Campaign
     found: LookupResult
@@ -55,13 +55,13 @@ class FinishedCampaign:
 
 @dataclass(frozen=True)
 class StartedActivity:
-    """An activity, with its reports under way.
+    """An activity whose reports are being fetched.
 
     Attributes:
-        counters: What the service counts of it.
-        at: When that was asked for, in seconds since 1970; 0 if it was not looked at.
-        reads: The reports under way, by stream; each a job of pages and Moved.
-        left: The streams whose reports are due, and not under way.
+        counters: Its counters.
+        at: When they were requested, in seconds since 1970; 0 if it was not a look.
+        reads: The jobs that fetch its reports, by stream.
+        left: Streams whose reports are due and are not fetched now.
     """
 
     activity: Activity
@@ -73,10 +73,11 @@ class StartedActivity:
 
 @dataclass(frozen=True)
 class CountersResult:
-    """Counters of up to ten activities, and when they were asked for.
+    """Counters of up to ten activities, and when they were requested.
 
     Attributes:
-        counters: By activity; those that could not be read are left out.
+        counters: By activity; without those that could not be read.
+        at: Seconds since 1970.
     """
 
     counters: Mapping[str, Counters]
@@ -85,7 +86,7 @@ class CountersResult:
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """A report to be read, and how many requests that is expected to take."""
+    """A report to read, and the number of requests that this should take."""
 
     report: Report
     activity: Activity
@@ -94,19 +95,19 @@ class ReportRequest:
 
 
 Item: TypeAlias = "Activity | FinishedCampaign"
-# What to go through: activities, or a campaign and the job that looks it up.
+# An activity, or a campaign and the job that looks it up.
 Task: TypeAlias = "Activity | tuple[Campaign, Job[LookupResult]]"
 Chunk: TypeAlias = "tuple[list[Item], Job[CountersResult] | None]"
 
 
 class CampaignPass:
-    """One pass over all campaigns, in the order in which they are to be read.
+    """One pass over all campaigns, in reading order.
 
     Args:
-        lookups: Asks the API.
-        planner: Makes the agenda.
-        listing: The campaigns there are.
-        reports: Those that are selected.
+        lookups: Looks campaigns and counters up.
+        planner: Computes the agenda.
+        listing: The account's campaigns.
+        reports: The selected reports.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class CampaignPass:
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
 
     def __iter__(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield activities, their reports under way, each campaign after its own."""
+        """Yield activities, and each campaign after its activities."""
         try:
             self._agenda = self.agenda()
             yield from self._staged(self._tasks())
@@ -148,7 +149,7 @@ class CampaignPass:
             self._ahead.close()
 
     def agenda(self) -> Agenda:
-        """Return what is to be done, and tell of it."""
+        """Return the agenda, and log what it leaves out."""
         listing = self._listing
         try:
             (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
@@ -168,7 +169,7 @@ class CampaignPass:
         return agenda
 
     def _warn_small_budget(self) -> None:
-        """Tell of a budget that the listing alone has nearly used up."""
+        """Warn if the listing alone has nearly used up max_requests."""
         left, made = self._budget.left, self._run.gate.requests
         if left is not None and left < LEAST_FOR_REPORTS:
             self._run.logger.warning(
@@ -182,7 +183,7 @@ class CampaignPass:
     def _staged(
         self, tasks: Iterable[Task]
     ) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Let each stage run ahead of the next one."""
+        """Run each stage ahead of the next one."""
         buffered, threads = self._ahead.buffered, self._run.settings.concurrency
         between = ITEMS_BETWEEN_STAGES * threads
         tasks = buffered(self._until_the_end(tasks), between)
@@ -199,7 +200,7 @@ class CampaignPass:
         agenda = self._agenda
         yield from map(self._look_up, agenda.changed)
         yield from agenda.fresh
-        # Merged: with a budget for one request, what was looked up is read next.
+        # In one order: a campaign that was looked up is read next, whatever the budget.
         never_read: list[Campaign | Activity] = [*agenda.new, *agenda.unread]
         for one in sorted(never_read, key=self._latest, reverse=True):
             if isinstance(one, Campaign):
@@ -218,7 +219,7 @@ class CampaignPass:
         return self._agenda.campaigns[one.campaign_id].latest
 
     def _look_up(self, campaign: Campaign) -> Task:
-        """Look a campaign up, as soon as the budget has room for its report too."""
+        """Look a campaign up as soon as the budget has room for its report, too."""
         self._budget.wait(WITH_REPORT, self._is_over)
         return campaign, self._ahead.submit(self._lookups.look_up(campaign))
 
@@ -226,10 +227,9 @@ class CampaignPass:
         return self._ahead.room.closed or self._run.gate.ended is not None
 
     def _counts_first(self, campaign: Campaign) -> bool:
-        """Tell whether even what was never read is counted before.
+        """Return whether counters are needed even before a first read.
 
-        Where nothing else tells which of the clicks counted are not wanted, or that a
-        report fits into the budget.
+        They are if a filter applies, or to see whether a report fits into the budget.
         """
         if any(one.needs_counters_first for one in self._reports if is_events(one)):
             return True
@@ -238,16 +238,16 @@ class CampaignPass:
         return self._run.settings.max_requests is not None and not small
 
     def _large_ones(self) -> Iterator[StartedActivity]:
-        """Yield the reports that did not fit into the budget, if they do now."""
+        """Yield the reports that did not fit into the budget and now do."""
         refused = []
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
-            # With nothing left, the first of them ends the run.
+            # With no requests left, the first one ends the run.
             if not self._budget.reserve(large.requests) and self._budget.left:
                 refused.append(large)
                 continue
-            # Its record is written.
+            # Its record was written already.
             activity = replace(large.activity, record=None)
             job = self._ahead.submit(self._read(large))
             reads = {large.report.stream: job}
@@ -276,7 +276,7 @@ class CampaignPass:
         )
 
     def _failed_before(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield what failed in earlier runs, as far as it is there and has its turn."""
+        """Yield what failed in earlier runs and still exists."""
         if self._run.gate.ended:
             return
         for item in self._failures.before:
@@ -291,7 +291,7 @@ class CampaignPass:
         return self._campaign_of(item) is not None
 
     def _campaign_of(self, item: str) -> Campaign | None:
-        """Return a campaign by its own id, or by that of one of its activities."""
+        """Return a campaign by its id or by that of one of its activities."""
         campaign_id = self._memory.campaign_of(item) or item
         return self._agenda.campaigns.get(campaign_id)
 
@@ -311,21 +311,21 @@ class CampaignPass:
                 yield campaign.activity(item, counted=True, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
-        """Yield the activities whose counters are wanted and were never asked for."""
+        """Yield the activities whose counters are needed and were never read."""
         stats = frozenset(one.stream for one in self._all if isinstance(one, Stats))
         for activity in self._newest_first():
             if any(one.is_uncounted(activity.activity_id) for one in self._all):
                 yield replace(activity, counted=True, only=stats)
 
     def _deferred_reports(self) -> Iterator[StartedActivity]:
-        """Yield what is owed beside clicks."""
+        """Yield the reports that are read after all clicks."""
         activities = list(self._newest_first())
         refused = []
         for wanted in self._wanted_later(activities):
             fits = self._budget.wait(wanted.requests, self._is_over)
             if self._run.gate.ended:
                 return
-            # With nothing left, the first of them ends the run.
+            # With no requests left, the first one ends the run.
             if not fits and self._budget.left:
                 refused.append(wanted)
                 continue
@@ -364,7 +364,7 @@ class CampaignPass:
             found = self._result(job)
             kept = WITH_REPORT - 1
             self._budget.release(1 if found else WITH_REPORT)
-            # Remembered later, where records go into files.
+            # Memory learns them when the campaign's records are written.
             self._found[campaign.campaign_id] = found.ids if found else []
             for activity in found.activities if found else ():
                 unread = any(one.is_new(activity.activity_id) for one in self._reports)
@@ -384,7 +384,7 @@ class CampaignPass:
             if isinstance(item, Activity) and self._is_counted(item):
                 ids.append(item.activity_id)
             full = len(ids) == IDS_PER_STATS_REQUEST or len(chunk) >= MOST_IN_CHUNK
-            # The next look-up may wait for the budget that this one keeps.
+            # The next look-up may wait for requests that this one reserved.
             kept = isinstance(item, FinishedCampaign) and self._budget.left is not None
             if full or kept or not ids:
                 yield chunk, self._count(ids)
@@ -416,7 +416,7 @@ class CampaignPass:
                 if isinstance(item, FinishedCampaign):
                     yield item
                 elif counted is None:
-                    # The run has ended: nothing is known, but the records there are.
+                    # The run has ended: only the records are written.
                     yield StartedActivity(
                         item, left=[one.stream for one in self._reports]
                     )
@@ -448,7 +448,7 @@ class CampaignPass:
     def _reserved(
         self, wanted: Iterable[ReportRequest], kept: int
     ) -> Iterator[ReportRequest]:
-        """Yield the reports that fit into the budget; the others are kept for later."""
+        """Yield the reports that fit into the budget; keep the others for later."""
         for one in wanted:
             if self._budget.reserve(one.requests, kept):
                 yield one
@@ -463,7 +463,7 @@ class CampaignPass:
             self._run.anomalies.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
-        """Return the reports that are due, those of most requests first."""
+        """Return the reports that are due, the largest first."""
         wanted = [
             ReportRequest(
                 one,
@@ -488,7 +488,7 @@ class CampaignPass:
         return is_events(report) and (stale or activity.is_last)
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether counters are older than the last look: they tell nothing new."""
+        """Return whether counters are older than the last look, and so show no news."""
         looked = self._memory.looked(activity.activity_id)
         return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
@@ -509,12 +509,12 @@ class CampaignPass:
             yield from report.read(service, activity, wanted.counters)
         except GoneError as error:
             if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
-                # It must be there, then.
+                # The report must exist.
                 raise FatalAPIError(str(error)) from None
             raise
 
     def _is_counted_now(self, wanted: ReportRequest) -> bool:
-        """Tell whether a report that was never read has clicks that are counted."""
+        """Return whether the service counts clicks of a report that was never read."""
         activity_id = wanted.activity.activity_id
         if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
             return False
@@ -522,7 +522,7 @@ class CampaignPass:
         return bool(counters.get(activity_id, NOT_ASKED).clicks)
 
     def _result(self, job: Job[Any]) -> Any:
-        """Return a job's only item, or None if the run ended before it."""
+        """Return a job's only item, or None if the run ended first."""
         try:
             return next(iter(job))
         except RunEndedError as reason:

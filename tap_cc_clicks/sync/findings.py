@@ -1,8 +1,8 @@
-"""What a run finds to be other than documented: each is told once, and what to do.
+"""Differences from the documented API, each reported once.
 
-Counters and properties that are missing degrade a run without failing it. One line for
-each kind of finding says what it costs. State remembers what was told: it is told again
-when it concerns another part of the answers, not when there is more of it.
+They degrade a run without failing it. A line for each kind says what it costs and what
+to do. State remembers what was reported: a finding is repeated when it concerns another
+part of the answers, not when there are more of the same.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ SENTENCES = {
     "again as look_requests_per_day allows, a whole report each time; to compare, "
     "cc-clicks reconcile",
 }
-# They cost neither requests nor rows.
+# Kinds that cost neither requests nor rows.
 FREE = frozenset({UNKNOWN})
 MOST_PARTS_TOLD = 20
-# Of a service that says something else each time, no more is remembered.
+# A limit for state, should the service differ each time.
 MOST_REMEMBERED = 200
 
-# How often something was found, by what it is and the part of the answers it concerns.
+# How often something was found, by kind and part of the answers.
 Counts: TypeAlias = Mapping[tuple[str, str], int]
 
 
 def tell(counts: Counts, state: dict[str, Any], logger: logging.Logger) -> None:
-    """Tell what was not told before, and let the state remember it.
+    """Log new findings, and remember them in state.
 
     Args:
         counts: What the run found.
         state: The tap's state.
-        logger: Where to tell it.
+        logger: Where to log.
     """
     if not counts:
         return

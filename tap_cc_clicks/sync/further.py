@@ -1,7 +1,7 @@
-"""Reports of events beside clicks: looks tell of news, which is read after all else.
+"""Event reports other than clicks: looks find news, which is read after all clicks.
 
-What a look finds is noted in the bookmark, so that a run that ends before it was read
-leaves it to the next one.
+The bookmark notes what a look found. A run that ends before the report was read leaves
+it to the next one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class FurtherEvents(Events, Deferred):
-    """A report of events that is owed: never read yet, or with news.
+    """An event report that is read after all clicks, if it is new or has news.
 
     Args:
-        report: Which one.
-        settings: How far it is read.
-        bookmarks: Per activity.
-        reads_all: Whether every report is read in full, whatever was read before.
+        report: Its declaration.
+        settings: The tap's settings.
+        bookmarks: One for each activity.
+        reads_all: Whether bookmarks are ignored (FULL_TABLE).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FurtherEvents(Events, Deferred):
         *,
         reads_all: bool,
     ) -> None:
-        # Links are the clicks' alone.
+        # Only the clicks report can be filtered by link.
         settings = replace(settings, url_ids=())
         super().__init__(report, settings, bookmarks, reads_all=reads_all)
         self._counters: dict[str, Counters] = {}
@@ -88,24 +88,25 @@ class FurtherEvents(Events, Deferred):
         return self._reads_all or known is None or known.doubt
 
     def _is_news(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether counters say that a report that was read has something new."""
+        """Return whether counters show news for a report that was read before."""
         known = self._known(activity.activity_id)
         if known is None or activity.is_last:
             return known is not None
         if counters is NOT_ASKED:
-            # Where counters are absent, or fail, the report itself is looked at.
+            # Without counters, a look reads the report itself.
             return bool(activity.looks) and (activity.counted or known.clicks is None)
         return (
             is_due(known, self._own(counters))
-            # What a fresh report does not show yet may come at any moment.
+            # Counted events may appear in a fresh report at any time.
             or (known.search is not None and (activity.search or activity.fresh))
             or self._has_moved(known, counters)
         )
 
     def _has_moved(self, known: Bookmark, counters: Counters) -> bool:
-        """Tell whether any counter has moved where people are counted, once a day.
+        """Return whether any counter has moved, at most once a day.
 
-        Someone who is counted already may come again, and moves no counter but others.
+        For reports that are counted in people: a second event of a person moves only
+        other counters.
         """
         seen, now = known.seen, self._seen(counters)
         if seen is None or now is None:
@@ -167,19 +168,19 @@ class FurtherEvents(Events, Deferred):
         counters = self._counters.pop(activity_id, NOT_ASKED)
         left = changed(known, doubt=False)
         if self._own(counters).clicks == 0 and not known.rows_read:
-            # It is not there as long as nothing is counted.
+            # It does not exist while nothing is counted.
             left = Bookmark(clicks=0, seen=self._seen(counters))
         if not self._reads_all:
             self._bookmarks.move(context, left)
 
     def _own(self, counters: Counters) -> Counters:
-        """Return the counters with what the service counts of this report's events."""
+        """Return the counters, with this report's own in the place of clicks."""
         if counters is NOT_ASKED:
             return counters
         return replace(counters, clicks=counters.stats.get(self._report.counter))
 
     def _seen(self, counters: Counters) -> tuple[str, int] | None:
-        """Return what all counters say and when, where this report's counts people."""
+        """Return a fingerprint of all counters and the hour, if people are counted."""
         if counters is NOT_ASKED or not self._report.counts_people:
             return None
         return fingerprint(counters.stats), this_hour()

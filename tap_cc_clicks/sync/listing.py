@@ -1,7 +1,7 @@
-"""The listing of campaigns and their summaries, read as far as there is news.
+"""The listing of campaigns and their summaries.
 
-Both are read whole once a day. In between, the listing is read until all on a page is
-known, and of the summaries the first page: the campaigns that were sent last.
+Both are read completely once a day. In between, the listing is read until a page has
+nothing new, and only the first page of summaries: the campaigns that were sent last.
 """
 
 from __future__ import annotations
@@ -30,33 +30,32 @@ NONE_THERE = (
     "None of the campaigns that campaign_ids names is in the account: correct them, or "
     "check whose account it is (cc-clicks check)"
 )
-# Kept in memory, at some five times the size. A campaign takes 300 bytes in a listing.
+# Lists are kept in memory, at about five times this size. A campaign has 300 bytes.
 LARGEST_LIST_BYTES = 50_000_000
 TOO_LARGE = (
-    "its pages hold more than 50 MB, which is more than any account has; what was read "
-    "is loaded"
+    "its pages are larger than 50 MB, more than any account has; what was read is "
+    "loaded"
 )
-# Opens a list at its beginning.
+# Reads a list from its first page.
 Pages: TypeAlias = Callable[[], Iterator[list[Record]]]
 
 
 class Listing:
-    """All campaigns, or those that the settings name; each page is asked for once.
+    """All campaigns, or those of ``campaign_ids``; each page is requested once.
 
     Args:
         service: Where to ask.
         wanted: The campaigns that the settings name; empty for all.
-        logger: Where it is told that there are none of them.
-        failures: Is told of pages that could not be reached.
+        logger: Gets a warning for each of them that does not exist.
+        failures: Records pages that could not be read.
 
     Attributes:
-        incomplete: Whether some pages could not be reached.
-        whole: Whether all is read, whatever is known.
-        all_summaries: Whether all summaries are.
-        memory: Which campaigns were looked up, if any are to be.
-        restated: The campaigns whose status was another one when they were.
-        since: The moment after which the stream ``campaigns`` wants them; None if it is
-            not selected.
+        incomplete: Whether some pages could not be read.
+        whole: Whether everything is read, even if it is known.
+        all_summaries: Whether all summaries are read.
+        memory: The campaigns that were looked up; None if none are.
+        restated: Campaigns whose status has changed since then.
+        since: The bookmark of the stream ``campaigns``; None if it is not selected.
     """
 
     def __init__(
@@ -86,10 +85,10 @@ class Listing:
         return self._over and not self.incomplete
 
     def campaigns(self) -> Iterator[Record]:
-        """Yield each campaign's record once, as far as there is news.
+        """Yield each campaign's record once, until there is nothing new.
 
         Raises:
-            InputError: The settings name campaigns, and none of them is there.
+            InputError: None of ``campaign_ids`` exists.
         """
         yield from self._listed.values()
         if self._pages is None:
@@ -125,19 +124,19 @@ class Listing:
 
     @property
     def _sought(self) -> set[str]:
-        """The campaigns that must be there and are not known, wherever they stand."""
+        """Campaigns that must be in the listing and were never looked up."""
         if self.memory is None:
             return set()
         return {one for one in self._wanted or self._sent if not self.memory.find(one)}
 
     @property
     def _sent(self) -> set[str]:
-        """The campaigns that were sent: others may have summaries, but no reports."""
+        """The campaigns that were sent: others have no reports."""
         summaries = self.summaries().items()
         return {one for one, summary in summaries if summary.get("last_sent_date")}
 
     def _is_known(self, page: list[Record]) -> bool:
-        """Tell whether no older page has news: all here is known, the newest first."""
+        """Return whether later pages have nothing new: all of this one is known."""
         timestamps = [record["updated_at"] or "" for record in page]
         ordered = all(newer >= older for newer, older in pairwise(timestamps))
         return ordered and all(map(self._is_old, page))
@@ -157,7 +156,7 @@ class Listing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
 
     def summaries(self) -> dict[str, Record]:
-        """Return campaigns' summaries: of those sent last, or of all."""
+        """Return summaries by campaign: of those sent last, or of all."""
         if self._summaries is None:
             self._summaries = {}
             try:
@@ -165,7 +164,7 @@ class Listing:
             except TokenError:
                 raise
             except (FatalAPIError, GoneError) as error:
-                # They hint at change, no more.
+                # Summaries only hint at change: the run continues without.
                 self._failures.missing("summaries", "listing", error)
         return self._summaries
 
@@ -177,7 +176,7 @@ class Listing:
                 return
 
     def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:
-        """Yield the pages; where they come to no end, note a failure and stop."""
+        """Yield the pages; if they do not end, record a failure and stop."""
         try:
             yield from _limited(_twice(pages))
         except EndlessPagesError as error:
@@ -186,7 +185,7 @@ class Listing:
 
 
 def _twice(pages: Pages) -> Iterator[list[Record]]:
-    """Yield the pages; start over, once, where the link of one is refused."""
+    """Yield the pages; start again, once, if a link is refused."""
     try:
         yield from pages()
     except CursorRefusedError:
@@ -194,10 +193,10 @@ def _twice(pages: Pages) -> Iterator[list[Record]]:
 
 
 def _limited(pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
-    """Yield the pages, as long as they fit into memory.
+    """Yield the pages.
 
     Raises:
-        EndlessPagesError: They do not.
+        EndlessPagesError: They do not fit into memory.
     """
     began = received.size
     for page in pages:

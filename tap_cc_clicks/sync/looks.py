@@ -1,4 +1,4 @@
-"""The budget for looks, as state keeps it from run to run."""
+"""The budget for looks, kept in state from run to run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ THOUSANDTHS = 1000
 
 
 class Looks:
-    """The budget for looks, as state keeps it.
+    """The budget for looks.
 
     Args:
         per_day: ``look_requests_per_day``.
         state: The state of the stream ``campaign_activities``.
-        hour: This hour, since 1970.
+        hour: The current time, in hours since 1970.
     """
 
     def __init__(self, per_day: int, state: dict[str, Any], hour: float) -> None:
@@ -35,25 +35,25 @@ class Looks:
     def choose(
         self, candidates: Sequence[Candidate], left: int | None = None
     ) -> list[Look]:
-        """Return what this run looks at.
+        """Select the looks of this run.
 
         Args:
             candidates: What may be looked at.
-            left: Requests that the run may make; None for no limit. Half of them are
-                for what looks find.
+            left: Requests that the run may still make; None for no limit. Looks get
+                half, and what they find the rest.
         """
         bucket = self._bucket
         if left is not None:
-            # A search that can never be paid for would stand first for good.
+            # A search above the limit would block the queue forever.
             candidates = [one for one in candidates if one.cost <= left * REQUEST]
             half = Bucket.full(left / 2, self.hour)
             bucket = bucket.within(half) if bucket else half
         return choose(candidates, bucket, self.hour)
 
     def uncounted(self, looks: Sequence[Look], reports: int) -> tuple[Look, ...]:
-        """Return looks whose counters failed, as they are charged: as reports.
+        """Return looks whose counters failed, charged as looks at reports.
 
-        None of them, once as much as a day's worth was spent on such in this run.
+        Returns none once this run has spent a day's budget on them.
         """
         cost = REQUEST * reports
         if self._bucket is None:
@@ -67,7 +67,7 @@ class Looks:
         )
 
     def note(self, looks: Iterable[Look]) -> None:
-        """Note looks whose outcome was written."""
+        """Charge looks whose outcome was written."""
         for look in looks:
             if self._bucket:
                 self._bucket = bucket = self._bucket.after(look)
@@ -75,9 +75,9 @@ class Looks:
 
 
 def _kept(bucket: Bucket) -> list[int]:
-    """Return a bucket as state keeps it: in thousandths and seconds.
+    """Return a bucket as integers for state.
 
-    Not in fractions: targets read those as decimals, and fail to write them.
+    Targets parse fractions as decimals and fail to write them.
     """
     levels = [round(THOUSANDTHS * one) for one in (bucket.oldest, bucket.likely)]
     return [*levels, round(bucket.hour * SECONDS_PER_HOUR)]

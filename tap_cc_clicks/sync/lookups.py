@@ -1,4 +1,4 @@
-"""Campaigns and their activities, asked for from the API; and activities' counters."""
+"""Look-ups of campaigns, their activities and their counters."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, kept_status
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign as listing and summaries have it, beside what state remembers of it.
+    """A campaign in listing, summaries and state.
 
     Attributes:
-        record: Its record in the listing; None if this run did not come upon it.
-        known: What state remembers; nothing if it was never looked up.
-        summary: Its summary; None if this run did not come upon it.
-        looks: The look that looking it up is, if nothing announced that.
+        record: Its record in the listing; None if this run did not read it.
+        known: What state remembers; empty if it was never looked up.
+        summary: Its summary; None if this run did not read it.
+        looks: The look to charge for its look-up, if the schedule selected it.
     """
 
     campaign_id: str
@@ -57,7 +57,7 @@ class Campaign:
 
     @property
     def status(self) -> str:
-        """Its status in small letters, as it was told last."""
+        """Its last known status, in lower case."""
         told = (self.record or {}).get("current_status", self.known.get("status"))
         return str(told or DONE).lower()
 
@@ -79,17 +79,17 @@ class Campaign:
 
     @property
     def sent_at(self) -> str | None:
-        """When it was sent last, by its summary."""
+        """When it was last sent, according to its summary."""
         return timestamp_or_none((self.summary or {}).get("last_sent_date"))
 
     @property
     def latest(self) -> str:
-        """When it was changed or sent last; empty if nothing tells."""
+        """When it was last changed or sent; empty if unknown."""
         return max(self.updated_at or "", self.sent_at or "")
 
     @property
     def told(self) -> str | None:
-        """What to remember of its summary: when it was sent last, and its counts."""
+        """What state keeps of its summary: the last send, and a digest of its counts."""
         if self.summary is None:
             return None
         seconds = self._sent if self.sent_at else self._sent_before
@@ -97,24 +97,24 @@ class Campaign:
 
     @property
     def _sent(self) -> int:
-        """When it was sent last, in seconds since 1970; 0 if no summary tells."""
+        """When it was last sent, in seconds since 1970; 0 if unknown."""
         return int(hour_of(self.sent_at) * SECONDS_PER_HOUR)
 
     @property
     def _sent_before(self) -> int:
-        """The same, as it was known; 0 if it was not."""
+        """The same according to state; 0 if unknown."""
         seconds, _, _ = str(self.known.get("sent", "0-")).rpartition("-")
         return int(seconds)
 
     @property
     def is_hinted(self) -> bool:
-        """Whether its summary has changed since it was looked at."""
+        """Whether its summary has changed since the last look."""
         known = self.known.get("sent")
         return bool(known and self.told and known != self.told)
 
     @property
     def is_resent(self) -> bool:
-        """Whether it was sent since it was looked up, which only a look-up settles."""
+        """Whether it was sent since its last look-up."""
         if not self.sent_at or self._sent == self._sent_before:
             return False
         if self._sent_before:
@@ -123,10 +123,9 @@ class Campaign:
 
     @property
     def needs_look_up(self) -> bool:
-        """Whether the schedule has it looked up, since nothing else tells of change.
+        """Whether the schedule repeats its look-up, since nothing else shows a change.
 
-        It had no activities, or was not there (404); or it may have been sent since,
-        but no summary was known then.
+        It had no activities, or was not there (404), or may have been sent since.
         """
         known = self.known
         unsure = self.is_resent and not self._sent_before
@@ -139,20 +138,20 @@ class Campaign:
 
     @property
     def is_announced(self) -> bool:
-        """Whether its summary says that it was sent since it was looked up."""
+        """Whether its summary shows a send since its last look-up."""
         return self.is_resent and bool(self._sent_before)
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether only a new status or date has it looked at once it was read."""
+        """Whether it is looked at again only if its status or date changes."""
         return is_at_rest(self.status)
 
     def is_within(self, hours: float) -> bool:
-        """Tell whether it was sent or changed within the last hours."""
+        """Return whether it was sent or changed within the last hours."""
         return is_within([self.updated_at, self.sent_at], hours)
 
     def known_activities(self) -> list[Activity]:
-        """Return the activities with reports that it had before."""
+        """Return its activities with reports, according to state."""
         ids = [item[0] for item in self.known.get("activities", ())]
         return [self.activity(one, counted=True) for one in ids]
 
@@ -183,22 +182,22 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity of a campaign, and what is to be done with it.
+    """An activity of a campaign, and what to do with it.
 
     Attributes:
         has_reports: Whether there are reports of it.
         fresh: Whether it was sent or changed within three days.
         recent: Whether that was within a day.
-        settled: Whether it was sent more than a day ago: its clicks should be counted.
+        settled: Whether it was sent more than a day ago, so that it should have counters.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
-        at_rest: Whether nothing else announces what is not read now.
-        told: What a look has remembered of its campaign.
-        record: Its record, or None if it was not looked up.
-        counted: Whether its counters are asked for, before its reports.
-        search: Whether its report is read for what is counted and was not shown.
-        looks: The looks that this is; none if it was announced.
-        only: The reports to be read, by stream; None for all that are due.
-        kept: Requests of the budget that were kept for its report.
+        at_rest: Whether its campaign is looked at again only if status or date change.
+        told: What state should keep of its campaign after a look.
+        record: Its record; None if it was not looked up.
+        counted: Whether counters are read before its reports.
+        search: Whether to search its report for clicks that are counted and not shown.
+        looks: The looks to charge.
+        only: The streams to read; None for all that are due.
+        kept: Requests reserved for its report.
     """
 
     campaign_id: str
@@ -219,17 +218,17 @@ class Activity:
 
     @property
     def is_last(self) -> bool:
-        """Whether its reports are read, whatever is counted: its campaign has ended."""
+        """Whether its reports are read once more, whatever the counters show."""
         return self.at_rest and self.record is not None
 
     @property
     def context(self) -> dict[str, str]:
-        """What its bookmarks are found by."""
+        """The context of its bookmarks."""
         return {"campaign_activity_id": self.activity_id}
 
     @property
     def ids(self) -> dict[str, str]:
-        """What each record of its reports carries."""
+        """The ids in each record of its reports."""
         return {
             "campaign_activity_id": self.activity_id,
             "campaign_id": self.campaign_id,
@@ -238,13 +237,13 @@ class Activity:
 
 @dataclass(frozen=True)
 class LookupResult:
-    """What became of looking for a campaign's activities.
+    """The result of a campaign's look-up.
 
     Attributes:
-        activities: Those to go through.
-        record: The campaign's.
-        asked: Whether the API was asked and answered, if only that there is none.
-        gone: Whether it answered so (404) of what should be there.
+        activities: Its activities.
+        record: Its record.
+        asked: Whether the API answered, 404 included.
+        gone: Whether it answered 404 for a campaign that should exist.
     """
 
     activities: Sequence[Activity] = ()
@@ -260,12 +259,12 @@ class LookupResult:
 
 @dataclass
 class Lookups:
-    """Asks the API for campaigns and counters; a failure costs what was asked for.
+    """Looks campaigns and counters up. A failure affects only its own item.
 
     Attributes:
-        run: Settings, and where to log.
-        service: Where to ask.
-        once: The same, for what is tried only once.
+        run: What all streams share.
+        service: The API.
+        once: The API without retries.
     """
 
     run: Run
@@ -273,7 +272,7 @@ class Lookups:
     once: Service
 
     def look_up(self, campaign: Campaign) -> Iterator[LookupResult]:
-        """Yield a campaign's activities; none if it could not be looked up."""
+        """Yield the result of looking a campaign up."""
         failures, campaign_id = self.run.failures, campaign.campaign_id
         retried = failures.is_retry(LOOK_UPS, campaign_id)
         service = self.once if retried else self.service
@@ -298,7 +297,7 @@ class Lookups:
             record = campaign.record or record
             found = [_activity(campaign, record, row) for row in rows]
             there = {one.activity_id for one in found}
-            # What was there before and is not named now is no less there.
+            # Activities that are missing now may come back.
             found += [
                 one
                 for one in campaign.known_activities()
@@ -307,9 +306,9 @@ class Lookups:
             yield LookupResult(found, record, asked=True)
 
     def count(self, activity_ids: Sequence[str]) -> Iterator[dict[str, Counters]]:
-        """Yield the counters of up to ten activities, unknown ones of those without.
+        """Yield the counters of up to ten activities; ``UNKNOWN`` for those without.
 
-        Those that could not be read are left out: the reports themselves are asked.
+        Those that could not be read are left out.
         """
         failures, first = self.run.failures, activity_ids[0]
         counters: dict[str, Counters] = {}
@@ -345,10 +344,10 @@ class Lookups:
         return {**dict.fromkeys(activity_ids, UNKNOWN), **counters}
 
     def _count_each(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
-        """Return the counters of a batch that failed: one id may have spoiled it.
+        """Return the counters of a failed batch, one by one: a single id may have caused it.
 
         Raises:
-            FatalAPIError: No single id spoiled it.
+            FatalAPIError: All of them fail.
         """
         failures = self.run.failures
         counters: dict[str, Counters] = {}
@@ -367,7 +366,7 @@ class Lookups:
             except FatalAPIError as error:
                 failed[activity_id] = error
         if counters:
-            # Others have some: what is not there has spoiled the batch.
+            # The missing ones made the batch fail.
             failed |= gone
         if len(failed) == len(activity_ids):
             raise next(iter(failed.values()))

@@ -13,27 +13,27 @@ from singer_sdk.helpers.types import Record
 from tap_cc_clicks.api.wire import NEVER_SENT
 from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
-# What versions before kept of a campaign, and nothing needs any more.
+# Fields of earlier versions that are not used any more.
 RETIRED = ("unfinished", "check")
-# Whether what is asked for once was; DUE is what is new or has changed since.
+# For what is read once: DUE means new or changed since.
 NEVER_ASKED, ASKED, DUE = 0, 1, 2
-# What is asked for once of an activity, and again after a change: each has two bits.
+# Read once for each activity, and again after a change: two bits each.
 DETAILS, HISTORY = ASKED_ONCE = 0, 1
 FINGERPRINT_DIGITS = 8
 
 
 def fingerprint(counts: Mapping[str, Any] | None) -> str:
-    """Return a short digest of all that a summary or an activity's counters say."""
+    """Return a short digest of the counts of a summary or an activity."""
     told = msgspec.json.encode(counts or {}, order="deterministic")
     return hashlib.sha256(told).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 class CampaignMemory:
-    """Which campaigns were looked up, as they were then, and their activities.
+    """The campaigns that were looked up, and their activities.
 
-    An activity is a list in state: its id, the fingerprint of its counters as they were
-    written last (None if they never were), when it was last looked at, in seconds since
-    1970 (0 if that is not known), and whether details and history were asked for.
+    An activity is a list in state: its id, the fingerprint of its counters as last
+    written (or None), its last look in seconds since 1970 (0 if unknown), and whether
+    details and history were read.
 
     Args:
         stream_state: The state of the stream ``campaign_activities``.
@@ -53,7 +53,7 @@ class CampaignMemory:
 
     def _recall(self, campaign_id: str, known: dict[str, Any]) -> None:
         items = known["activities"]
-        # Versions before knew less: the id alone, or id and fingerprint.
+        # Earlier versions have the id alone, or id and fingerprint.
         known["activities"] = [
             self._item(*([item] if isinstance(item, str) else item)) for item in items
         ]
@@ -78,7 +78,7 @@ class CampaignMemory:
         return self._campaigns.get(campaign_id, {})
 
     def has(self, record: Record) -> bool:
-        """Tell whether a campaign is as it was when it was looked up last."""
+        """Return whether a campaign is unchanged since its last look-up."""
         known = self.find(record["campaign_id"])
         if "activities" not in known:
             return str(record["current_status"]).lower() in NEVER_SENT
@@ -87,7 +87,7 @@ class CampaignMemory:
         )
 
     def has_status(self, record: Record) -> bool:
-        """Tell whether a campaign has the status that is remembered, if any is."""
+        """Return whether a campaign has the remembered status, if there is one."""
         status = self.find(record["campaign_id"]).get("status", CAMPAIGN_DONE)
         return status in {record["current_status"], UNKNOWN_STATUS}
 
@@ -96,19 +96,18 @@ class CampaignMemory:
         return [item[0] for item in self.find(campaign_id).get("activities", ())]
 
     def campaign_of(self, activity_id: str) -> str | None:
-        """Return the campaign of an activity; None if it is not remembered."""
+        """Return the campaign of an activity; None if unknown."""
         return self._campaign_of.get(activity_id)
 
     def remember(
         self, campaign_id: str, activity_ids: Iterable[str] | None = None, **values: Any
     ) -> None:
-        """Remember these values of a campaign, besides those known; forget Nones.
+        """Update what is remembered of a campaign; None removes a value.
 
         Args:
             campaign_id: The campaign.
-            activity_ids: Its activities with reports, as a look-up told; None to leave
-                them.
-            values: The rest.
+            activity_ids: Its activities with reports; None to keep them as they are.
+            values: The other values.
         """
         known = {**self.find(campaign_id), **values}
         if activity_ids is not None:
@@ -124,7 +123,7 @@ class CampaignMemory:
         return int(self._item(activity_id)[2])
 
     def note_look(self, activity_id: str, at: int) -> None:
-        """Remember when an activity was looked at."""
+        """Remember an activity's last look, in seconds since 1970."""
         self._item(activity_id)[2] = at
 
     def fingerprint(self, activity_id: str) -> str | None:
@@ -137,26 +136,26 @@ class CampaignMemory:
         self._item(activity_id)[1] = value
 
     def asked(self, activity_id: str, once: int) -> int:
-        """Tell whether an activity's details, or history, were asked for."""
+        """Return whether an activity's details, or history, were read."""
         return _flag(self._item(activity_id), once)
 
     def note_asked(self, activity_id: str, once: int, value: int) -> None:
-        """Remember whether an activity's details, or history, were asked for."""
+        """Remember whether an activity's details, or history, were read."""
         _set_flag(self._item(activity_id), once, value)
 
     def note_change(self, activity_ids: Iterable[str]) -> None:
-        """Note that what was asked for may have changed, with the campaign."""
+        """Note that details and histories may have changed with the campaign."""
         for item, once in product(map(self._item, activity_ids), ASKED_ONCE):
             if _flag(item, once) == ASKED:
                 _set_flag(item, once, NEVER_ASKED)
 
     def forget_asked(self, once: int) -> None:
-        """Note that nobody's details, or histories, were asked for."""
+        """Forget which details, or histories, were read."""
         for item in self._items.values():
             _set_flag(item, once, NEVER_ASKED)
 
     def never_asked(self, once: int) -> int:
-        """Return of how many activities it was never asked for."""
+        """Return how many activities have not been read."""
         return sum(_flag(item, once) == NEVER_ASKED for item in self._items.values())
 
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a run: one line every ten seconds, and one at the end."""
+"""Progress of a run: a log line every ten seconds, and one at the end."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ REASONS = {BudgetSpentError: "max_requests", QuotaExceededError: "the day's quot
 
 
 class Progress:
-    """Counts what a run does, and logs it now and then.
+    """Counts what a run does, and logs it.
 
     Args:
-        logger: Where the lines go.
-        gate: Knows how many requests were made.
-        per_day: Requests that the API key allows in a day.
+        logger: Where to log.
+        gate: Counts requests.
+        per_day: Requests a day that the API key allows.
 
     Attributes:
-        campaigns_known: Campaigns that are new or have changed.
-        looked_up: Those of them whose activities are known.
-        campaigns: Those of them that the run is through with.
-        looks_known: Looks for change that this run is to make.
-        looks: Those of them that were made.
-        waiting: What could be looked at, and is left to later runs.
+        campaigns_known: New and changed campaigns.
+        looked_up: Those that were looked up.
+        campaigns: Those that are finished.
+        looks_known: Looks for change of this run.
+        looks: Those that are finished.
+        waiting: Candidates for looks that are left to later runs.
         reports: Reports read.
         records: Records of all streams.
     """
@@ -41,8 +41,8 @@ class Progress:
         self._gate = gate
         self._per_day = per_day
         self._started = self._logged = time.monotonic()
-        # When the first of them were done, and how many: before, look-ups and reports
-        # of many more were under way, so only the time since then tells the pace.
+        # When the first ones were finished, and how many. The pace is measured from there,
+        # since many more were being read by then.
         self._first = (0.0, 0)
 
     def heartbeat(self) -> None:

@@ -1,4 +1,4 @@
-"""Fetching ahead of the reader: threads that only fetch, bounded and in order."""
+"""Prefetching in threads, bounded and in order."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from tap_cc_clicks.api.response_body import received
 
 T = TypeVar("T")
 
-# All jobs together put so many records aside before they wait for their reader: what
-# keeps the threads busy while the reader follows one long report.
+# Records that all jobs together may buffer. This keeps the threads busy while the
+# reader is at a long report.
 RECORDS_AHEAD = 20_000
-# A larger record takes the room of several.
+# A larger record counts as several.
 BYTES_OF_A_RECORD = 1_000
 POLL_SECONDS = 0.2
 
 
 class ClosedError(BaseException):
-    """The reader went away; nothing more is to be fetched."""
+    """The reader has stopped."""
 
 
 class _End:
-    """Closes a queue: the items are over, or an error took their place."""
+    """Marks the end of a queue, with or without an error."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 class Room:
-    """Where records are put aside: all jobs share it."""
+    """The buffer limit that all jobs share."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -39,10 +39,10 @@ class Room:
         self._changed = threading.Condition()
 
     def enter(self, size: int, job: Job[Any]) -> None:
-        """Put records aside once there is room; at once if the reader waits for them.
+        """Wait for room for records, unless the reader waits for them.
 
         Raises:
-            ClosedError: The reader went away.
+            ClosedError: The reader has stopped.
         """
         with self._changed:
             while self._used + size > RECORDS_AHEAD and not job.wanted:
@@ -52,21 +52,21 @@ class Room:
             self._used += size
 
     def leave(self, size: int) -> None:
-        """Note that records were read."""
+        """Free the room of records that were read."""
         with self._changed:
             self._used -= size
             self._changed.notify()
 
     def look_again(self) -> None:
-        """Let all who wait see what has changed."""
+        """Wake all waiting jobs."""
         with self._changed:
             self._changed.notify_all()
 
 
 class Job(Generic[T]):
-    """Items made by a thread, handed to their reader in order.
+    """Items that a thread makes, read in order.
 
-    An error is raised where the item that it prevented would have come.
+    An error is raised at the place of the item that it prevented.
 
     Attributes:
         wanted: Whether the reader waits for an item of this job.
@@ -79,7 +79,7 @@ class Job(Generic[T]):
         self._queue: queue.Queue[tuple[T | _End, int]] = queue.Queue(size)
 
     def fill(self) -> None:
-        """Put the items aside until they are over, in the calling thread."""
+        """Make the items and buffer them, in the calling thread."""
         end = _End()
         try:
             try:
@@ -132,19 +132,19 @@ class Job(Generic[T]):
 
 
 def _weight(item: object, size: int) -> int:
-    """Return how much room an item takes that was made of so many bytes."""
+    """Return the room that an item of so many bytes needs."""
     if not isinstance(item, list):
         return 0
     return max(len(item), size // BYTES_OF_A_RECORD)
 
 
 class ReadAhead:
-    """A few threads that fetch what will be read next.
+    """A pool of threads that prefetch.
 
     Args:
         threads: How many jobs run at once (``concurrency``).
-        heartbeat: Called often in the thread that made this, while it waits for items;
-            what it raises is raised there.
+        heartbeat: Called often in the creating thread while it waits for items; its
+            exceptions are raised there.
     """
 
     def __init__(self, threads: int, heartbeat: Callable[[], None]) -> None:
@@ -156,7 +156,7 @@ class ReadAhead:
         self._reader = threading.current_thread()
 
     def submit(self, items: Iterable[T]) -> Job[T]:
-        """Let one of the threads make these items, when one is free."""
+        """Make items in a thread of the pool."""
         ahead = Job(self, items)
         self._jobs.put(ahead)
         with self._lock:
@@ -166,25 +166,25 @@ class ReadAhead:
         return ahead
 
     def buffered(self, items: Iterable[T], size: int = 0) -> Job[T]:
-        """Make these items in a thread of their own.
+        """Make items in a separate thread.
 
-        For items that themselves wait for jobs: they must not hold a worker.
+        For items that wait for jobs: these must not occupy the pool.
 
         Args:
             items: What to make.
-            size: How many of them may wait for the reader; 0 for all there are.
+            size: How many may wait for the reader; 0 for no limit.
         """
         ahead = Job(self, items, size)
         _start(ahead.fill)
         return ahead
 
     def heartbeat(self) -> None:
-        """Give the reader's thread its heartbeat."""
+        """Call the heartbeat, in the reader's thread only."""
         if threading.current_thread() is self._reader:
             self._heartbeat()
 
     def close(self) -> None:
-        """Let the threads end without starting anything else."""
+        """Stop the threads."""
         self.room.closed = True
         self.room.look_again()
 
@@ -198,7 +198,7 @@ class ReadAhead:
 
 
 def read_ahead(items: Iterable[T], heartbeat: Callable[[], None]) -> Iterator[T]:
-    """Yield items that a thread makes, with a heartbeat while they are waited for."""
+    """Yield items that a thread makes, with a heartbeat while waiting."""
     ahead = ReadAhead(1, heartbeat)
     try:
         yield from ahead.buffered(items)
@@ -207,5 +207,5 @@ def read_ahead(items: Iterable[T], heartbeat: Callable[[], None]) -> Iterator[T]
 
 
 def _start(target: Callable[[], None]) -> None:
-    # Daemons: an interrupted run does not wait for answers that nobody will read.
+    # Daemon threads: an interrupted run does not wait for them.
     threading.Thread(target=target, daemon=True).start()

@@ -1,8 +1,7 @@
-"""The reports of an activity: which are worth asking for, and where they were read to.
+"""The reports of an activity: when they are read, and how far they were read.
 
-A report is a plain object. The pass asks it in the reading thread whether an activity
-is due, runs its ``read`` in a worker, and calls ``move``, ``note`` and ``leave`` in the
-thread that writes.
+The pass asks a report whether an activity is due, runs its ``read`` in a worker, and
+calls ``move``, ``note`` and ``leave`` in the main thread.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ from tap_cc_clicks.sync.memory import (
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, links_are_due
 
 NOTHING_COUNTED = ""
-# Requests in a day for activities that were known before a stream was selected.
+# Requests a day for activities that are older than the selection of a stream.
 BACKLOG_PER_DAY = 1_000
 
 
 @dataclass(frozen=True)
 class BookmarkUpdate:
-    """The end of a report: how far it is read now.
+    """How far a report was read.
 
     Attributes:
-        context: Whose bookmark moves.
-        to: Where it moves to; each report has its own kind.
-        unusable: Rows that could not be told apart.
-        new: Those of them that no earlier run has told.
-        in_doubt: Whether rows are left to the next run.
+        context: The context of the bookmark.
+        to: The new bookmark; its type depends on the report.
+        unusable: Rows without a usable key.
+        new: Those of them that no earlier run reported.
+        unresolved: Whether rows are left to the next run.
     """
 
     context: dict[str, str]
@@ -67,11 +66,11 @@ class BookmarkUpdate:
 
 @dataclass(frozen=True)
 class Expected:
-    """What reading a report will take, as far as counters and bookmarks tell.
+    """The estimated size of a read.
 
     Attributes:
-        requests: Pages to ask for.
-        clicks: Clicks not read before.
+        requests: Pages.
+        clicks: New clicks.
     """
 
     requests: int = 1
@@ -79,7 +78,7 @@ class Expected:
 
 
 class Report(ABC):
-    """A report that an activity has.
+    """A report of an activity.
 
     Attributes:
         stream: The stream that its records belong to.
@@ -87,77 +86,77 @@ class Report(ABC):
 
     stream: str
     follows_clicks: ClassVar[bool] = True
-    """Whether there may be news of it when people have clicked."""
+    """Whether clicks can change it."""
 
     @abstractmethod
     def is_new(self, activity_id: str) -> bool:
-        """Tell whether an activity's report is to be read, whatever is counted."""
+        """Return whether the report is read whatever its counters are."""
 
     @abstractmethod
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether it is to be read after a look."""
+        """Return whether it is read after a look."""
 
     @abstractmethod
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | BookmarkUpdate]:
-        """Fetch an activity's report: records page by page, and where it ended."""
+        """Yield an activity's records by page, then the bookmark update."""
 
     @abstractmethod
     def move(self, moved: BookmarkUpdate) -> None:
-        """Move the bookmark: all records before it were written."""
+        """Move the bookmark, after all records were written."""
 
     @property
     def counts_new(self) -> bool:
-        """Whether even new activities are counted in their first run."""
+        """Whether counters of new activities are needed in their first run."""
         return False
 
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether it is read in a run that looks at an activity."""
+        """Return whether a run that looks at the activity reads it, now or later."""
         return self.is_due(activity, counters)
 
     def is_uncounted(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Tell whether an activity's counters are wanted that were never asked for."""
+        """Return whether counters are needed and were never read."""
         return False
 
     def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
-        """Tell whether rows of an activity's report were ever read, or are counted."""
+        """Return whether rows of the report were read or are counted."""
         return bool(counters.clicks)
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
-        """Tell what it will take to read an activity's report, without reading it."""
+        """Estimate the size of a read."""
         return Expected()
 
     def gap(self, activity_id: str, counters: Counters) -> int:  # noqa: ARG002
-        """Return how many rows, for good, a report has beyond its counter."""
+        """Return by how many rows the report exceeds its counter, lastingly."""
         return 0
 
     def note(self, activity: Activity, counters: Counters) -> None:  # noqa: B027
-        """Note what a look at an activity told."""
+        """Note the counters of a look."""
 
     def leave(self, context: Mapping[str, str]) -> None:  # noqa: B027
-        """Note that there is no such report, so that it is no new one."""
+        """Note that the report does not exist, so that it is not new any more."""
 
     def put_off(  # noqa: B027
         self, activity: Activity, counters: Counters, *, read: bool
     ) -> None:
-        """Note what is due and was not read, so that the next run reads it.
+        """Note that a due report was not read, so that the next run reads it.
 
         Args:
             activity: The activity.
-            counters: What the service counts.
-            read: Whether this run read what it wants of the report.
+            counters: Its counters.
+            read: Whether this run read the report, as far as it is selected.
         """
 
 
 class Events(Report):
-    """A report of events, read down to what is known.
+    """A report of events, read down to the bookmark.
 
     Args:
-        report: Which one.
-        settings: How far it is read.
-        bookmarks: Per activity; of their own for each link asked for alone.
-        reads_all: Whether every report is read in full, whatever was read before.
+        report: Its declaration.
+        settings: The tap's settings.
+        bookmarks: One for each activity, or for each activity and link of ``url_ids``.
+        reads_all: Whether bookmarks are ignored (FULL_TABLE).
     """
 
     def __init__(
@@ -178,19 +177,19 @@ class Events(Report):
             start="" if reads_all else settings.start_date or "",
             lookback=settings.lookback,
             filtered=bool(settings.url_ids),
-            # A counter of people does not tell when all rows were read.
+            # A counter of people does not show when all rows were read.
             whole=report.counts_people,
         )
 
     @property
     def needs_counters_first(self) -> bool:
-        """Whether what is read cannot be compared with counters asked for later."""
+        """Whether rows cannot be compared with counters that are read later."""
         return not self._scope.sees_all
 
     @property
     @override
     def counts_new(self) -> bool:
-        # If not before, then to compare with what was read.
+        # Before reading, or afterwards to compare.
         return self.needs_counters_first or not self._reads_all
 
     def _readings(self, activity: Activity, counters: Counters) -> Iterator[Reading]:
@@ -212,7 +211,7 @@ class Events(Report):
         return self._bookmarks.find({"campaign_activity_id": activity_id, **link})
 
     def known(self, activity_id: str) -> list[Bookmark]:
-        """Return the bookmarks of an activity, one for each link asked for alone."""
+        """Return the bookmarks of an activity, one for each link of ``url_ids``."""
         known = [self._known(activity_id, url_id) for url_id in self._links]
         return [one for one in known if one is not None]
 
@@ -231,7 +230,7 @@ class Events(Report):
         searched = activity.search and any(one.search for one in known)
         if searched or self.is_new(activity.activity_id):
             return True
-        # What a fresh report does not show yet may come at any moment.
+        # Counted clicks may appear in a fresh report at any time.
         late = activity.fresh and any(one.search for one in known)
         return late or any(is_due(one, counters) for one in known)
 
@@ -246,19 +245,19 @@ class Events(Report):
         return read or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
-        """Return how many clicks the service had counted; None if that is unknown."""
+        """Return how many clicks the service had counted; None if unknown."""
         known = self._known(activity_id)
         return known.clicks if known else None
 
     def look_requests(self, activity_id: str) -> int:
-        """Return what a look at the report itself costs; 0 where counters tell."""
+        """Return the requests of a look at the report itself; 0 if counters suffice."""
         known = self.known(activity_id)
         return len(known) if any(one.clicks is None for one in known) else 0
 
     def search_requests(self, activity_id: str, hour: float) -> int:
-        """Return what a search for what is counted, and was not shown, would cost.
+        """Return the requests of a search for clicks that are counted and not shown.
 
-        0 if nothing is missing, or it was searched for within a day.
+        0 if there are none, or they were searched for within a day.
         """
         known = [one for one in self.known(activity_id) if one.search]
         day = range(HOURS_PER_DAY)
@@ -267,15 +266,15 @@ class Events(Report):
         return sum(self._pages(one.clicks or 0) for one in known)
 
     def searched(self, activity_id: str) -> float:
-        """Return when that was searched for last, in hours since 1970."""
+        """Return when they were last searched for, in hours since 1970."""
         return min(one.search.hour for one in self.known(activity_id) if one.search)
 
     def is_missing(self, activity_id: str) -> bool:
-        """Tell whether there was no such report when it was asked for."""
+        """Return whether the report did not exist when it was requested."""
         return any(one.is_missing for one in self.known(activity_id))
 
     def newest(self, activity_id: str) -> str | None:
-        """Return when the newest event that was read happened."""
+        """Return the time of the newest event that was read."""
         return max((one.value or "" for one in self.known(activity_id)), default=None)
 
     def _pages(self, rows: int) -> int:
@@ -345,7 +344,7 @@ class Events(Report):
             None if self._reads_all else self._known(activity_id, url_id)
             for url_id in self._links
         ]
-        # What is counted is not told by link.
+        # There are no counters for single links.
         counted = UNKNOWN if self._scope.filtered else counters
         rows = [rows_to_read(one, counted, self._scope) for one in known]
         return Expected(
@@ -355,12 +354,12 @@ class Events(Report):
 
 
 class Stats(Report):
-    """Counters: looks ask for them, and what they are told is written too.
+    """The counters themselves, as records.
 
     Args:
         stream: The stream's name.
         counts: The columns that are counts.
-        memory: Knows the fingerprint of each activity's counters as last written.
+        memory: Has the fingerprint of each activity's counters as last written.
     """
 
     def __init__(
@@ -420,26 +419,26 @@ class Stats(Report):
 
 
 class Deferred(Report):
-    """A report that is no news: what is owed of it is read after all clicks."""
+    """A report that is read after all clicks."""
 
     @property
     def backlog(self) -> int:
-        """How much is owed of what was known before the stream was selected."""
+        """Activities that are older than the selection of the stream and still unread."""
         return 0
 
     def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
-        """Return an activity's counters, where a look of this run was told them."""
+        """Return an activity's counters, if this run read them."""
         return NOT_ASKED
 
     @abstractmethod
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:
-        """Yield the activities of which it is owed.
+        """Yield the activities of which it is still to be read.
 
         Args:
-            activities: All there are, newest first.
-            hour: This hour, since 1970.
+            activities: All activities, newest first.
+            hour: The current time, in hours since 1970.
         """
 
     @override
@@ -452,14 +451,14 @@ class Deferred(Report):
 
 
 class Links(Deferred):
-    """An activity's links and how many people clicked each.
+    """An activity's links, and how many people clicked each.
 
     Args:
         stream: The stream's name.
-        clicks: By activity, the clicks counted when its links were read, and in which
-            hour; part of the state. A third number says that there were more since.
-        counted: Returns the clicks counted of an activity, where that is known.
-        hour: This hour, since 1970.
+        clicks: Part of the state: by activity, the clicks counted when its links were
+            read, and the hour. A third number means that there were more since.
+        counted: Returns the number of counted clicks of an activity, if known.
+        hour: The current time, in hours since 1970.
     """
 
     def __init__(
@@ -479,7 +478,7 @@ class Links(Deferred):
         if activity_id not in self._clicks:
             return [self._counted(activity_id), None]
         entry = self._clicks[activity_id]
-        # Versions before did not know when.
+        # Version 1 of state has no hour.
         return entry if isinstance(entry, list) else [entry, 0]
 
     @override
@@ -503,7 +502,7 @@ class Links(Deferred):
     ) -> Iterator[Activity]:
         for activity in activities:
             count, read, *clicked = self._entry(activity.activity_id)
-            # Links that nobody clicked are not in the report.
+            # The report has clicked links only.
             if count != 0 and links_are_due(read, hour, clicked=bool(clicked)):
                 yield activity
 
@@ -513,7 +512,7 @@ class Links(Deferred):
     ) -> Iterator[list[Any] | BookmarkUpdate]:
         links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
-        # Clicks are clicks on links: a list without any is none to be believed.
+        # With clicks there must be links: an empty list is not trusted.
         if links or not self._entry(activity.activity_id)[0]:
             yield BookmarkUpdate(activity.ids, None)
 
@@ -528,16 +527,14 @@ class Links(Deferred):
 
 
 class Backlog:
-    """What may be asked in a day of activities that were known before.
-
-    For all streams together: none of them waits while there are requests left.
+    """The daily limit of requests for older activities, shared by all streams.
 
     Args:
         states: The streams' parts of the state.
-        hour: This hour, since 1970.
+        hour: The current time, in hours since 1970.
 
     Attributes:
-        left: Requests left of this day's.
+        left: Requests left today.
     """
 
     def __init__(self, states: Iterable[Mapping[str, Any]], hour: int) -> None:
@@ -549,15 +546,15 @@ class Backlog:
 
 
 class OncePerActivity(Deferred):
-    """What is asked for once of each activity, and again after a change.
+    """A report that is read once for each activity, and again after a change.
 
     Args:
         stream: The stream's name.
-        once: What it is to the memory.
-        ask: Asks for an activity's rows.
+        once: Its number in the memory.
+        ask: Requests an activity's rows.
         state: The stream's part of the state.
-        memory: Knows of which activities it was asked for.
-        backlog: What is left of the day for those that were known before.
+        memory: Remembers which activities were read.
+        backlog: The daily limit for older activities.
     """
 
     follows_clicks = False
@@ -579,7 +576,7 @@ class OncePerActivity(Deferred):
         self._allowed = backlog
         if "backlog" not in state:
             memory.forget_asked(once)
-        # How many of the backlog were read on which day.
+        # The day, and how many older activities were read on it.
         self._spent = state.setdefault("backlog", [backlog.day, 0])
 
     @property
@@ -602,7 +599,7 @@ class OncePerActivity(Deferred):
     ) -> Iterator[Activity]:
         for activity in activities:
             known = self._memory.asked(activity.activity_id, self._once)
-            # The API has none of what was removed.
+            # Removed campaigns have none.
             if activity.removed or known == ASKED:
                 continue
             if known == NEVER_ASKED:

@@ -26,7 +26,7 @@ from tap_cc_clicks.sync.progress import Progress
 
 
 class InterruptedRun(BaseException):
-    """The process was asked to end (Ctrl-C or SIGTERM)."""
+    """The process got Ctrl-C or SIGTERM."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"Interrupted by {signal.Signals(signum).name}")
@@ -34,12 +34,12 @@ class InterruptedRun(BaseException):
 
 
 class Run:
-    """One client, one pace and one account of failures for all streams.
+    """The client, the pace and the failures that all streams share.
 
     Args:
-        settings: What a person set.
-        config: The same as the tap has it, with credentials and addresses.
-        logger: Where the run is told.
+        settings: The typed settings.
+        config: The tap's config, with credentials and URLs.
+        logger: Where to log.
     """
 
     def __init__(
@@ -77,30 +77,30 @@ class Run:
         self._telling = threading.Lock()
 
     def heartbeat(self) -> None:
-        """Tell progress, and obey a signal.
+        """Log progress, and stop after a signal.
 
-        Not inside the signal's handler, where a message may be half written.
+        The signal handler itself must not stop the run: a message may be half written.
 
         Raises:
-            InterruptedRun: A signal asked the process to end.
+            InterruptedRun: The process got a signal.
         """
         if self.signum is not None:
             raise InterruptedRun(self.signum)
         self.progress.heartbeat()
 
     def log_end(self, reason: RunEndedError) -> None:
-        """Warn, once, that the run ends with work left."""
-        # Several threads may come upon the end at once.
+        """Warn, once, that the run ends early."""
+        # Several threads may get here at once.
         with self._telling:
             told, self._end_told = self._end_told, True
         if not told:
             self.logger.warning("%s", reason)
 
     def finish(self) -> None:
-        """Tell what the run did; fail if something could not be read.
+        """Log what the run did, and what could not be read.
 
         Raises:
-            FatalSyncError: What could not be read was told.
+            FatalSyncError: Something could not be read.
         """
         self.progress.finish()
         self.failures.tell()

@@ -1,16 +1,15 @@
-"""When to look for change: a budget by the day, and what it is spent on first.
+"""When to look for change: a daily budget, and what it is spent on.
 
-A look is a request that may find something new: an activity's counters, its reports
-where it has none, or a look-up of a campaign that nothing announced. Half of the budget
-R goes to what was looked at longest ago. If looking at everything once costs C, nothing
-waits for more than 2 C / R days and a run: what stands before an item in that queue
-costs less than C, and all that is looked at goes behind it. The other half goes to
-fresh emails, then to what summaries say has changed, then to where the next click is
-most likely to wait: intervals grow with the root of how long an email has been quiet,
-the optimum for refreshing copies of what changes at random.
+A look is a request that may find something new: an activity's counters, its reports if
+it has no counters, or the look-up of a campaign. Half of the budget R goes to what was
+not looked at for longest. If looking at everything once costs C, nothing waits longer
+than 2 C / R days and one run, because less than C stands before an item in that queue.
+The other half goes to fresh emails, then to changed summaries, then to where the next
+click is most likely. Intervals then grow with the square root of how long an email has
+been quiet, which is optimal for changes at random times.
 
-Moments are hours since 1970; costs and levels are in tenths of a request, what an
-activity's counters cost; ``per_day`` is ``look_requests_per_day``, 0 for no limit.
+Times are hours since 1970. Costs and levels are tenths of a request, the cost of one
+activity's counters. ``per_day`` is ``look_requests_per_day``; 0 means no limit.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NEVER_SENT, REMOVED
 
 HOURS_PER_DAY = 24
-# What each of daily runs does, though one may start a little early.
+# A daily run may start a little early.
 DAILY_HOURS = HOURS_PER_DAY - 1
 FRESH_HOURS = 3 * HOURS_PER_DAY
 COUNTERS = 1
 REQUEST = IDS_PER_STATS_REQUEST * COUNTERS
-# Ranks above all that is merely likely: more than any hours squared.
+# More than any square of hours, to rank first.
 FIRST = 1e12
-# What the listing has with one of these says so before it has anything new.
+# Such a campaign changes its status before it has anything new.
 AT_REST = NEVER_SENT | {"error", REMOVED}
 
 
@@ -41,12 +40,12 @@ class Candidate:
     """What may be looked at.
 
     Attributes:
-        key: Tells it from others.
-        cost: Of a look.
+        key: Identifies it.
+        cost: The cost of a look.
         looked: When it was last looked at.
-        moved: When its counters last changed, or else when it was sent.
+        moved: When its counters last changed, or when it was sent.
         fresh: Whether it was sent within FRESH_HOURS.
-        hinted: Whether its campaign's summary has changed since it was looked at.
+        hinted: Whether its campaign's summary has changed since the last look.
     """
 
     key: str
@@ -59,10 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A candidate that was chosen.
+    """A selected candidate.
 
     Attributes:
-        oldest: Whether the half for what was looked at longest ago pays for it.
+        oldest: Whether it is charged to the half for the longest wait.
     """
 
     candidate: Candidate
@@ -71,15 +70,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What may be spent on looks: a day's worth at most, in halves.
-
-    Two levels, so that neither half lives on the other.
+    """What may be spent on looks, at most a day's budget, in two halves.
 
     Attributes:
-        oldest: For what was looked at longest ago; below 0 where the last look cost
-            more than was left.
+        oldest: For the longest wait; negative if the last look cost more than was
+            left.
         likely: For where new clicks are likely.
-        hour: When these levels were taken.
+        hour: The time of these levels.
     """
 
     oldest: float
@@ -88,25 +85,25 @@ class Bucket:
 
     @classmethod
     def full(cls, per_day: float, now: float) -> Bucket:
-        """Return the bucket of a tap that has not looked yet."""
+        """Return a full bucket."""
         half = per_day * REQUEST / 2
         return cls(half, half, now)
 
     def filled(self, per_day: float, now: float) -> Bucket:
-        """Return the bucket with what has come into it since."""
+        """Return the bucket, refilled up to now."""
         full = Bucket.full(per_day, now)
-        # A moment yet to come was noted by a clock that was wrong.
+        # A time in the future comes from a wrong clock.
         gained = full.oldest * max(0.0, now - self.hour) / HOURS_PER_DAY
         oldest = min(full.oldest, self.oldest + gained)
         return Bucket(oldest, min(full.likely, self.likely + gained), now)
 
     def within(self, other: Bucket) -> Bucket:
-        """Return what of this bucket another one has, too."""
+        """Return the lower levels of both buckets."""
         oldest, likely = min(self.oldest, other.oldest), min(self.likely, other.likely)
         return Bucket(oldest, likely, self.hour)
 
     def after(self, look: Look) -> Bucket:
-        """Return the bucket once the outcome of a look was written."""
+        """Return the bucket after a look."""
         cost = look.candidate.cost
         if look.oldest:
             return Bucket(self.oldest - cost, self.likely, self.hour)
@@ -116,9 +113,12 @@ class Bucket:
 def choose(
     candidates: Sequence[Candidate], bucket: Bucket | None, now: float
 ) -> list[Look]:
-    """Return what a run looks at, fresh emails first.
+    """Select the looks of a run, fresh emails first.
 
-    The bucket is filled up to now; None for no limit.
+    Args:
+        candidates: What may be looked at.
+        bucket: The budget, refilled up to now; None for no limit.
+        now: The current time.
     """
     if bucket is None:
         return [Look(one) for one in candidates]
@@ -132,15 +132,15 @@ def choose(
 def _longest_ago(
     candidates: Sequence[Candidate], level: float, now: float
 ) -> Iterator[Look]:
-    """Yield what was looked at longest ago, while anything is left to be spent.
+    """Yield what waited longest, until the level is used up.
 
-    The last may cost more than that: what is saved up for it could overflow.
+    The last look may cost more than is left. Saving for it could overflow the bucket.
     """
 
     def turn(one: Candidate) -> tuple[float, int]:
         return one.looked if one.looked <= now else 0, one.cost
 
-    # No more than these can be paid for.
+    # The level cannot pay for more.
     for one in nsmallest(ceil(level / COUNTERS), candidates, key=turn):
         if level <= 0:
             return
@@ -151,7 +151,7 @@ def _longest_ago(
 def _likely(
     candidates: Sequence[Candidate], level: float, now: float
 ) -> Iterator[Look]:
-    """Yield where new clicks are most likely, as far as the level reaches."""
+    """Yield where new clicks are most likely, as far as the level goes."""
 
     def rank(one: Candidate) -> float:
         quiet = max(1, now - one.moved)
@@ -165,42 +165,45 @@ def _likely(
 
 
 def left_out(candidates: Sequence[Candidate], looks: Sequence[Look]) -> str | None:
-    """Return a line on fresh emails that their half does not reach for, if any."""
+    """Return a message if there are more fresh emails than their half pays for."""
     fresh = sum(one.fresh for one in candidates)
     fresh -= sum(look.candidate.fresh for look in looks)
     if not fresh:
         return None
     return (
         f"{fresh:,} emails sent within three days are not looked at in this run: half "
-        "of look_requests_per_day does not reach for all of them"
+        "of look_requests_per_day is not enough for all of them"
     )
 
 
 def promised_days(total: float, per_day: float) -> float:
-    """Return within how many days, and a run, all that costs this total is looked at.
+    """Return the days, plus one run, within which everything is looked at once.
 
-    Where runs are rarer than one a day, within so many runs, and one.
+    With less than one run a day, it is a number of runs instead.
     """
     return 2 * total / (per_day * REQUEST) if per_day else 0
 
 
 def spread(key: str, days: float, now: float) -> int:
-    """Return when something counts as last looked at of which that is not known.
+    """Return an assumed time of the last look, spread evenly over the days before.
 
-    Evenly spread over the days before, by the key: the same in every run.
+    It depends on the key and the current time only.
     """
     share = zlib.crc32(key.encode()) / 2**32
     return int(now - share * days * HOURS_PER_DAY)
 
 
 def is_at_rest(status: str) -> bool:
-    """Tell whether only a new status or date has a campaign looked at again."""
+    """Return whether a campaign is looked at again only if status or date change."""
     return status.lower() in AT_REST
 
 
 def links_are_due(read: float | None, now: float, *, clicked: bool) -> bool:
-    """Tell whether links are read: once a day at most, the last time after all clicks.
+    """Return whether links are read: at most once a day, if clicked since.
 
-    They were last ``read`` then, or never, and ``clicked`` since or not.
+    Args:
+        read: When they were last read; None for never.
+        now: The current time.
+        clicked: Whether there were clicks since.
     """
     return read is None or (clicked and not 0 <= now - read < HOURS_PER_DAY)
