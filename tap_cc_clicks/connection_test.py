@@ -1,4 +1,4 @@
-"""``--test``: whether the tap can read, found with a few requests."""
+"""``--test``: a test of the connection with a few requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tap_cc_clicks.inputs import ConfigInput
 from tap_cc_clicks.singer import PageWriter
 from tap_cc_clicks.streams.base import RunTap
 
-# So many campaigns and activities are looked up, one after the other.
+# Enough for a campaign and its reports.
 FEW = {"max_requests": 5, "concurrency": 1}
 
 
@@ -45,17 +45,17 @@ def run_connection_test(
     option: click.Parameter,
     value: str,
 ) -> None:
-    """Read a little, and end the command; the SDK's test ends well whatever fails.
+    """Read a little and end the command. The SDK's own test ignores failures.
 
     Args:
         tap_class: The tap.
-        theirs: What the SDK does with the option.
-        ctx: The command that is run, with its config.
+        theirs: The SDK's callback of the option.
+        ctx: The command, with its config.
         option: The option.
-        value: What it was given.
+        value: Its value.
 
     Raises:
-        FatalSyncError: Something could not be read, and was logged.
+        FatalSyncError: Something could not be read.
     """
     if theirs and value != CliTestOptionValue.All.value:
         theirs(ctx, option, value)

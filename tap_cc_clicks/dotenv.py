@@ -1,4 +1,4 @@
-"""The working folder's .env file, if it is the user's own."""
+"""The working folder's .env file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ logger = logging.getLogger(__name__)
 def variables(prefix: str) -> dict[str, str]:
     """Return the tap's variables in the working folder's .env file.
 
-    No other folder is looked into, and nothing is put into the environment: anyone who
-    may write to a folder above could say where the tokens go, or through which proxy.
-    ``$`` stands for itself.
+    Other folders are not read, and nothing is put into the environment: someone who may
+    write to a parent folder could redirect tokens. ``$`` has no special meaning.
 
     Args:
-        prefix: What the variables' names begin with.
+        prefix: The prefix of the variables' names.
     """
     try:
         path = files.resolve_link(Path(".env"))
@@ -30,7 +29,7 @@ def variables(prefix: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        logger.warning("The file .env is left out: %s", error.strerror)
+        logger.warning("The file .env is ignored: %s", error.strerror)
         return {}
     found = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {

@@ -1,4 +1,4 @@
-"""How a command ends when something goes wrong: in sentences, never in a traceback."""
+"""Errors of a command: sentences and an exit code instead of a traceback."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ logger = logging.getLogger("tap-cc-clicks")
 
 @contextmanager
 def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
-    """End the process with exit code 1 and sentences, whatever goes wrong in it.
+    """Turn any exception into sentences and exit code 1.
 
     Args:
-        tell: Shows a sentence; called as a logger's method is.
+        tell: Shows a sentence; has the signature of a logger's method.
     """
     try:
         if sys.stdout is None:
@@ -29,7 +29,7 @@ def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
         try:
             yield
         finally:
-            # Here, not at exit: a disk may be full.
+            # Here, not at exit: the disk may be full.
             sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
         for sentence in error_messages(error):
@@ -40,10 +40,10 @@ def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
 
 
 def error_messages(error: Exception) -> list[str]:
-    """Return what a person is told of an error: no value of anything.
+    """Return the messages of an error, without values.
 
-    What nobody foresaw may repeat any of them, so only its kind and place are told; the
-    lines of code that lead there, with log level DEBUG.
+    The message of an unexpected error may contain values, so only its type and place are
+    shown, and with log level DEBUG the lines of code.
     """
     if isinstance(error, ConfigValidationError):
         return error.errors
@@ -54,7 +54,7 @@ def error_messages(error: Exception) -> list[str]:
         reason = error.strerror or type(error).__name__
         return [f"A file{name} cannot be read or written: {reason}"]
     if isinstance(error, ImportError):
-        # As the SDK's storage of batches says which one.
+        # The SDK's batch storage names the package.
         return [f"A package is missing beside the tap: {error}"]
     for line in traceback.format_tb(error.__traceback__):
         logger.debug("%s", line)
@@ -74,6 +74,6 @@ def _refuse_closed_stdout() -> NoReturn:
 
 
 def _let_go_of_stdout() -> None:
-    """Send what is left in the buffer nowhere: at exit it would fail once more."""
+    """Discard what is left in the buffer: at exit it would fail again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

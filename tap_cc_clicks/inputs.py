@@ -1,4 +1,4 @@
-"""What is handed in as files (config, state, catalog, .env), read in one way."""
+"""Input files: config, state and catalog."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.text import printable
 
 logger = logging.getLogger("tap-cc-clicks")
-# Ten times the state of the largest account thought of.
+# Ten times the state of the largest account expected.
 LARGEST = 256 * 1024 * 1024
 SCHEMAS = DEFAULT_JSONSCHEMA_VALIDATOR(DEFAULT_JSONSCHEMA_VALIDATOR.META_SCHEMA)
 METHODS = (None, "", REPLICATION_INCREMENTAL, REPLICATION_FULL_TABLE)
-# What campaign_activities had in version 0.1.0, and another stream has since.
+# Columns of campaign_activities in 0.1.0 that are in another stream now.
 MOVED = frozenset(
     {
         *("current_status", "format_type", "subject", "preheader", "template_id"),
@@ -43,10 +43,10 @@ NO_TEXT = "it is not text in UTF-8: save it as UTF-8"
 
 @dataclass
 class ConfigInput:
-    """What ``--config`` names, in the form in which the SDK wants it.
+    """The values of ``--config``, in the form that the SDK expects.
 
     Attributes:
-        config: The settings of all files together; later ones win.
+        config: The settings of all files; later files win.
         parse_env: Whether the environment is read, too.
     """
 
@@ -55,13 +55,13 @@ class ConfigInput:
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> ConfigInput:
-        """Read config files, each once: it may be a pipe.
+        """Read config files, each once: one may be a pipe.
 
         Args:
-            paths: The files, and ENV for the environment, which is read without any.
+            paths: The files; ENV, or no path, for the environment.
 
         Raises:
-            InputError: One cannot be read, or holds something else.
+            InputError: A file cannot be read, or is not a JSON object.
         """
         found = cls(parse_env="ENV" in paths or not paths)
         if not paths:
@@ -79,16 +79,16 @@ class JSONFile(click.File):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> TextIO:
-        """Return the file's text, found to hold a JSON object."""
+        """Return the file's text, checked to be a JSON object."""
         kind = str(param.name if param else "")
         return io.StringIO(json.dumps(read_json_file(kind, value)))
 
 
 def text_of(content: bytes) -> str:
-    """Return text in UTF-8, whatever the locale, with or without a byte order mark.
+    """Decode UTF-8, whatever the locale, with or without a byte order mark.
 
     Raises:
-        OSError: It is none, or too large.
+        OSError: It is not UTF-8, or too large.
     """
     if len(content) > LARGEST:
         raise OSError(0, f"it is larger than {LARGEST:,} bytes")
@@ -96,7 +96,7 @@ def text_of(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise OSError(0, NO_TEXT) from None
-    # As in UTF-16 without its mark.
+    # UTF-16 without a byte order mark, for example.
     if "\0" in text:
         raise OSError(0, NO_TEXT)
     return text
@@ -106,11 +106,11 @@ def read_text(kind: str, path: str) -> str:
     """Return the text of a file, or of stdin (``-``).
 
     Args:
-        kind: What the file is: config, state or catalog.
-        path: Where it is.
+        kind: The kind of file: config, state or catalog.
+        path: Its path.
 
     Raises:
-        InputError: It cannot be read; says why.
+        InputError: It cannot be read.
     """
     try:
         with click.open_file(path, "rb") as file:
@@ -125,16 +125,16 @@ def read_json_file(kind: str, path: str) -> dict[str, Any]:
     """Return the JSON object in a file, or in stdin (``-``).
 
     Raises:
-        InputError: It cannot be read, or holds something else.
+        InputError: It cannot be read, or is not a JSON object.
     """
     return json_object(kind, read_text(kind, path))
 
 
 def json_object(kind: str, text: str) -> dict[str, Any]:
-    """Return the JSON object that a text holds.
+    """Decode a JSON object.
 
     Raises:
-        InputError: It holds something else; says what.
+        InputError: It is something else.
     """
     try:
         value = msgspec.json.decode(text)
@@ -142,7 +142,7 @@ def json_object(kind: str, text: str) -> dict[str, Any]:
         message = f"The {kind} file is not JSON of this tap: it is nested too deep"
         raise InputError(message) from None
     except ValueError as error:
-        # The parser's own message shows none of the text.
+        # The parser's message does not repeat the text.
         message = f"The {kind} file is not JSON: {error}"
         raise InputError(message) from None
     if not isinstance(value, dict):
@@ -184,16 +184,16 @@ class _Catalog(Struct):
 
 
 def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[str, Any]:
-    """Return those streams of a catalog that it selects, with what they need.
+    """Return a catalog with its selected streams only, completed.
 
-    The SDK would look at maps of the others too.
+    For other streams, the SDK would check their stream maps too.
 
     Args:
-        catalog: The catalog as JSON.
+        catalog: The catalog.
         streams: The classes of this tap's streams.
 
     Raises:
-        InputError: The catalog is none of this tap's, or cannot be used; says why.
+        InputError: It is another tap's catalog, or cannot be used.
     """
     known = {stream.name: stream for stream in streams}
     entries = _entries(catalog)
@@ -216,14 +216,16 @@ def check_catalog(catalog: Mapping[str, Any], streams: Sequence[Any]) -> dict[st
 
 
 def check_maps(maps: Mapping[str, Any], streams: Mapping[str, Collection[str]]) -> None:
-    """See that stream maps are for what there is: what they hide would be loaded.
+    """Check that stream maps name existing streams and columns.
+
+    A misspelt column would be loaded although it should be removed.
 
     Args:
         maps: The setting ``stream_maps``.
         streams: The columns of each of this tap's streams.
 
     Raises:
-        InputError: One is for a stream, or removes a column, that does not exist.
+        InputError: A stream or a removed column does not exist.
     """
     for name, one in maps.items():
         options = one if isinstance(one, dict) else {}
@@ -262,7 +264,7 @@ def _entries(catalog: Mapping[str, Any]) -> list[_Entry]:
 
 
 def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
-    """Return what an entry selects.
+    """Return the selection of a catalog entry.
 
     Raises:
         InputError: The SDK cannot read its schema.
@@ -278,7 +280,7 @@ def _mask(entry: dict[str, Any]) -> Mapping[tuple[str, ...], bool]:
 
 
 def _without_moved(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry without another stream's columns; name those selected."""
+    """Remove columns that are in another stream now; warn of selected ones."""
     properties = entry["schema"].get("properties", {})
     if entry["tap_stream_id"] != "campaign_activities" or MOVED.isdisjoint(properties):
         return entry
@@ -286,7 +288,7 @@ def _without_moved(entry: dict[str, Any]) -> dict[str, Any]:
     moved = [name for name in properties if name in MOVED]
     if selected := [name for name in moved if mask["properties", name]]:
         logger.warning(
-            "Columns of campaign_activities that are no more, and are ignored: %s. "
+            "Columns that campaign_activities no longer has are ignored: %s. "
             "Select the stream campaign_activity_details for them",
             ", ".join(selected),
         )
@@ -299,10 +301,10 @@ def _without_moved(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:
-    """Return a selected entry with the names that the SDK goes by.
+    """Return a catalog entry with the stream's name and keys.
 
     Raises:
-        InputError: It says something else than the tap about the stream.
+        InputError: It contradicts the stream's declaration.
     """
     names = {
         "stream": stream.name,
@@ -310,12 +312,14 @@ def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, A
         "replication_key": stream.replication_key,
     }
     problems = [
-        f"has another {name} than {own}"
+        f"has a {name} other than {own}"
         for name, own in names.items()
         if getattr(shape, name) not in (None, [], own)
     ]
     if shape.replication_method not in METHODS:
-        problems.append("has another replication_method than INCREMENTAL, FULL_TABLE")
+        problems.append(
+            "has a replication_method other than INCREMENTAL and FULL_TABLE"
+        )
     mask = _mask(entry)
     problems += [
         f"leaves out {name}, its key or replication key"

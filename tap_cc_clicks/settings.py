@@ -1,7 +1,4 @@
-"""The settings, declared once: their JSON schema, their types and their defaults.
-
-Also the sentences about wrong ones.
-"""
+"""The settings, declared once, and the messages about wrong ones."""
 
 from __future__ import annotations
 
@@ -33,17 +30,17 @@ logger = logging.getLogger(__name__)
 
 URLS = ("api_url", "token_url")
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "access_token")
-# Kinds of settings that text holds as JSON.
+# Types of settings that are JSON in text.
 IN_JSON = frozenset({"integer", "number", "object"})
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 KEYS = "__key_properties__"
-# Settings of version 0.1.0 that went: they are named in a warning, and ignored.
+# Settings of version 0.1.0 that are ignored, with a warning.
 RETIRED = ("change_detection", "hot_days", "recheck_hours")
 REPLACEMENT = "look_requests_per_day"
-# How alike a variable's name must be to be taken for a misspelt setting.
+# How similar a variable's name must be to count as a misspelt setting.
 NEAR = 0.85
 
 
@@ -58,10 +55,10 @@ def _setting(
     """Declare a setting.
 
     Args:
-        kind: Its type, as the SDK declares it.
-        title: Its name for people.
+        kind: Its type, from the SDK.
+        title: Its label.
         description: What it does, in a sentence.
-        default: What holds where it is not set.
+        default: Its default.
         secret: Whether it must not be shown.
     """
     declared = {
@@ -75,10 +72,10 @@ def _setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person set, with defaults filled in.
+    """The typed settings.
 
     Attributes:
-        start_date: A moment in UTC as the API writes it, or None.
+        start_date: A timestamp in UTC in the API's format; None if not set.
     """
 
     client_id: str | None = _setting(
@@ -95,86 +92,86 @@ class Settings:
     refresh_token: str | None = _setting(
         th.StringType,
         "Refresh token",
-        "Renews the access token; asked for with scope offline_access.",
+        "Renews the access token. Needs the scope offline_access.",
         secret=True,
     )
     access_token: str | None = _setting(
         th.StringType,
         "Access token",
-        "Enough for a quick try: works until it expires, 24 hours.",
+        "Enough for a first try; expires after 24 hours.",
         secret=True,
     )
     token_store: str | None = _setting(
         th.StringType(min_length=1),
         "Token store",
-        "File that keeps refresh tokens that rotate; must stay between runs. Without "
-        "it, a file in the user's state folder. Long-lived refresh tokens need none.",
+        "File for rotating refresh tokens; must persist between runs. The default is a "
+        "file in the user's state folder. Long-lived refresh tokens need none.",
     )
     start_date: str | None = _setting(
         th.DateTimeType,
         "Start date",
-        "Clicks before this moment are left out. Campaigns and activities are always "
-        "complete, so that every click finds its campaign.",
+        "Events before this time are not loaded. Campaigns and activities are always "
+        "complete.",
     )
     lookback: float = _setting(
         th.NumberType(minimum=0),
         "Lookback",
-        "Hours before an activity's bookmark that are read again, for clicks that "
-        "reach the report late.",
+        "Hours before an activity's bookmark that are read again, for events that "
+        "appear late in the report.",
         24,
     )
     campaign_ids: frozenset[str] = _setting(
         th.ArrayType(th.StringType(min_length=1)),
         "Campaign IDs",
-        "Only these campaigns.",
+        "Load only these campaigns.",
     )
     url_ids: tuple[str, ...] = _setting(
         th.ArrayType(th.StringType(min_length=1)),
         "URL IDs",
-        "Only clicks on these links. They keep bookmarks of their own.",
+        "Load only clicks on these links. They have bookmarks of their own.",
     )
     accepted_failures: frozenset[str] = _setting(
         th.ArrayType(th.StringType(min_length=1)),
         "Accepted failures",
-        "IDs of campaigns or activities that cannot be read and are no error any more: "
-        "a run warns of them and ends with 0. They still load once they can be read.",
+        "IDs of campaigns or activities whose failures are only warnings: runs end with "
+        "0. They still load once they can be read.",
     )
     page_size: int = _setting(
         th.IntegerType(minimum=1, maximum=500),
         "Page size",
-        "Rows per page (the API's limit parameter).",
+        "Rows per page of a report (the API's parameter limit).",
         500,
     )
     look_requests_per_day: int = _setting(
         th.IntegerType(minimum=0),
         "Look requests per day",
-        "Requests that may be spent in a day on looking for change, where nothing "
-        "announced it; 0 for no limit. Reading what was found is not counted.",
+        "Requests a day for finding new events in emails that show no change; 0 for no "
+        "limit. Reading what was found is not counted.",
         500,
     )
     concurrency: int = _setting(
         th.IntegerType(minimum=1, maximum=64),
         "Concurrency",
-        "Requests under way at once.",
+        "Requests at the same time.",
         8,
     )
     requests_per_second: float = _setting(
         th.NumberType(exclusive_minimum=0),
         "Requests per second",
-        "The API allows 4 a second for each API key.",
+        "Maximum request rate. The API allows 4 a second for each API key.",
         4,
     )
     max_requests: int | None = _setting(
         th.IntegerType(minimum=1),
         "Maximum requests",
-        "End the run cleanly after this many requests; the next run goes on "
-        "where it stopped. The API allows 10,000 a day.",
+        "End the run cleanly after this many requests; the next run continues. The API "
+        "allows 10,000 a day.",
     )
     key_requests_per_day: int = _setting(
         th.IntegerType(minimum=1),
         "Requests a day of the key",
-        "What the API key allows in a day, for messages and cc-clicks plan only: "
-        "max_requests is what limits a run. Partner keys may have 250,000.",
+        "The API key's daily quota, used in messages and by cc-clicks plan only. Partner "
+        "keys may have 250,000. max_requests limits a run.",
         10_000,
     )
     api_url: str = _setting(
@@ -192,7 +189,7 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Take the settings from a config that was found valid."""
+        """Return the settings of a valid config."""
         values = {
             one.name: config[one.name] for one in fields(cls) if one.name in config
         }
@@ -221,15 +218,14 @@ def jsonschema() -> dict[str, Any]:
 
 
 def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as their types want them, whatever they came from.
+    """Convert settings to their types.
 
-    The SDK reads numbers from files as decimals; the environment, and Meltano with it,
-    knows text only. What cannot be understood stays as it is, to be refused. What is
-    empty is not set.
+    The SDK reads numbers from files as decimals; the environment, and so Meltano, has
+    text only. Invalid values stay as they are, for validation. Empty ones are not set.
 
     Args:
-        config: The settings as they were found.
-        schema: The JSON schema of the settings.
+        config: The settings.
+        schema: Their JSON schema.
     """
     known = schema["properties"]
     found = {
@@ -243,19 +239,18 @@ def typed(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
 
 
 def drop_retired(config: dict[str, Any]) -> None:
-    """Take the settings that went out of a config; name them in a warning."""
+    """Remove settings of version 0.1.0 from a config, with a warning."""
     retired = [name for name in RETIRED if config.pop(name, None) is not None]
     if retired:
         logger.warning(
-            "Settings that are no more, and are ignored: %s. What is looked at for "
-            "change follows from %s",
+            "Settings that no longer exist are ignored: %s. They are replaced by %s",
             ", ".join(retired),
             REPLACEMENT,
         )
 
 
 def _keyed(stream_map: Any) -> Any:
-    """Write no key as an empty one: the SDK's null makes a SCHEMA that is refused."""
+    """Replace a null key by an empty list: targets refuse the SDK's null."""
     if isinstance(stream_map, dict) and stream_map.get(KEYS, KEYS) is None:
         return {**stream_map, KEYS: []}
     return stream_map
@@ -275,7 +270,7 @@ def _typed(value: Any, kinds: Collection[str]) -> Any:
 
 
 def _list(value: Any) -> Any:
-    """Return a list of texts: written as JSON, with commas, or as a single value."""
+    """Return a list of strings, from JSON, commas or a single value."""
     items = value
     if isinstance(value, str):
         items = value.split(",")
@@ -283,19 +278,19 @@ def _list(value: Any) -> Any:
             items = msgspec.json.decode(value, type=list)
     if not isinstance(items, list):
         items = [items]
-    # Not what is true or false: that is no id.
+    # Booleans are not ids.
     return [str(item).strip() if type(item) in {int, str} else item for item in items]
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the settings in the environment, or else in the folder's .env file.
+    """Return the settings in the environment, or else in the working folder's .env.
 
-    The SDK's own reading looks for .env in other folders too and puts all of it into
-    the environment, and ends in a traceback where a number is none.
+    The SDK would also look for .env in other folders, put all of it into the
+    environment, and end in a traceback for an invalid number.
 
     Args:
         schema: The JSON schema of the settings.
-        prefix: What the variables' names begin with.
+        prefix: The prefix of the variables' names.
     """
     variables = {**dotenv.variables(prefix), **os.environ}
     texts = {
@@ -325,15 +320,15 @@ def _warn_of_near_miss(name: str, known: Collection[str], prefix: str) -> None:
 
 
 def check_log_level() -> None:
-    """See that the SDK can set the log level that the environment names.
+    """Check the log level in the environment.
 
     Raises:
-        InputError: There is no such level.
+        InputError: It does not exist.
     """
     levels = logging.getLevelNamesMapping()
     for name in ("TAP_CC_CLICKS_LOGLEVEL", "LOGLEVEL"):
         if not os.environ.get(name):
-            # The SDK looks for a level of that name, too.
+            # The SDK would take the empty text for a level.
             os.environ.pop(name, None)
         elif os.environ[name].upper() not in levels:
             message = f"The variable {name} must be one of {', '.join(levels)}"
@@ -352,7 +347,7 @@ class _Storage(Struct, forbid_unknown_fields=True):
 
 
 class _Batches(Struct, forbid_unknown_fields=True):
-    """What the SDK can do: it compresses, whatever it is told."""
+    """The batches that the SDK supports: always compressed."""
 
     encoding: _Encoding
     storage: _Storage
@@ -360,10 +355,7 @@ class _Batches(Struct, forbid_unknown_fields=True):
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each thing that is wrong with a config.
-
-    No sentence repeats a value: it may be a secret.
-    """
+    """Return a sentence for each problem of a config, without values."""
     validator = DEFAULT_JSONSCHEMA_VALIDATOR(schema)
     found = [_sentence(error, schema) for error in validator.iter_errors(config)]
     return found or [
@@ -399,7 +391,7 @@ def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see --about for those there are"
+    hint = f"did you mean {close[0]}?" if close else "see --about for all settings"
     return f"There is no setting {name}: {hint}"
 
 
@@ -428,7 +420,7 @@ def _text_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in URLS:
         url = str(config.get(name) or "")
-        # What is said of an endpoint names its URL, so no secret may be part of it.
+        # Messages contain these URLs, so they must not contain secrets.
         if url and (not is_safe(url) or "?" in url or "#" in url):
             yield (
                 f"Setting {name} must be an https URL (http is for loopback only), "
@@ -441,7 +433,7 @@ def _value_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Setting start_date must be an ISO 8601 date, such as 2026-01-31"
     else:
         if future:
-            yield "Setting start_date lies in the future: no click would be loaded"
+            yield "Setting start_date is in the future: no click would be loaded"
     try:
         msgspec.convert(config.get("batch_config"), _Batches | None)
     except msgspec.ValidationError:

@@ -1,7 +1,7 @@
-"""Everything that reaches into what the SDK does not document, each with its reason.
+"""All uses of undocumented parts of the SDK, each with its reason.
 
-``tests/unit/test_sdk.py`` fails when a release of the SDK changes one of these; its
-minor version is pinned for the same reason.
+``tests/unit/test_sdk.py`` fails when a release of the SDK changes one of these. The
+SDK's minor version is pinned for the same reason.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ from typing_extensions import override
 from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.settings import drop_retired, from_environment, problems, typed
 
-# STATE is written at the earliest after this many seconds and tenth of the run, or
-# after this many records and ten for each activity in it: what a run writes then grows
-# with its records, and little is read again after a crash.
+# STATE is written after this many seconds and a tenth of the run, or after this many
+# records and ten for each activity. What a run writes then grows with its records, and
+# little is read again after a crash.
 STATE_SECONDS = 60
 STATE_RECORDS = 10_000
 STATE_RECORDS_PER_PARTITION = 10
 RUN_SHARE = 0.1
-# A shell's way to tell that a process ended by a signal.
+# The shell's exit code for a signal is this plus its number.
 SIGNAL_EXIT_BASE = 128
 # As the SDK's writer encodes.
 ENCODER = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
 
 LOST = (
-    "Nothing is lost: the next run goes on from the last state that the target "
+    "Nothing is lost: the next run continues from the last state that the target "
     "confirmed"
 )
-PIPE_CLOSED = f"The target closed the pipe: its own messages say why. {LOST}"
+PIPE_CLOSED = f"The target closed the pipe: see its own messages. {LOST}"
 
 
 class ClosedPipeError(SingerSDKError, OSError):
-    """The target went away, or its disk is full."""
+    """The target has stopped, or the disk is full."""
 
 
 class _Line(Struct, tag_field="type", tag="RECORD", gc=False):
@@ -81,12 +81,12 @@ class _State(Struct, tag_field="type", tag="STATE"):
 
 
 class PageWriter(MsgSpecWriter):
-    """The SDK's writer, which also writes many records of one stream at once.
+    """The SDK's writer, with a method for pages of records and one for encoded STATE.
 
-    And STATE that is encoded already: the SDK copies every value of it before.
+    The SDK would copy every value of a state before it encodes it.
 
     Attributes:
-        stated: Whether nothing but schemas was written since the last STATE.
+        stated: Whether only schemas were written since the last STATE.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class PageWriter(MsgSpecWriter):
         self._write(self.serialize_message(message))
 
     def write_records(self, stream: str, records: Iterable[Any]) -> None:
-        """Write records as the SDK would, one RECORD message each."""
+        """Write RECORD messages as the SDK would."""
         now = datetime.now(UTC)
         lines = [_Line(stream, record, msgspec.UNSET, now) for record in records]
         if lines:
@@ -115,8 +115,7 @@ class PageWriter(MsgSpecWriter):
     @staticmethod
     def _write(lines: bytes | bytearray) -> None:
         stdout, written = sys.stdout.buffer, 0
-        # Let go of even when the pipe is closed: the SDK writes its next message into
-        # the same memory.
+        # Released even if the pipe is closed: the SDK reuses this memory.
         with memoryview(lines) as view:
             # Without a buffer (PYTHONUNBUFFERED), a signal can cut a write short.
             try:
@@ -131,13 +130,13 @@ class PageWriter(MsgSpecWriter):
 
 
 class PacedStateWriter(StateWriter):
-    """Writes STATE now and then: the SDK offers all of it after each stream's context.
+    """Writes STATE at intervals: the SDK would write it after each context.
 
     Args:
         writer: Writes the message.
 
     Attributes:
-        records: How many were written; counted by the streams.
+        records: The number of records written, counted by the streams.
     """
 
     _message_writer: PageWriter
@@ -151,14 +150,14 @@ class PacedStateWriter(StateWriter):
 
     @override
     def write_state(self, state: Any) -> None:
-        """Write STATE if it is time for it."""
+        """Write STATE if the interval is over."""
         if self._due(state):
             self.flush(state)
 
     def flush(self, state: Any) -> None:
-        """Write STATE now, unless the last message already says the same.
+        """Write STATE now, unless the last message was the same.
 
-        After records it is said again: a loader may pass on state only if it is last.
+        It is repeated after records: a loader may emit state only if it comes last.
         """
         encoded = ENCODER.encode(state)
         if state and not (self._message_writer.stated and encoded == self._last):
@@ -182,14 +181,14 @@ class PacedStateWriter(StateWriter):
 
 
 class OwnState(StreamStateManager):
-    """A stream's state, moved by the stream itself.
+    """State that the stream itself moves.
 
-    The SDK moves bookmarks as records pass. Here one moves only when everything up to
-    it was read and written, so what the SDK writes on the way goes nowhere.
+    The SDK moves bookmarks with each record. Here a bookmark moves when everything up
+    to it was read and written, so what the SDK writes is discarded.
     """
 
     def __init__(self, stream_name: str, tap_state: TapState) -> None:
-        # As sorted, so that the SDK does not log for each record that it is not.
+        # Declared sorted: otherwise the SDK logs a line for each record.
         super().__init__(
             stream_name=stream_name,
             tap_state=tap_state,
@@ -203,27 +202,26 @@ class OwnState(StreamStateManager):
 
     @override
     def finalize_progress_markers(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the state alone: nothing in it is provisional."""
+        """Do nothing: there are no progress markers."""
 
 
 class OwnStream(Stream):
-    """A stream that moves its own state, and writes records by the page.
+    """A stream that moves its own state and writes records by page.
 
-    The SDK's parent syncs its children for each of its records, with a SCHEMA, log
-    lines and metrics each time. Here the parent hands a child the pages of one activity
-    after the other.
+    The SDK syncs the children for each record of the parent, with a SCHEMA, log lines
+    and metrics each time. Here the parent passes pages to its children.
     """
 
     _tap: OwnTap
 
     @cached_property
     def state_manager(self) -> StreamStateManager:
-        """State that moves when the stream says so, not with each record."""
+        """The stream's state."""
         return OwnState(self.name, self._tap_state)
 
     @cached_property
     def record_counter(self) -> metrics.Counter:
-        """Counts the records of all activities together."""
+        """Counts the records of all activities."""
         return self.get_record_counter()
 
     def write_schema(self) -> None:
@@ -232,7 +230,7 @@ class OwnStream(Stream):
 
     @property
     def batching(self) -> bool:
-        """Whether records go into files, each told by a BATCH message."""
+        """Whether records are written as files with BATCH messages."""
         return self.get_batch_config(self.config) is not None
 
     def write_pages(self, pages: Iterable[list[Any]]) -> None:
@@ -255,7 +253,7 @@ class OwnStream(Stream):
             self._write_record_message(_as_dict(record))
 
     def _counted(self, page: list[Any]) -> list[Any]:
-        """Count a page and return it; its beginning if a test wants no more."""
+        """Count and return a page, or as much of it as the SDK's test wants."""
         records = page[: self.ABORT_AT_RECORD_COUNT]
         self._tap.paced.records += len(records)
         self.record_counter.increment(len(records))
@@ -263,7 +261,7 @@ class OwnStream(Stream):
 
     @cached_property
     def writes_pages(self) -> bool:
-        """Whether no map wants each record."""
+        """Whether no stream map or flattening needs single records."""
         maps = self.stream_maps
         return (
             len(maps) == 1
@@ -294,7 +292,7 @@ def _as_dict(record: Any) -> Record:
 
 
 class _Evaluator(_MapperEval):
-    """Evaluates a map's expressions; its errors name no value of a record."""
+    """Evaluates the expressions of a map. Its errors contain no values."""
 
     def __init__(self, stream_map: CustomStreamMap) -> None:
         super().__init__(functions=stream_map.functions)
@@ -302,7 +300,7 @@ class _Evaluator(_MapperEval):
 
     @override
     def eval(self, expr: str, previously_parsed: Any = None) -> Any:
-        """Evaluate an expression for the record that was set as names.
+        """Evaluate an expression.
 
         Raises:
             MapExpressionError: The expression failed.
@@ -314,20 +312,20 @@ class _Evaluator(_MapperEval):
                 f"The stream map of {self._stream} failed at the expression "
                 f"{printable(expr)} ({type(error).__name__}): correct it in stream_maps"
             )
-        # Outside of the handler, so that a traceback does not lead to the value.
+        # Outside of the handler: the traceback of the original error has the value.
         raise MapExpressionError(message)
 
 
 class OwnTap(Tap, abc.ABC):
-    """A tap whose STATE is written at a pace, and whose settings are explained."""
+    """A tap that writes STATE at intervals and explains wrong settings."""
 
     message_writer_class = PageWriter
     message_writer: PageWriter
     handles_signals: ClassVar[bool] = True
-    """Whether Ctrl-C and SIGTERM end a run cleanly; a command just ends."""
+    """Whether Ctrl-C and SIGTERM end a run cleanly; ``cc-clicks`` just stops."""
 
     signum: int | None = None
-    """The signal that asked the run to end."""
+    """The signal that the process got."""
 
     def __init__(
         self, *, config: Mapping[str, Any] | None = None, **kwargs: Any
@@ -335,9 +333,9 @@ class OwnTap(Tap, abc.ABC):
         # Stream maps, flattening and batches are settings too.
         self.append_builtin_config(self.config_jsonschema)
         super().__init__(config=typed(config or {}, self.config_jsonschema), **kwargs)
-        # Whatever the SDK offers to write goes through it.
+        # The SDK writes STATE through this.
         self._state_writer = self.paced
-        # There are none where a catalog is only discovered.
+        # There is no mapper in discovery mode.
         with suppress(MapperNotInitialized):
             for one in chain.from_iterable(self.mapper.stream_maps.values()):
                 if isinstance(one, CustomStreamMap):
@@ -350,13 +348,13 @@ class OwnTap(Tap, abc.ABC):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """The settings in the environment; the SDK fails at numbers and objects."""
+        """Settings from the environment; the SDK fails on numbers and objects."""
         cls.append_builtin_config(cls.config_jsonschema)
         return from_environment(cls.config_jsonschema, cls._env_var_prefix)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Validate the settings; the SDK's sentences repeat values, secret ones too."""
+        """Validate the settings. The SDK's messages contain values, secrets included."""
         drop_retired(self._config)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:
@@ -367,7 +365,7 @@ class OwnTap(Tap, abc.ABC):
 
     @override
     def _setup_signal_handlers(self) -> None:
-        """Leave signals alone in a command."""
+        """Handle signals, except in ``cc-clicks``."""
         if self.handles_signals and threading.current_thread() is (
             threading.main_thread()
         ):
@@ -375,9 +373,9 @@ class OwnTap(Tap, abc.ABC):
 
     @override
     def _handle_termination(self, signum: int, frame: Any) -> None:
-        """Ask the run to end: the SDK would write STATE amid another message.
+        """Ask the run to stop: the SDK would write STATE inside another message.
 
-        A second signal does not wait for it.
+        A second signal exits at once.
         """
         if self.signum is not None:
             sys.exit(SIGNAL_EXIT_BASE + signum)

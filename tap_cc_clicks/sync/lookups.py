@@ -89,7 +89,7 @@ class Campaign:
 
     @property
     def told(self) -> str | None:
-        """What state keeps of its summary: the last send, and a digest of its counts."""
+        """What state keeps of its summary: the last send and a digest of its counts."""
         if self.summary is None:
             return None
         seconds = self._sent if self.sent_at else self._sent_before
@@ -188,7 +188,7 @@ class Activity:
         has_reports: Whether there are reports of it.
         fresh: Whether it was sent or changed within three days.
         recent: Whether that was within a day.
-        settled: Whether it was sent more than a day ago, so that it should have counters.
+        settled: Whether it was sent more than a day ago, and should have counters.
         removed: Whether its campaign was deleted: the API may answer 404 for it.
         at_rest: Whether its campaign is looked at again only if status or date change.
         told: What state should keep of its campaign after a look.
@@ -344,7 +344,7 @@ class Lookups:
         return {**dict.fromkeys(activity_ids, UNKNOWN), **counters}
 
     def _count_each(self, activity_ids: Sequence[str]) -> dict[str, Counters]:
-        """Return the counters of a failed batch, one by one: a single id may have caused it.
+        """Return the counters of a failed batch, one by one: one id may be the cause.
 
         Raises:
             FatalAPIError: All of them fail.

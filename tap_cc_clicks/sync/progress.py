@@ -41,8 +41,8 @@ class Progress:
         self._gate = gate
         self._per_day = per_day
         self._started = self._logged = time.monotonic()
-        # When the first ones were finished, and how many. The pace is measured from there,
-        # since many more were being read by then.
+        # When the first ones were finished, and how many. The pace is measured from
+        # there, since many more were being read by then.
         self._first = (0.0, 0)
 
     def heartbeat(self) -> None:

@@ -423,7 +423,7 @@ class Deferred(Report):
 
     @property
     def backlog(self) -> int:
-        """Activities that are older than the selection of the stream and still unread."""
+        """The number of older activities that are still unread."""
         return 0
 
     def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
