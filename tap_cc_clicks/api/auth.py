@@ -77,8 +77,8 @@ class ConstantContactAuthenticator:
         """Put a valid access token into a request, and return it.
 
         Raises:
-            FatalAPIError: The request would leave the API's origin, or there is no valid
-                token; the message says what to do.
+            FatalAPIError: The request would leave the API's origin, or no valid token
+                is available; the message says what to do.
             InputError: The token store cannot be written, so no refresh was made.
         """
         self._check(str(request.url))
@@ -105,7 +105,7 @@ class ConstantContactAuthenticator:
             ours = origin(url) == self._origin
         except ValueError as error:
             # For example a next link that grew too long by percent-encoding.
-            message = f"A request was not sent: its URL is {error}"
+            message = f"A request was not sent: {error}"
             raise FatalAPIError(message) from None
         if not ours:
             message = "A request was not sent: it would leave the server of api_url"
@@ -222,6 +222,6 @@ def _fate(error: requests.RequestException) -> str:
     if not was_sent(error):
         return "The refresh token was not sent and is still valid: run again"
     return (
-        "The refresh token may have been used up: run again, and sign in again if it is "
-        "refused"
+        "The refresh token may have been used up: run again, and sign in again if it "
+        "is refused"
     )

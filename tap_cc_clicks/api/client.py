@@ -120,11 +120,11 @@ class Form:
             message = f"The response of {path} has more rows than the API allows"
             raise TooLargeError(message)
         if self.anomalies and self.shape:
-            self.anomalies.look(self.shape, whole)
+            self.anomalies.check(self.shape, whole)
         return body
 
     def _whole(self, content: bytes) -> Any:
-        """Return the rows with all properties; none if this shape was checked before."""
+        """Return the rows with all properties; none if their shape was checked."""
         looks = self.anomalies and self.shape and self.anomalies.is_new(self.shape)
         return self.rows_of(decode(content)) if looks else []
 
@@ -195,8 +195,7 @@ class Client:
         Args:
             path: Below the base URL, with quoted ids.
             form: The expected form of each page.
-            params: The query of the first page, with ``limit``; later pages come from the
-                next link.
+            params: The query of the first page, with ``limit``.
 
         Raises:
             EndlessPagesError: The links lead in a circle or never end.

@@ -1,4 +1,4 @@
-"""What can go wrong between the tap and the service, and what a person can do."""
+"""Errors of the service, and what a person can do about them."""
 
 from __future__ import annotations
 
@@ -21,31 +21,29 @@ from tap_cc_clicks.api.urls import path_of
 if TYPE_CHECKING:
     from tap_cc_clicks.api.transport import Response
 
-# What a proxy or a CDN in front of the API may answer with a page of its own.
+# Statuses that a proxy or a CDN in front of the API may return.
 PROXY_STATUSES = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-# How the stats endpoint says that none of the activities has counters.
+# The stats endpoint's error key if none of the activities has counters.
 NO_STATS = "reportingsvc.not_found"
 MOST_KEYS = 5
-REDIRECTED = (
-    "redirects are not followed, since the access token would go along: check api_url"
-)
+REDIRECTED = "redirects are not followed, to protect the access token: check api_url"
 QUOTA_EXCEEDED = (
-    "The API key has no requests left today; the day ends at 00:00 UTC, and the next "
-    "run after that goes on from here"
+    "The API key has no requests left today. The quota resets at 00:00 UTC; the next "
+    "run after that continues from here"
 )
 LIKELY_QUOTA_EXCEEDED = (
-    "The API answers 429 and does not say why, again and again: in all likelihood the "
-    "API key has no requests left today. The day ends at 00:00 UTC, and the next run "
-    "after that goes on from here"
+    "The API keeps answering 429 without a reason: most likely, the API key has no "
+    "requests left today. The quota resets at 00:00 UTC; the next run after that "
+    "continues from here"
 )
 
 
 class InputError(SingerSDKError):
-    """Something that was handed in cannot be used; the message says why."""
+    """An input cannot be used; the message says why."""
 
 
 class RunEndedError(RequestedAbortException):
-    """The run ends cleanly, with work left for the next one."""
+    """The run ends cleanly; the next one continues."""
 
 
 class BudgetSpentError(RunEndedError):
@@ -57,15 +55,15 @@ class QuotaExceededError(RunEndedError):
 
 
 class TokenError(FatalAPIError):
-    """No good access token could be had: nothing can be read."""
+    """There is no valid access token: nothing can be read."""
 
 
 class GoneError(SkippableAPIError):
-    """The campaign or activity asked for is not there (404)."""
+    """The campaign or activity does not exist (404)."""
 
 
 class NoStatsError(GoneError):
-    """None of the activities asked for has counters (404)."""
+    """None of the requested activities has counters (404)."""
 
 
 class MisunderstoodError(FatalAPIError):
@@ -73,11 +71,11 @@ class MisunderstoodError(FatalAPIError):
 
 
 class CursorRefusedError(FatalAPIError):
-    """The link of a later page is not good any more."""
+    """The link to a later page is no longer valid."""
 
 
 class UnexplainedLimitError(RetriableAPIError):
-    """A limit was met, and the API does not say which (429)."""
+    """A rate limit that the API does not name (429)."""
 
 
 class GatewayTimeoutError(RetriableAPIError):
@@ -85,32 +83,32 @@ class GatewayTimeoutError(RetriableAPIError):
 
 
 class SlowError(FatalAPIError):
-    """An answer does not come in time; one with fewer rows may."""
+    """A response timed out; one with fewer rows may not."""
 
 
 class GarbledError(FatalAPIError):
-    """An answer is not UTF-8."""
+    """A response is not UTF-8."""
 
 
 class EndlessPagesError(FatalAPIError):
-    """The pages come to no end; to take what was read for all would lose the rest."""
+    """The pages never end; treating them as complete would lose rows."""
 
 
 class TooManyPagesError(EndlessPagesError):
-    """The lists of this run have too many pages altogether."""
+    """The lists of this run have too many pages in total."""
 
 
 class TooLargeError(FatalAPIError):
-    """An answer is larger than a page can be; a smaller page may do."""
+    """A response is larger than a page can be; a smaller page may fit."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an answer other than 200 means.
+    """What a status other than 200 means.
 
     Attributes:
-        error: Its kind says what follows: RetriableAPIError has eight tries, TokenError
-            and RunEndedError end the run, all others cost what was asked for.
+        error: Decides what follows: RetriableAPIError is retried, TokenError and
+            RunEndedError end the run, all others fail this request only.
         advice: What a person can do.
     """
 
@@ -125,15 +123,15 @@ MEANINGS: dict[int, Meaning] = {
     ),
     HTTPStatus.UNAUTHORIZED: Meaning(
         TokenError,
-        "the access token is not accepted: set refresh_token, or sign in again for a "
-        "new access_token",
+        "the access token is not valid: set refresh_token, or sign in again for a new "
+        "access_token",
     ),
     HTTPStatus.FORBIDDEN: Meaning(
         FatalAPIError,
         "the token may not read reports: the application needs the scope "
         "campaign_data, and the user the privilege ui:campaign:metrics",
     ),
-    HTTPStatus.NOT_FOUND: Meaning(GoneError, "nothing there: check api_url"),
+    HTTPStatus.NOT_FOUND: Meaning(GoneError, "not found: check api_url"),
     HTTPStatus.REQUEST_TIMEOUT: TEMPORARY,
     HTTPStatus.GONE: Meaning(GoneError),
     HTTPStatus.TOO_EARLY: TEMPORARY,
@@ -143,7 +141,7 @@ MEANINGS: dict[int, Meaning] = {
 
 
 def meaning_of(status: int) -> Meaning:
-    """Return what a status means where the body says no more."""
+    """Return what a status means if the body has no error key."""
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Meaning(FatalAPIError, REDIRECTED)
     other = TEMPORARY if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
@@ -151,7 +149,7 @@ def meaning_of(status: int) -> Meaning:
 
 
 def error_of(response: Response) -> Exception:
-    """Return what an answer other than 200 means, as an error of a :class:`Meaning`."""
+    """Return the error for a response other than 200."""
     status, keys = response.status, error_keys(response.body)
     meaning = meaning_of(status)
     kind = meaning.error
@@ -164,18 +162,17 @@ def error_of(response: Response) -> Exception:
     if kind is GoneError and any(key.startswith(NO_STATS) for key in keys or ()):
         kind = NoStatsError
     said = ", ".join(keys or ()) or printable(response.reason)
-    # No body, no query.
     about = f"{status} ({said}) for {path_of(response.url)}"
     return kind(about + (f": {meaning.advice}" if meaning.advice else ""))
 
 
 def error_keys(content: bytes) -> list[str] | None:
-    """Return the ``error_key`` of each error in a body: an object, or a list of them.
+    """Return each ``error_key`` in a body: an object, or a list of objects.
 
     The messages beside them are left out: they may repeat what was sent.
 
     Returns:
-        None for what no API says: a page of a proxy or a CDN.
+        None if the body is not the API's but, for example, a proxy's.
     """
     if not content.strip():
         return []

@@ -1,10 +1,10 @@
 """Files that hold secrets: no other user may read, redirect or replace them.
 
-Every error is an OSError whose ``strerror`` says what is wrong and what to do, as a
-part of the sentence in which a caller names the file.
+Every error is an OSError. Its ``strerror`` is a clause that says what is wrong and what
+to do, for the caller's message about the file.
 
-Windows keeps permissions in other ways, and has no other users in a person's folders:
-there files are only written whole and waited for.
+On Windows, only the writing itself applies: it has other permissions, and no other
+users in a person's folders.
 """
 
 from __future__ import annotations
@@ -20,55 +20,53 @@ OWNER_ONLY = 0o600
 FOLDER_OF_OWNER = 0o700
 WRITABLE_BY_OTHERS = 0o022
 OPEN_TO_OTHERS = 0o077
-# A link is not followed, and a pipe does not make us wait for its other end. Windows
-# has neither flag, and needs to be told that a file is no text.
+# Do not follow links, do not block on a pipe; on Windows, do not translate newlines.
 OPEN_FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )
 LINK = "it is a symbolic link"
-NO_FILE = "it is no regular file"
+NO_FILE = "it is not a regular file"
 POSIX = os.name == "posix"
 
 
 class UnsafeError(PermissionError):
-    """Another user could read, redirect or replace what is written there."""
+    """Another user could read, redirect or replace the file."""
 
     def __init__(self, reason: str) -> None:
-        """Give the reason as the system gives its own."""
         super().__init__(errno.EACCES, reason)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it, each for its owner alone."""
+    """Create a folder and its missing parents, for the owner only."""
     for folder in reversed((path, *path.parents)):
         if not folder.is_dir():
             folder.mkdir(mode=FOLDER_OF_OWNER, exist_ok=True)
 
 
 def check_folder(path: Path) -> None:
-    """See that nobody else can replace or remove the files of a folder.
+    """Check that no other user can replace or remove the files of a folder.
 
     Raises:
-        OSError: Others can, or it is not there.
+        OSError: One can, or the folder does not exist.
     """
     found = path.stat()
     if not POSIX:
         return
     foreign = found.st_uid not in trusted_owners()
     _refuse_if(foreign, "its folder belongs to another user")
-    # Where the sticky bit is set, as for /tmp, others can only add files of their own.
+    # With the sticky bit, as in /tmp, others can only add files of their own.
     protected = found.st_mode & stat.S_ISVTX or not found.st_mode & WRITABLE_BY_OTHERS
     reason = f"other users may write to its folder: chmod go-w {path}"
     _refuse_if(not protected, reason)
 
 
 def resolve_link(path: Path) -> Path:
-    """Return the file that a path means, at the end of the user's own symbolic link.
+    """Return the target of a path that may be the user's own symbolic link.
 
     Raises:
-        OSError: The link is another user's.
+        OSError: The link belongs to another user.
     """
     if not path.is_symlink():
         return path
@@ -78,28 +76,27 @@ def resolve_link(path: Path) -> Path:
 
 
 def read(path: Path, forbidden: int = OPEN_TO_OTHERS) -> bytes:
-    """Return what a file of the user's holds.
+    """Return the content of a file that belongs to the user.
 
     Args:
-        path: The file.
-        forbidden: Permissions with which it is refused.
+        forbidden: Permission bits that the file must not have.
 
     Raises:
-        OSError: It cannot be read, or is not the user's own.
+        OSError: It cannot be read, or belongs to another user.
     """
-    with os.fdopen(_opened(path, os.O_RDONLY, forbidden), "rb") as file:
+    with os.fdopen(_open(path, os.O_RDONLY, forbidden), "rb") as file:
         return file.read()
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a private file and wait until the disk has it.
+    """Write a private file and wait until it is on disk.
 
-    One that is there is written over, so that it needs no new room.
+    An existing file is overwritten in place, so that it needs no new space.
 
     Raises:
-        OSError: It cannot be written, or what is there is not the user's own.
+        OSError: It cannot be written, or the existing file belongs to another user.
     """
-    with os.fdopen(_made(path), "wb") as file:
+    with os.fdopen(_open_for_writing(path), "wb") as file:
         file.write(content)
         file.truncate()
         file.flush()
@@ -107,28 +104,23 @@ def write(path: Path, content: bytes) -> None:
 
 
 def touch(path: Path) -> None:
-    """Make an empty private file, or see that the one there is the user's own.
+    """Create an empty private file, or check that the existing one is private.
 
     Raises:
-        OSError: It cannot be made, or is not.
+        OSError: It cannot be created, or is not private.
     """
-    os.close(_made(path))
+    os.close(_open_for_writing(path))
 
 
 def replace(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
-    """Put a file in its place, whole or not at all.
-
-    Args:
-        path: The file.
-        content: What it is to hold.
-        mode: Its permissions.
+    """Replace a file atomically.
 
     Raises:
         OSError: It cannot be written, or is a link or a device.
     """
     _refuse_if(path.is_symlink(), LINK)
     _refuse_if(path.exists() and not path.is_file(), NO_FILE)
-    # A name that nobody else can have made first.
+    # A name that nobody can guess and create first.
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         write(new, content)
@@ -141,9 +133,9 @@ def replace(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
 
 
 def move(new: Path, path: Path) -> None:
-    """Put a file in the place of another, and make that outlast a power cut."""
+    """Replace a file by another, and make that durable."""
     new.replace(path)
-    # Where the system lets us: Windows opens no folder.
+    # Not on Windows, which cannot open folders.
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -153,21 +145,21 @@ def move(new: Path, path: Path) -> None:
 
 
 def trusted_owners() -> set[int]:
-    """Return the users whose files are taken for the user's own: root may do all."""
+    """Return the users whose files are trusted: the user and root."""
     return {0, os.geteuid()} if POSIX else set()
 
 
-def _made(path: Path) -> int:
-    """Open a file for writing: a new one, or else one of the user's own."""
+def _open_for_writing(path: Path) -> int:
+    """Open a file for writing: a new one, or one that belongs to the user."""
     try:
         return os.open(
             path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, OWNER_ONLY
         )
     except FileExistsError:
-        return _opened(path, os.O_WRONLY, OPEN_TO_OTHERS)
+        return _open(path, os.O_WRONLY, OPEN_TO_OTHERS)
 
 
-def _opened(path: Path, flags: int, forbidden: int) -> int:
+def _open(path: Path, flags: int, forbidden: int) -> int:
     try:
         descriptor = os.open(path, flags | OPEN_FLAGS)
     except OSError as error:
@@ -186,7 +178,7 @@ def _opened(path: Path, flags: int, forbidden: int) -> int:
 
 
 def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
-    """Refuse what someone else made or may use, and what is no file."""
+    """Refuse a file that another user owns or may use, and what is not a file."""
     _refuse_if(not stat.S_ISREG(found.st_mode), NO_FILE)
     if not POSIX:
         return

@@ -1,7 +1,7 @@
-"""What is logged: short lines of printable text, without queries and addresses.
+"""Log lines: short, printable, without queries and email addresses.
 
-Messages hold ids, keys and paths that the service sent, and the HTTP libraries log
-whole URLs and headers.
+Messages contain ids, keys and paths from the service; the HTTP libraries log whole URLs
+and headers.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing_extensions import override
 from tap_cc_clicks.api.text import printable
 
 LIBRARIES = ("requests", "urllib3")
-# To the next space or quotation mark: a query may hold brackets and apostrophes.
+# Up to a space or quotation mark: a query may contain brackets and apostrophes.
 QUERY = re.compile(r"\?[^\s\"]+")
-# An id or a path that the service made up may be one.
 ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
-# What the SDK says before, or after, a sentence of ours; and of each record without a
-# moment.
+# SDK messages that repeat one of ours, or that come with each record without a
+# timestamp.
 OF_THE_SDK = (
     "An unhandled error occurred while syncing",
     "Config validation failed",
@@ -31,7 +30,7 @@ LONGEST_LIBRARY_LINE = 300
 
 
 class _Guard(logging.Filter):
-    """Makes each message one short line without queries of URLs."""
+    """Turns each message into one short line without URL queries."""
 
     def __init__(self, longest: int, *, library: bool) -> None:
         super().__init__()
@@ -44,7 +43,7 @@ class _Guard(logging.Filter):
         if message.startswith(OF_THE_SDK):
             return False
         if self._library:
-            # urllib3 adds the headers that it could not parse, and a traceback.
+            # urllib3 adds unparsed headers and a traceback.
             message = QUERY.sub("?…", message.partition("unparsed data")[0])
             record.exc_info = None
         line = printable(message, self._longest)
@@ -57,10 +56,9 @@ _OWN = _Guard(LONGEST_LINE, library=False)
 
 
 def guard_logs(name: str) -> None:
-    """Guard what a logger, those below it, and the HTTP libraries log.
+    """Filter what a logger, its children and the HTTP libraries log.
 
-    Filters are not inherited by loggers below, so that each gets it. Metrics, which
-    pass objects to their handlers, are left alone.
+    Filters are not inherited, so each logger gets one. Metrics are not filtered.
     """
     for known in (name, *tuple(logging.root.manager.loggerDict)):
         if known.startswith(LIBRARIES):

@@ -1,4 +1,4 @@
-"""Why no answer came, in words that lead to what can be done."""
+"""Why a request got no response, in words that help to fix it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import ssl
 
 import requests
 
-# The first that fits counts: they are subclasses of each other in part, and causes of
-# one another.
+# The first match counts: some are subclasses or causes of others.
 REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (
         requests.exceptions.ProxyError,
-        "the proxy does not let it through: check HTTPS_PROXY and NO_PROXY",
+        "the proxy refused the connection: check HTTPS_PROXY and NO_PROXY",
     ),
     (
         ssl.SSLCertVerificationError,
-        "its certificate is not trusted: check the clock and REQUESTS_CA_BUNDLE",
+        "the certificate is not trusted: check the clock and REQUESTS_CA_BUNDLE",
     ),
-    (requests.exceptions.SSLError, "no secure connection came about (TLS)"),
-    (socket.gaierror, "its name is not found: check DNS"),
-    (ConnectionRefusedError, "nobody listens there: check the address"),
-    (requests.exceptions.ConnectTimeout, "it cannot be reached: check the network"),
-    (requests.exceptions.Timeout, "it took too long"),
+    (requests.exceptions.SSLError, "the TLS handshake failed"),
+    (socket.gaierror, "the host name was not found: check DNS"),
+    (ConnectionRefusedError, "connection refused: check host and port"),
+    (
+        requests.exceptions.ConnectTimeout,
+        "the host cannot be reached: check the network",
+    ),
+    (requests.exceptions.Timeout, "timed out"),
 )
 
-# Before these, nothing is sent.
+# After these, nothing was sent.
 NO_CONNECTION = (
     requests.exceptions.ProxyError,
     requests.exceptions.ConnectTimeout,
@@ -36,9 +38,9 @@ NO_CONNECTION = (
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return what kept an answer away: the error's kind, and what it means.
+    """Return the kind of a failure and what it means.
 
-    What requests says itself is left out: it names the whole URL.
+    The message of requests is left out: it contains the whole URL.
     """
     causes = list(_causes(error))
     for kind, meaning in REASONS:
@@ -48,12 +50,12 @@ def failure_reason(error: BaseException) -> str:
 
 
 def was_sent(error: BaseException) -> bool:
-    """Tell whether the request may have been sent: no connection came about if not."""
+    """Whether the request may have been sent."""
     return not any(isinstance(cause, NO_CONNECTION) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and what lies behind it, as requests and urllib3 nest it."""
+    """Return an error and its causes, as requests and urllib3 nest them."""
     found: list[BaseException] = []
     waiting = [error]
     while waiting:

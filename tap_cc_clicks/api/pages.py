@@ -15,14 +15,14 @@ from typing_extensions import override
 from tap_cc_clicks.api.errors import EndlessPagesError, TooManyPagesError
 from tap_cc_clicks.api.urls import Origin, joined, origin, path_of
 
-# A list of so many pages is longer than any that was heard of. What goes on beyond is
-# counted over all lists of a run, which together may go so much further.
+# No known list has more pages. Pages beyond this are counted over all lists of a run,
+# up to the second limit.
 LONG_LIST = 500
 MOST_FURTHER_PAGES = 10_000
-MISSHAPEN_LINK = "The API's answer holds a next link that cannot be understood"
+MISSHAPEN_LINK = "The API returned an invalid next link"
 BOOKMARK_STAYS = (
-    "What was read is loaded, the bookmark stays where it was; if the next run says "
-    "the same, tell the API's support"
+    "What was read is loaded; the bookmark does not move. If it happens again, contact "
+    "the API's support"
 )
 LIMIT = re.compile(r"(?<=[?&]limit=)\d+")
 
@@ -36,7 +36,7 @@ class _Links(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """What every page may have around its rows: the next link."""
+    """What a page has beside its rows: the next link."""
 
     links: _Links | None = msgspec.field(default=None, name="_links")
 
@@ -46,9 +46,9 @@ class Page:
     """A page of a list.
 
     Attributes:
-        rows: As they were decoded.
-        url: Where it was asked for.
-        link: Its next link as it was given, or None on the last page.
+        rows: The decoded rows.
+        url: The requested URL.
+        link: The next link as received; None on the last page.
     """
 
     rows: list[Any]
@@ -57,23 +57,23 @@ class Page:
 
 
 class PageBound:
-    """Counts the pages of a run's long lists, and tells when they are too many."""
+    """Limits how many pages the long lists of a run may have in total."""
 
     def __init__(self) -> None:
         self._further = 0
 
     def passed(self, pages: int) -> bool:
-        """Note that a list goes on after so many pages; tell whether it must not."""
+        """Note that a list continues after so many pages; whether that is too many."""
         self._further += pages >= LONG_LIST
         return pages >= LONG_LIST and self._further > MOST_FURTHER_PAGES
 
 
 class NextLinkPaginator(BaseAPIPaginator[str | None]):
-    """Follows next links, but never to another origin, and none twice.
+    """Follows next links, within one origin and each only once.
 
     Args:
-        api_url: The base URL of the API; links must stay on its origin, because the
-            access token goes with every request.
+        api_url: The base URL of the API; links must stay on its origin, because every
+            request carries the access token.
         bound: Shared by all lists of a run.
     """
 
@@ -88,8 +88,8 @@ class NextLinkPaginator(BaseAPIPaginator[str | None]):
         """Return the absolute next link of a :class:`Page`, or None at the end.
 
         Raises:
-            FatalAPIError: The link is none, or leads to another origin.
-            EndlessPagesError: The links lead in a circle, or on and on.
+            FatalAPIError: The link is invalid, or leads to another origin.
+            EndlessPagesError: The links lead in a circle or never end.
         """
         page: Page = response
         if not page.link:
@@ -101,18 +101,18 @@ class NextLinkPaginator(BaseAPIPaginator[str | None]):
             raise FatalAPIError(MISSHAPEN_LINK) from None
         if origin(url) != self._origin:
             message = (
-                f"The next link of {path} leads to another server than api_url; it was "
-                "not followed, so that the access token stays where it belongs"
+                f"The next link of {path} leads to another server than api_url: not "
+                "followed, to protect the access token"
             )
             raise FatalAPIError(message)
-        # A digest, since a link may have 8 KB.
+        # A digest: a link may have 8 KB.
         digest = hashlib.sha256(url.encode()).digest()
         if digest in self._followed:
-            message = f"The pages of {path} lead in a circle. {BOOKMARK_STAYS}"
+            message = f"The next links of {path} lead in a circle. {BOOKMARK_STAYS}"
             raise EndlessPagesError(message)
         if self._bound.passed(self.count):
             message = (
-                f"The pages of {path} come to no end, after {self.count:,} of them. "
+                f"The list {path} does not end after {self.count:,} pages. "
                 f"{BOOKMARK_STAYS}"
             )
             raise TooManyPagesError(message)
@@ -124,8 +124,8 @@ def next_link(body: object) -> str | None:
     """Return ``_links.next.href`` of a decoded body, or None.
 
     Raises:
-        FatalAPIError: The links are not shaped as documented; to take that for the end
-            would lose the pages behind it.
+        FatalAPIError: The links are not as documented; treating them as the end would
+            lose pages.
     """
     if isinstance(body, Envelope):
         link = body.links.next if body.links else None
@@ -143,11 +143,11 @@ def next_link(body: object) -> str | None:
 
 
 def limit_of(url: str) -> int | None:
-    """Return the page size that a next link asks for, if it names one."""
+    """Return the page size in a URL, if it has one."""
     found = LIMIT.search(url)
     return int(found.group()) if found else None
 
 
 def with_limit(url: str, limit: int) -> str:
-    """Return a next link that asks for pages of another size, if it names one."""
+    """Return a URL with another page size, if it has one."""
     return LIMIT.sub(str(limit), url)

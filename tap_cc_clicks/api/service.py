@@ -25,22 +25,22 @@ from tap_cc_clicks.api.wire import (
     summary_of,
 )
 
-# «GET an Email Campaign Activity Stats Report» takes so many ids at once.
+# The most ids in one request of «GET an Email Campaign Activity Stats Report».
 IDS_PER_STATS_REQUEST = 10
-# The links report has no pages.
+# The links report is not paginated.
 MOST_LINKS = 5_000
 
 
 class Service:
-    """Asks for one thing by its id, or for a list page by page.
+    """Requests one object by its id, or a list page by page.
 
-    Every method raises what :class:`Client` raises. An id that cannot stand in a path
-    is a FatalAPIError.
+    Every method raises what :class:`Client` raises, and FatalAPIError for an id that
+    cannot be part of a path.
 
     Args:
         client: Makes the requests.
-        page_size: Rows a page of a report, at most 500.
-        oddities: Where what is not as documented is counted.
+        page_size: Rows per page of a report, at most 500.
+        anomalies: Counts what differs from the documentation.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Service:
         self._page_size = page_size
 
     def campaigns(self, limit: int = MOST_ROWS) -> Iterator[list[Record]]:
-        """Yield the campaigns' records, page by page, the latest change first."""
+        """Yield the records of campaigns, page by page, the latest change first."""
         form = Form("campaigns", required=False)
         for page in self._client.pages("/emails", form, {"limit": limit}):
             yield campaign_records(page.rows, self.anomalies)
 
     def summaries(self, limit: int = MOST_ROWS) -> Iterator[list[Record]]:
-        """Yield the rows of the campaigns' summaries, the latest send first."""
+        """Yield the rows of the campaign summaries, the latest send first."""
         path = "/reports/summary_reports/email_campaign_summaries"
         form = Form("bulk_email_campaign_summaries")
         for page in self._client.pages(path, form, {"limit": limit}):
@@ -68,19 +68,18 @@ class Service:
         """Return a campaign's record, and id, role and document of its activities."""
         form = Form("campaign_activities", required=False)
         body = self._client.get(_path("/emails/{}", campaign_id), form=form)
-        told = {name: body.get(name) for name in CAMPAIGN}
-        told["campaign_id"] = campaign_id
-        (record,) = campaign_records([told], self.anomalies)
+        row = {**body, "campaign_id": campaign_id}
+        columns = {name: row.get(name) for name in CAMPAIGN}
+        (record,) = campaign_records([columns], self.anomalies)
         return record, activity_rows(form.rows_of(body), self.anomalies)
 
     def details(self, activity_id: str) -> list[Record]:
-        """Return, as one row, what an activity's own endpoint alone knows."""
+        """Return the columns that only an activity's own endpoint has, as one row."""
         path = _path("/emails/activities/{}", activity_id)
         body = self._client.get(path, {"include": "permalink_url"})
         return [details_record(body, self.anomalies)]
 
     def send_history(self, activity_id: str) -> list[Record]:
-        """Return the records of each time that an activity was sent."""
         path = _path("/emails/activities/{}/send_history", activity_id)
         rows = self._client.get(path, form=LIST)
         return send_records(rows, self.anomalies)
@@ -92,7 +91,7 @@ class Service:
         return counters_by_activity(body, self.anomalies)
 
     def links(self, activity_id: str) -> list[Record]:
-        """Return the records of an activity's links, but for the activity."""
+        """Return the records of an activity's links, without the activity's ids."""
         form = Form("link_click_counts", most=MOST_LINKS, required=False)
         path = _path("/reports/email_reports/{}/links", activity_id)
         rows = form.rows_of(self._client.get(path, form=form))
@@ -101,11 +100,11 @@ class Service:
     def events(
         self, report: str, form: Form, activity_id: str, **query: Any
     ) -> Iterator[Page]:
-        """Yield the pages of one of an activity's reports of events, newest first.
+        """Yield the pages of an event report, newest first.
 
         Args:
             report: Its name in the path, such as ``clicks``.
-            form: What a page is decoded into.
+            form: The form of a page.
             activity_id: The activity.
             query: ``url_id``, or another ``limit``.
         """
@@ -115,11 +114,11 @@ class Service:
         return self._client.pages(path, form, query)
 
     def again(self, page: Page, form: Form) -> Page:
-        """Return a page of a report as it is now."""
+        """Request a page of a report again."""
         return self._client.again(page, form)
 
     def account_summary(self) -> Record:
-        """Return whose account it is, from «GET a Summary of Account Details»."""
+        """Return the account's owner, from «GET a Summary of Account Details»."""
         summary: Record = self._client.get("/account/summary", form=OBJECT)
         return summary
 
@@ -128,5 +127,5 @@ def _path(pattern: str, *ids: str) -> str:
     try:
         return pattern.format(",".join(quoted(one) for one in ids))
     except ValueError:
-        message = f"The API gave an id that cannot stand in a path ({pattern})"
+        message = f"The API returned an id that cannot be part of a path ({pattern})"
         raise FatalAPIError(message) from None

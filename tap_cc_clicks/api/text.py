@@ -1,7 +1,7 @@
-"""Foreign text, made safe for a log line or a terminal.
+"""Untrusted text, made safe for a log line or a terminal.
 
-Whatever the service, a file or the environment says may hold line breaks, terminal
-escapes, marks that turn the reading direction, or megabytes.
+The service, files and the environment may contain line breaks, terminal escapes,
+bidirectional marks, or megabytes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 
 LONGEST = 200
 ELLIPSIS = "…"
-# What RFC 6749 allows, but for spaces around it. More would not fit into a header, and
-# the error about that would show it.
+# What RFC 6749 allows, without outer spaces. Other text cannot be sent in a header, and
+# the error would show it.
 VISIBLE = re.compile("[!-~]([ -~]*[!-~])?")
-# What the environment holds in other encodings is read as surrogates.
+# Other encodings in the environment are read as surrogates.
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 
@@ -21,14 +21,12 @@ KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 def printable(value: object, longest: int = LONGEST) -> str:
     """Return a value as one short line of printable characters.
 
-    White space becomes a single space. Control characters, escapes, bidirectional
-    marks and what else Unicode calls unprintable are left out.
+    White space becomes a single space; other unprintable characters are removed.
 
     Args:
-        value: What is to be shown.
         longest: The most characters to return.
     """
-    # Ten times as much as is shown: enough, even if most of it is left out.
+    # More than is shown, since unprintable characters are removed.
     text = str(value)[: 10 * longest]
     line = " ".join(text.split())
     shown = "".join(char for char in line if char.isprintable())
@@ -38,15 +36,15 @@ def printable(value: object, longest: int = LONGEST) -> str:
 
 
 def is_key(value: object) -> bool:
-    """Tell whether a value can be an error key: a short word of ASCII."""
+    """Whether a value can be an error key: a short ASCII word."""
     return isinstance(value, str) and bool(KEY.fullmatch(value))
 
 
 def is_token(value: object) -> bool:
-    """Tell whether a value can be a credential: one line of ASCII (RFC 6749)."""
+    """Whether a value can be a credential: one line of ASCII (RFC 6749)."""
     return isinstance(value, str) and bool(VISIBLE.fullmatch(value))
 
 
 def is_text(value: object) -> bool:
-    """Tell whether a value can be sent, and name a file."""
+    """Whether a value can be sent, and name a file."""
     return not NO_TEXT.search(str(value))

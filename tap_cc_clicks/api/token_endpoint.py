@@ -1,4 +1,4 @@
-"""The token endpoint: asking it, and what its answers mean."""
+"""The token endpoint, and what its responses mean."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tap_cc_clicks.api.text import is_token
 from tap_cc_clicks.api.transport import Response, Transport
 
 TIMEOUT_SECONDS = 60
-# A request answered so was not even looked at: its refresh token is as good as before.
-TURNED_AWAY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+# With these statuses, the refresh token was not used.
+NOT_PROCESSED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 SIGN_IN_AGAIN = (
-    "The refresh token is unknown, spent or expired: sign in again for a new one "
+    "The refresh token is unknown, used up or expired: sign in again for a new one "
     "(cc-clicks login) and set refresh_token"
 )
 UNKNOWN_CLIENT = ("invalid_client", "unauthorized_client")
@@ -30,19 +30,19 @@ CHECK_CLIENT = (
 
 
 class SpentTokenError(TokenError):
-    """The refresh token is good for nothing any more: a person has to sign in."""
+    """The refresh token is no longer valid: a person has to sign in."""
 
 
 class LostAnswerError(TokenError):
-    """Nobody knows whether the refresh token was used up."""
+    """It is unknown whether the refresh token was used up."""
 
 
 class BusyError(TokenError, RetriableAPIError):
-    """No token was given out this time; another try may bring one."""
+    """The token endpoint is temporarily unavailable; a retry may succeed."""
 
 
 class Client:
-    """The application, as the authorization server knows it."""
+    """The application, as an OAuth client."""
 
     def __init__(self, client_id: str, client_secret: str | None = None) -> None:
         self.client_id = client_id
@@ -53,11 +53,11 @@ class Client:
         """Send a form to the authorization server, once.
 
         Raises:
-            RequestException: No answer came.
-            FatalAPIError: It was larger than any.
+            RequestException: No response.
+            FatalAPIError: The response is too large.
         """
         secret = self._client_secret
-        # A public client has no secret to prove itself with: it only names itself.
+        # A public client has no secret; it only sends its id.
         named = form if secret else {**form, "client_id": self.client_id}
         request = requests.Request(
             "POST",
@@ -70,7 +70,7 @@ class Client:
 
 
 def object_of(response: Response) -> dict[str, Any]:
-    """Return the JSON object that an answer holds; an empty one if it holds none."""
+    """Return the JSON object of a response; empty if there is none."""
     try:
         body = decode(response.body)
     except ValueError:
@@ -79,16 +79,16 @@ def object_of(response: Response) -> dict[str, Any]:
 
 
 def error_name(response: Response) -> str:
-    """Return which error an answer names, by OAuth's key or by Okta's."""
+    """Return the error that a response names, with OAuth's key or Okta's."""
     body = object_of(response)
     return str(body.get("error") or body.get("errorCode"))
 
 
 def token_response(response: Response) -> dict[str, Any]:
-    """Return the token endpoint's answer.
+    """Return the body of a token response.
 
     Raises:
-        TokenError: As :func:`refusal` returns it.
+        TokenError: See :func:`refusal`.
     """
     body = object_of(response)
     if response.ok and is_token(body.get("access_token")):
@@ -97,7 +97,7 @@ def token_response(response: Response) -> dict[str, Any]:
 
 
 def seconds(value: object) -> float:
-    """Return a lifetime; 0 where the answer gives none that can be read."""
+    """Return a lifetime in seconds; 0 if it cannot be read."""
     try:
         lifetime = float(str(value))
     except ValueError:
@@ -106,18 +106,18 @@ def seconds(value: object) -> float:
 
 
 def refusal(response: Response) -> TokenError:
-    """Return what an answer without a token means, and what to do."""
+    """Return the error for a response without a token."""
     status, error = response.status, error_name(response)
-    out_of_order = f"The token endpoint is out of order for now ({status}): run again"
-    if status in TURNED_AWAY:
-        return BusyError(out_of_order)
+    unavailable = f"The token endpoint is not available ({status}): run again"
+    if status in NOT_PROCESSED:
+        return BusyError(unavailable)
     if error == "invalid_grant":
         return SpentTokenError(SIGN_IN_AGAIN)
     if error in UNKNOWN_CLIENT or status == HTTPStatus.UNAUTHORIZED:
         return TokenError(CHECK_CLIENT)
     if issubclass(meaning_of(status).error, RetriableAPIError):
         return LostAnswerError(
-            f"{out_of_order}, and if the refresh token is refused then, sign in again"
+            f"{unavailable}, and sign in again if the refresh token is refused"
         )
     message = f"The token endpoint answered {status} without a token: check token_url"
     return TokenError(message)

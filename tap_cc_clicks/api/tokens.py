@@ -1,8 +1,8 @@
-"""The token store: refresh tokens that rotate are kept here before they are used.
+"""The token store: keeps rotating refresh tokens.
 
-Such a token is good for one use, and the answer to that use brings the next one. If
-that is lost, a person has to sign in again: so it is on disk before anything is done
-with it, and no two runs use one token at once.
+A rotating token can be used once; the response contains the next one. If that is lost,
+a person has to sign in again. So it is written to disk before it is used, and no two
+runs use one token at once.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tap_cc_clicks.api import files
 from tap_cc_clicks.api.errors import InputError
 
 VERSION = 1
-# Longer than a refresh takes, with its time-out.
+# Longer than a refresh with its timeout.
 LOCK_SECONDS = 120
-# Taken from the disk before the refresh: a full disk shows while nothing is lost.
+# Reserved before the refresh, so that a full disk is found while nothing is lost.
 RESERVED_BYTES = 16_384
 DIGEST_DIGITS = 16
-# The vendor ends a refresh token that was not used for so long.
+# A refresh token expires if it is not used for this long.
 UNUSED_DAYS = 180
 
 
@@ -37,12 +37,10 @@ class UnsafeStoreError(InputError):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What a refresh brought.
+    """The result of a refresh.
 
     Attributes:
-        refresh_token: Good for the next refresh.
-        access_token: Good until then.
-        expires_at: When the access token ends, in seconds since 1970.
+        expires_at: When the access token expires, in seconds since 1970.
     """
 
     refresh_token: str
@@ -51,29 +49,27 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class _File(Tokens, frozen=True, kw_only=True):
-    """What the file holds: the tokens, and from which seed they came."""
+    """The content of the file: tokens, and the seed they came from."""
 
     seed: str
     version: int = VERSION
 
 
 class TokenStore:
-    """One account's tokens on disk.
+    """The tokens of one account on disk.
 
     Args:
         path: The file.
-        seed: The digest of the credentials that a person set: the tokens of others are
-            not looked at.
-        required: Whether to refuse a refresh whose outcome could not be stored. If not,
-            it is refused only once the file is there: the token is known to rotate.
+        seed: The digest of the configured credentials; tokens of others are ignored.
+        required: Whether to refuse a refresh whose result could not be stored. If not,
+            it is refused only if the file exists: then the token is known to rotate.
 
     Attributes:
-        cut_off: Whether a refresh was begun by a run that was killed in it, and none
-            was answered since. Its mark, the reserved file, stays until then.
+        cut_off: Whether a run was killed during a refresh, and none has succeeded
+            since. Until then the reserved file marks it.
     """
 
     def __init__(self, path: Path, seed: str, *, required: bool) -> None:
-        """Touch nothing yet."""
         self.cut_off = False
         self.path = path
         self._seed = seed
@@ -82,26 +78,25 @@ class TokenStore:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TokenStore:
-        """Return the store of the settings' account."""
         names = ("client_id", "refresh_token")
-        told = msgspec.json.encode([config.get(name) for name in names])
-        seed = hashlib.sha256(told).hexdigest()
+        credentials = msgspec.json.encode([config.get(name) for name in names])
+        seed = hashlib.sha256(credentials).hexdigest()
         if config.get("token_store"):
             return cls(_expanded(config["token_store"]), seed, required=True)
         try:
             folder = user_state_path("tap-cc-clicks")
         except RuntimeError:
-            # No home, as in a container: nothing can be written below this.
+            # No home folder, as in some containers: a path that cannot be written.
             folder = Path(os.devnull)
         name = f"{seed[:DIGEST_DIGITS]}.json"
         return cls(folder / name, seed, required=False)
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Keep other runs from refreshing meanwhile, and make sure of the disk.
+        """Lock the store against other runs, and reserve disk space.
 
         Raises:
-            UnsafeStoreError: Others may write there.
+            UnsafeStoreError: Other users may write there.
             InputError: Another run takes too long, or the store cannot be written.
         """
         with ExitStack() as stack:
@@ -124,7 +119,7 @@ class TokenStore:
             yield
 
     def load(self) -> Tokens | None:
-        """Return the newest tokens that came from this seed, if there are any.
+        """Return the newest tokens of this seed, if there are any.
 
         Raises:
             InputError: The file cannot be read.
@@ -142,10 +137,10 @@ class TokenStore:
         return file if file.seed == self._seed else None
 
     def save(self, tokens: Tokens) -> None:
-        """Put tokens in place of those there are, whole or not at all.
+        """Replace the stored tokens atomically.
 
         Raises:
-            InputError: It failed although there had been room.
+            InputError: They cannot be written.
         """
         file = _File(**msgspec.structs.asdict(tokens), seed=self._seed)
         try:
@@ -153,24 +148,23 @@ class TokenStore:
             files.move(self._reserved, self.path)
         except OSError as error:
             message = (
-                f"{self._unwritable(error)}. The refresh token rotates and its "
-                "successor is lost with this run: sign in again once the store works"
+                f"{self._unwritable(error)}. The refresh token rotates, and the next "
+                "one is lost with this run: sign in again once the store works"
             )
             raise InputError(message) from None
 
     def last_used(self) -> float:
-        """Return when the refresh token was used last: now if nothing was stored."""
+        """Return when the refresh token was last used; now if nothing is stored."""
         try:
             return self.path.stat().st_mtime
         except OSError:
             return time.time()
 
     def _lock(self) -> FileLock:
-        """Return the lock, not yet held."""
         files.make_folder(self.path.parent)
         files.check_folder(self.path.parent)
         lock = self.path.with_name(f"{self.path.name}.lock")
-        # Where it cannot be made, the lock itself would wait as for another run.
+        # If it cannot be created, FileLock would wait as if another run held it.
         files.touch(lock)
         return FileLock(lock, LOCK_SECONDS, mode=files.OWNER_ONLY)
 
@@ -182,20 +176,20 @@ class TokenStore:
     def _unwritable(self, error: OSError) -> str:
         return (
             f"The token store {self.path} cannot be written ({_reason(error)}): set "
-            "token_store to a file that can be, and that stays between runs"
+            "token_store to a writable file that persists between runs"
         )
 
 
 def _expanded(path: str) -> Path:
-    """Return the path of a setting.
+    """Expand ``~`` in the setting.
 
     Raises:
-        InputError: It begins with a home that the system does not know.
+        InputError: The home folder is unknown.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        message = "Setting token_store begins with ~, and there is no such home folder"
+        message = "Setting token_store begins with ~, but the home folder is unknown"
         raise InputError(message) from None
 
 

@@ -1,4 +1,4 @@
-"""Sending requests over connections that are kept open; reading answers in bounds."""
+"""Sending requests over pooled connections."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Response:
     """What came back for a request.
 
     Attributes:
-        url: What was asked.
-        reason: The usual words for the status: the server's own could be anything.
-        date: The server's clock, as the header has it.
+        url: The requested URL.
+        reason: The standard phrase for the status, not the server's.
+        date: The ``Date`` header.
         headers: The names of all headers.
-        body: All of it, unpacked.
+        body: The whole body, decompressed.
     """
 
     url: str
@@ -44,17 +44,15 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether the request was understood and granted."""
+        """Whether the status is 200."""
         return self.status == HTTPStatus.OK
 
 
 class Transport:
-    """Sends prepared requests, and nothing along with them.
-
-    A prepared request has no credentials of ``~/.netrc``; the session keeps no cookies.
+    """Sends prepared requests without cookies or credentials of ``~/.netrc``.
 
     Args:
-        connections: How many requests may be under way at once.
+        connections: The most requests at once.
         timeout: Seconds to wait for a connection, and between two bytes.
     """
 
@@ -67,10 +65,10 @@ class Transport:
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections + 1))
 
     def send(self, request: requests.PreparedRequest) -> Response:
-        """Send a request once, and return what came back; redirects among it.
+        """Send a request once, without following redirects.
 
         Raises:
-            RequestException: No answer came, or not all of it.
+            RequestException: No response, or an incomplete one.
             TooLargeError: It is larger than any page of the API.
         """
         url = str(request.url)
@@ -93,9 +91,9 @@ class Transport:
         )
 
     def _environment(self, where: Origin) -> Mapping[str, Any]:
-        """Return what the environment says of proxy and CA for an origin.
+        """Return proxy and CA settings of the environment for an origin.
 
-        It costs as much as to decode a page, so it is looked up once.
+        Cached: finding them takes as long as decoding a page.
         """
         if where not in self._environments:
             url = f"{where.scheme}://{where.host}:{where.port}"
@@ -111,14 +109,14 @@ class Transport:
 
 
 def _check_certificates(verify: object) -> None:
-    """See that the trusted certificates are there: else each request would fail.
+    """Check that the CA bundle exists.
 
     Raises:
-        InputError: They are not.
+        InputError: It does not.
     """
     if isinstance(verify, str) and not Path(verify).exists():
         message = (
-            f"There are no certificates in {printable(verify)}: correct "
-            "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or leave them out"
+            f"The CA bundle {printable(verify)} does not exist: correct or unset "
+            "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
         )
         raise InputError(message)

@@ -1,8 +1,8 @@
-"""URLs, read by the parser that sends them.
+"""URLs, parsed by urllib3, which also sends the requests.
 
-The standard library and urllib3 disagree about URLs with a backslash: an origin that
-one of them reads and the other one connects to would leak the access token. So every
-URL is parsed here, by urllib3, and what a parser could be tricked with is refused.
+The standard library and urllib3 disagree about URLs with a backslash. An origin that is
+checked by one and connected to by the other would leak the access token. So every URL
+is parsed here, and ambiguous ones are refused.
 """
 
 from __future__ import annotations
@@ -17,32 +17,30 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-# A cursor of the API has some hundred bytes.
+# A cursor of the API has a few hundred bytes.
 LONGEST_URL = 8192
-# Control characters and spaces, which parsers drop or keep as they like; backslashes,
-# which some of them take for slashes.
+# Parsers disagree about control characters, spaces and backslashes.
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
 class Origin(NamedTuple):
-    """Where a request goes."""
+    """Scheme, host and port."""
 
     scheme: str
     host: str
     port: int
 
 
-# Each is parsed several times: before it is sent, and for messages.
 @lru_cache(maxsize=64)
 def parsed(url: str) -> Url:
     """Return the parts of an absolute http or https URL.
 
     Raises:
-        ValueError: It is not one, is longer than 8 KB, or holds a backslash, a control
-            character or credentials.
+        ValueError: It is not one, is longer than 8 KB, or contains a backslash, a
+            control character or credentials.
     """
     if len(url) > LONGEST_URL or FORBIDDEN.search(url):
-        message = "a URL that is too long, or has characters that no URL has"
+        message = "a URL that is too long or has invalid characters"
         raise ValueError(message)
     try:
         parts = parse_url(url)
@@ -56,7 +54,7 @@ def parsed(url: str) -> Url:
 
 
 def origin(url: str) -> Origin:
-    """Return scheme, host and port of a URL, with the default port filled in.
+    """Return scheme, host and port of a URL; the default port is filled in.
 
     Raises:
         ValueError: As in :func:`parsed`.
@@ -69,15 +67,11 @@ def origin(url: str) -> Origin:
 def joined(base: str, href: str) -> str:
     """Return a link as an absolute URL.
 
-    Args:
-        base: The URL of the answer that has the link.
-        href: A path, or an absolute URL.
-
     Raises:
         ValueError: As in :func:`parsed`.
     """
     if len(href) > LONGEST_URL or FORBIDDEN.search(href):
-        message = "a link that is too long, or has characters that no link has"
+        message = "a link that is too long or has invalid characters"
         raise ValueError(message)
     url = urljoin(base, href)
     parsed(url)
@@ -85,7 +79,7 @@ def joined(base: str, href: str) -> str:
 
 
 def path_of(url: str | None) -> str:
-    """Return the path of a URL, for messages; a slash if it has none."""
+    """Return the path of a URL for messages; a slash if it has none."""
     try:
         return parsed(url or "").path or "/"
     except ValueError:
@@ -99,13 +93,13 @@ def quoted(identifier: str) -> str:
         ValueError: It is empty or a dot segment, which would lead to another path.
     """
     if identifier in {"", ".", ".."}:
-        message = "an id that cannot stand in a path"
+        message = "an id that cannot be part of a path"
         raise ValueError(message)
     return quote(identifier, safe="")
 
 
 def is_safe(url: str) -> bool:
-    """Tell whether a token may be sent there: by https, or within this machine."""
+    """Whether a token may be sent there: by https, or within this machine."""
     try:
         where = origin(url)
     except ValueError:

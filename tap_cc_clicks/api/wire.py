@@ -1,6 +1,6 @@
-"""The forms of the API's answers, and the records that are made of them.
+"""The form of the API's responses, and the records made of them.
 
-Nothing else knows how an answer spells what it says. Sources: the vendor's pages «GET a
+No other module knows the names of properties. Sources: the vendor's pages «GET a
 Collection of Email Campaigns», «GET an Email Campaign», «GET an Email Campaign
 Activity», «Get Email Campaign Activity Send History», «GET an Email Campaign Activity
 Stats Report», «GET an Email Links Report» and «GET an Email Campaigns Summary Report».
@@ -41,7 +41,7 @@ CAMPAIGN: Columns = {
     "created_at": date_time,
     "updated_at": date_time,
 }
-# What an activity's record has of its campaign's.
+# Columns of an activity that come from its campaign.
 OF_CAMPAIGN = {
     "campaign_name": "name",
     "campaign_type": "type",
@@ -55,7 +55,7 @@ ACTIVITY: Columns = {
     "role": text,
     "document_id": text,
 }
-# What «GET an Email Campaign Activity» alone knows of an activity, and its document.
+# Columns that only «GET an Email Campaign Activity» has.
 DETAILS_STREAM = "campaign_activity_details"
 DETAILS: Columns = {
     "document_id": text,
@@ -147,12 +147,10 @@ PEOPLE: Columns = {
     "bounces": count,
     "not_opened": count,
 }
-
-
-# What answers hold beside what is read of them.
+# Properties that are not read.
 IDS = ("campaign_activity_id", "campaign_id", "role", "document_id")
 LEFT_OUT = ("html_content", "physical_address_in_footer", "document_properties")
-# What the contract requires, where it requires anything.
+# With the properties that the contract requires.
 DETAILS_SHAPE = Shape(
     DETAILS_STREAM,
     frozenset({*DETAILS, *IDS, *LEFT_OUT}),
@@ -179,12 +177,12 @@ LISTED = {
 
 @dataclass(frozen=True)
 class Counters:
-    """What the service counts of an activity's events.
+    """The service's counters of an activity's events.
 
     Attributes:
-        clicks: ``em_clicks_all``; None if it is not known.
-        refreshed: When that was counted; None if it is not known.
-        stats: All that is counted, by its documented name; empty if it is not known.
+        clicks: ``em_clicks_all``; None if unknown.
+        refreshed: When the service counted; None if unknown.
+        stats: All counters by their documented names; empty if unknown.
     """
 
     clicks: int | None = None
@@ -192,7 +190,7 @@ class Counters:
     stats: Mapping[str, int] = field(default_factory=dict)
 
 
-# The service counts nothing that can be read; or it was not asked, or did not answer.
+# No readable counters; not requested, or no response.
 UNKNOWN, NOT_ASKED = Counters(), Counters()
 
 
@@ -202,7 +200,7 @@ def campaign_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Recor
 
 
 def activity_rows(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
-    """Return what a campaign's look-up tells of its activities that have an id."""
+    """Return the activities with an id in a campaign's look-up."""
     found = _with_id("campaign_activities", ACTIVITY, rows, anomalies)
     for row in found:
         if row["role"] not in ROLES:
@@ -211,7 +209,6 @@ def activity_rows(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
 
 
 def activity_record(campaign: Record, row: Record) -> Record:
-    """Return an activity's record, made from its campaign's and the look-up's."""
     return {
         "campaign_activity_id": row["campaign_activity_id"],
         "campaign_id": campaign["campaign_id"],
@@ -222,18 +219,18 @@ def activity_record(campaign: Record, row: Record) -> Record:
 
 
 def details_record(body: Record, anomalies: Anomalies) -> Record:
-    """Return what an activity's own endpoint alone knows."""
-    anomalies.look(DETAILS_SHAPE, [body])
+    """Return the columns that only an activity's own endpoint has."""
+    anomalies.check(DETAILS_SHAPE, [body])
     return anomalies.record(DETAILS_STREAM, DETAILS, body)
 
 
 def link_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
-    """Return the rows of the links report that have an id, but for their activity."""
+    """Return the rows of the links report that have an id."""
     return _with_id("email_links", LINK, rows, anomalies)
 
 
 def send_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
-    """Return the rows of a send history that have an id, but for their activity."""
+    """Return the rows of a send history that have an id."""
     return [
         {**row, "reason": REASONS.get(row["reason_code"])}
         for row in _with_id("email_send_history", SEND, rows, anomalies)
@@ -241,77 +238,75 @@ def send_records(rows: Sequence[Record], anomalies: Anomalies) -> list[Record]:
 
 
 def counters_by_activity(body: Record, anomalies: Anomalies) -> dict[str, Counters]:
-    """Return the counters in an answer of the stats endpoint."""
-    name, told = "campaign_activity_id", {}
+    name, counters = "campaign_activity_id", {}
     results = _objects(body.get("results"))
-    anomalies.look(STATS_SHAPE, results)
+    anomalies.check(STATS_SHAPE, results)
     for result in results:
-        if activity_id := anomalies.take(STATS, name, identifier, result.get(name)):
-            told[activity_id] = counters_of(result, anomalies)
-    return told
+        if activity_id := anomalies.convert(STATS, name, identifier, result.get(name)):
+            counters[activity_id] = counters_of(result, anomalies)
+    return counters
 
 
 def counters_of(result: Record, anomalies: Anomalies) -> Counters:
     """Return the counters of one of the ``results`` of the stats endpoint."""
-    told: Record = next(iter(_objects(result.get("stats"))), {})
-    # The guide writes em_clicks.all; where both are given, the documented one stays.
-    named = {name.replace(".", "_"): told[name] for name in sorted(told)}
-    anomalies.look(COUNTERS_SHAPE, [named] if named else [])
+    values: Record = next(iter(_objects(result.get("stats"))), {})
+    # The guide writes em_clicks.all; the reference's spelling wins.
+    named = {name.replace(".", "_"): values[name] for name in sorted(values)}
+    anomalies.check(COUNTERS_SHAPE, [named] if named else [])
     stats = _known(anomalies.record(STATS, COUNTERS, named))
     name = "last_refresh_time"
-    refreshed = anomalies.take(STATS, name, date_time, result.get(name))
+    refreshed = anomalies.convert(STATS, name, date_time, result.get(name))
     return Counters(stats.get("em_clicks_all"), refreshed, stats)
 
 
 def spelling_of(body: Record) -> str | None:
-    """Return how an answer of the stats endpoint writes ``em_clicks_all``, if it does.
+    """Return how a response of the stats endpoint spells ``em_clicks_all``.
 
-    In the order in which :func:`counters_of` prefers them.
+    In the order of preference of :func:`counters_of`; None if it has neither spelling.
     """
     for result in _objects(body.get("results")):
-        told: Record = next(iter(_objects(result.get("stats"))), {})
+        values: Record = next(iter(_objects(result.get("stats"))), {})
         for name in ("em_clicks_all", "em_clicks.all"):
-            if name in told:
-                return (
-                    f"{name}, as {'text' if isinstance(told[name], str) else 'numbers'}"
-                )
+            if name in values:
+                kind = "text" if isinstance(values[name], str) else "numbers"
+                return f"{name}, as {kind}"
     return None
 
 
 def people_of(summary: Mapping[str, Any]) -> int:
-    """Return how many people clicked, by a campaign's summary; 0 if it is not known."""
+    """Return how many people clicked, by a campaign's summary; 0 if unknown."""
     counts = summary.get("unique_counts")
     clicks = counts.get("clicks") if isinstance(counts, dict) else None
     return clicks if isinstance(clicks, int) else 0
 
 
 def summary_of(row: Record, anomalies: Anomalies) -> Record:
-    """Return a row of the summaries, its counts as numbers where they can be read.
+    """Return a row of the summaries, its counts converted to numbers.
 
-    All else stays as it is, since any change in it hints at new clicks.
+    Everything else is kept: any change may mean new clicks.
     """
-    anomalies.look(SUMMARY_SHAPE, [row])
+    anomalies.check(SUMMARY_SHAPE, [row])
     known = anomalies.record("summaries", SUMMARY, row)
-    told = {**row, **_known(known), "campaign_id": known["campaign_id"]}
+    values = {**row, **_known(known), "campaign_id": known["campaign_id"]}
     for counts in _objects(row.get("unique_counts"))[:1]:
-        anomalies.look(PEOPLE_SHAPE, [counts])
+        anomalies.check(PEOPLE_SHAPE, [counts])
         other = {name: counts[name] for name in counts.keys() - PEOPLE.keys()}
         people = _known(anomalies.record("summaries", PEOPLE, counts))
-        told["unique_counts"] = {**other, **people}
-    return told
+        values["unique_counts"] = {**other, **people}
+    return values
 
 
 def summary_record(summary: Record) -> Record:
-    """Return the record of a campaign's summary, as :func:`summary_of` returned it."""
+    """Return the record of a summary that :func:`summary_of` returned."""
     people = summary.get("unique_counts")
     counts = people if isinstance(people, dict) else {}
-    told = {**summary, **{name: counts.get(name) for name in PEOPLE}}
-    # What is odd in it was counted before.
-    return Anomalies().record("summaries", {**SUMMARY, **PEOPLE}, told)
+    values = {**summary, **{name: counts.get(name) for name in PEOPLE}}
+    # Its anomalies were counted before.
+    return Anomalies().record("summaries", {**SUMMARY, **PEOPLE}, values)
 
 
 def _objects(value: object) -> list[Record]:
-    """Return the objects of a list; where there is no list, the one there is."""
+    """Return the objects of a list; without a list, the object itself."""
     rows = value if isinstance(value, list) else [value]
     return [row for row in rows if isinstance(row, dict)]
 
@@ -323,8 +318,8 @@ def _known(values: Record) -> Record:
 def _with_id(
     stream: str, columns: Columns, rows: Sequence[Record], anomalies: Anomalies
 ) -> list[Record]:
-    """Return rows with these columns, of which the first is the id."""
+    """Return rows with these columns; the first column is the id."""
     key = next(iter(columns))
-    anomalies.look(LISTED[stream], rows)
+    anomalies.check(LISTED[stream], rows)
     records = [anomalies.record(stream, columns, row) for row in rows]
     return [record for record in records if record[key] is not None]

@@ -241,8 +241,8 @@ class SignIn:
             return _token_response(self._client.post(self._token_url, form))
         except requests.RequestException as error:
             message = (
-                f"No answer from token_url ({failure_reason(error)}). The code is good for "
-                "one use, and may have been used: run again"
+                f"No answer from token_url ({failure_reason(error)}). The code may "
+                "have been used up: run again"
             )
             raise SignInError(message) from None
 

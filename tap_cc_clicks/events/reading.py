@@ -171,7 +171,7 @@ class Reader:
         event.campaign_id = reading.campaign_id
         if event.deleted_at is not None:
             stream, deleted_at = reading.report.stream, event.deleted_at
-            event.deleted_at = anomalies.take(
+            event.deleted_at = anomalies.convert(
                 stream, "deleted_at", date_time, deleted_at
             )
         return event

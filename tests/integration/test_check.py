@@ -130,7 +130,7 @@ def test_an_access_token_alone_is_good_for_a_try(
     [
         ({"refresh_token": "spent"}, "cc-clicks login"),
         ({"client_id": "nobody"}, "does not know this application"),
-        ({"token_url": "http://127.0.0.1:1/token"}, "nobody listens there"),
+        ({"token_url": "http://127.0.0.1:1/token"}, "connection refused"),
     ],
 )
 def test_a_token_that_does_not_come_is_explained(
@@ -199,8 +199,8 @@ def test_whose_account_it_is_need_not_be_known(
 @pytest.mark.parametrize(
     ("api_url", "sentence"),
     [
-        ("http://127.0.0.1:1/v3", "nobody listens there: check the address"),
-        ("https://{host}/v3", "no secure connection came about (TLS)"),
+        ("http://127.0.0.1:1/v3", "connection refused: check host and port"),
+        ("https://{host}/v3", "the TLS handshake failed"),
     ],
 )
 def test_an_api_out_of_reach_is_explained(
@@ -309,7 +309,7 @@ def test_a_refresh_that_was_cut_off_explains_a_spent_token(
     mark.touch(0o600)
     config = {"token_store": str(path), "refresh_token": "spent"}
     text = lines(check(sandbox, tmp_path, "--json", **config))["token"][1]
-    assert "An earlier run was ended while it waited for the answer" in text
+    assert "An earlier run was killed while it waited" in text
 
 
 @pytest.mark.parametrize("name", ["api_url", "token_url"])

@@ -64,11 +64,14 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
     [
         (
             Fault("status", status=503),
-            "Gave up on /v3/emails after 8 tries; the last: 503",
+            "Gave up on /v3/emails after 8 tries; the last error: 503",
         ),
-        (Fault("reset"), "Gave up on /v3/emails after 8 tries; the last: no answer"),
-        (Fault("not_json"), "the last: The answer of /v3/emails is not JSON"),
-        (Fault("wrong_shape"), "the last: The answer of /v3/emails has no campaigns"),
+        (
+            Fault("reset"),
+            "Gave up on /v3/emails after 8 tries; the last error: no answer",
+        ),
+        (Fault("not_json"), "the last error: The response of /v3/emails is not JSON"),
+        (Fault("wrong_shape"), "the last error: The response of /v3/emails has no campaigns"),
         (Fault("redirect"), "302 (Found) for /v3/emails: redirects are not followed"),
         (
             Fault("status", status=403, body=[{"error_key": "forbidden"}]),
@@ -94,7 +97,7 @@ def test_lasting_faults_end_in_a_sentence(
 def test_a_listing_that_is_not_there_is_fatal(sandbox: Sandbox) -> None:
     """Unlike a single campaign's 404: the address must be wrong."""
     sandbox.faults.rules.append(Fault("status", match="/emails$", status=404))
-    with pytest.raises(GoneError, match="nothing there: check api_url"):
+    with pytest.raises(GoneError, match="not found: check api_url"):
         run_tap(sandbox)
 
 
@@ -124,7 +127,7 @@ def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
     fault = Fault("status", match="/emails", status=401, body=refused)
     message, _ = failing(sandbox, fault)
     assert "401 (unauthorized)" in message
-    assert "the access token is not accepted" in message
+    assert "the access token is not valid" in message
     assert sandbox.tokens.renewals == 2
 
 
@@ -165,7 +168,7 @@ def test_a_public_client_has_no_secret(sandbox: Sandbox) -> None:
 def test_a_lost_answer_of_the_token_endpoint_is_not_repeated(sandbox: Sandbox) -> None:
     """It may have spent the refresh token; the message says so."""
     message, _ = failing(sandbox, Fault("lost_answer", match="/token"))
-    assert "may or may not have been used up" in message
+    assert "may have been used up" in message
     assert sandbox.tokens.renewals == 1
 
 
@@ -288,7 +291,7 @@ def test_pages_without_end_are_stopped_and_read_again(
     settings: dict[str, Any] = {"page_size": 20}
     message, first = failing(sandbox, Fault(kind, match=path), **settings)
     assert "could not be read completely" in message
-    said = {"endless_next": "lead in a circle", "new_next": "come to no end"}[kind]
+    said = {"endless_next": "lead in a circle", "new_next": "does not end"}[kind]
     assert said in caplog.text
     assert sandbox.log.counts()["campaigns"] <= 21
     second = run_tap(sandbox, first.state, **settings)

@@ -212,7 +212,7 @@ def test_no_more_rows_are_taken_than_a_page_can_have(
     content = answer("tracking_activities", *[row] * 501)
     sandbox.faults.rules.append(Fault("body", match=CLICKS, content=content))
     output, _ = failing_run(sandbox)
-    assert "has more rows than any of the API's" in caplog.text
+    assert "has more rows than the API allows the API's" in caplog.text
     assert not output.records("email_clicks")
 
 

@@ -247,4 +247,4 @@ def test_a_day_without_requests_left_is_one_sentence(
     sandbox.faults.rules.append(Fault("status", "/emails", status=429, body=body))
     said = invoke(tmp_path, sandbox)
     assert said.exit_code == 1
-    assert said.stderr.strip().endswith("the next run after that goes on from here")
+    assert said.stderr.strip().endswith("the next run after that continues from here")

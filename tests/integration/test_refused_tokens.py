@@ -88,7 +88,7 @@ def test_a_busy_token_endpoint_is_waited_for(sandbox: Sandbox, status: int) -> N
 def test_a_token_endpoint_that_stays_busy_ends_the_run(sandbox: Sandbox) -> None:
     """In one sentence: without a token nothing can be read."""
     sandbox.faults.rules.append(Fault("status", match="/token", status=503))
-    with pytest.raises(FatalSyncError, match=r"out of order for now \(503\)"):
+    with pytest.raises(FatalSyncError, match=r"not available \(503\)"):
         run_tap(sandbox)
 
 

@@ -110,14 +110,14 @@ def test_a_run_killed_while_it_waits_for_the_answer_is_remembered(
     code, said, _ = run(config, tmp_path)
     assert code == 1
     assert SIGN_IN_AGAIN in said
-    assert "An earlier run was ended while it waited for the answer" in said
+    assert "An earlier run was killed while it waited" in said
     assert "Traceback" not in said
 
 
 def test_a_run_killed_before_its_request_came_through_loses_nothing(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The token is as good as before."""
+    """The token is still valid."""
     fate = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.load")
     code, _, _ = run(config, tmp_path, fate)
     assert code == -signal.SIGKILL

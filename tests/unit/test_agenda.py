@@ -324,7 +324,7 @@ def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
     assert not known.agenda().candidates
 
 
-@pytest.mark.parametrize(("hours", "owed"), [(OLD - 1, True), (OLD + 1, False)])
+@pytest.mark.parametrize(("hours", "pending"), [(OLD - 1, True), (OLD + 1, False)])
 def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     hours: float, *, pending: bool
 ) -> None:

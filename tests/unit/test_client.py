@@ -175,7 +175,7 @@ def test_a_limit_that_lasts_and_is_not_explained_is_the_days_quota(
 ) -> None:
     """In all likelihood; the run ends cleanly."""
     api, transport = asking(monkeypatch, lambda _: (429, b""))
-    with pytest.raises(QuotaExceededError, match="in all likelihood"):
+    with pytest.raises(QuotaExceededError, match="most likely"):
         api.get("/thing")
     assert len(transport.asked) == MAX_TRIES
     with pytest.raises(QuotaExceededError):

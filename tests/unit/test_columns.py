@@ -91,7 +91,7 @@ def test_what_can_be_converted_is(
 ) -> None:
     """And not counted."""
     anomalies = Anomalies()
-    assert anomalies.take("a", "b", kind, value) == expected
+    assert anomalies.convert("a", "b", kind, value) == expected
     assert not anomalies.counts
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_converted_is_null_and_counted(
 ) -> None:
     """By stream and property."""
     anomalies = Anomalies()
-    assert anomalies.take("a", "b", kind, value) is None
+    assert anomalies.convert("a", "b", kind, value) is None
     assert anomalies.counts == {(VALUES, "of a.b"): 1}
 
 
@@ -132,5 +132,5 @@ def test_what_cannot_be_converted_is_null_and_counted(
 def test_what_is_not_there_is_not_odd(kind: Converter, value: Any) -> None:
     """Only an id may not be left out."""
     anomalies = Anomalies()
-    assert anomalies.take("a", "b", kind, value) is None
+    assert anomalies.convert("a", "b", kind, value) is None
     assert not anomalies.counts

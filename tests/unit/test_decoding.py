@@ -76,7 +76,7 @@ def test_a_text_without_end_is_looked_through_once() -> None:
 @pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'"",""', b'{"a":0}'])
 def test_more_values_than_any_answer_are_refused(value: bytes) -> None:
     """A body of five megabytes could become hundreds in memory."""
-    with pytest.raises(ValueError, match="more values than any answer"):
+    with pytest.raises(ValueError, match="more values than any response"):
         decode(b"[" + b",".join([value] * (MOST_VALUES + 1)) + b"]")
 
 

@@ -77,7 +77,7 @@ def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
     [
         (writable_by_all, "other users may use it: chmod 644 .env"),
         (of_another_user, "it belongs to another user"),
-        (a_pipe, "it is no regular file"),
+        (a_pipe, "it is not a regular file"),
         (no_text, "it is not text in UTF-8: save it as UTF-8"),
     ],
 )

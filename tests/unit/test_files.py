@@ -147,8 +147,8 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     """Nor does it make anyone wait for its other end."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
-    assert refusal(lambda: files.read(pipe)) == "it is no regular file"
-    assert refusal(lambda: files.replace(pipe, b"")) == "it is no regular file"
+    assert refusal(lambda: files.read(pipe)) == "it is not a regular file"
+    assert refusal(lambda: files.replace(pipe, b"")) == "it is not a regular file"
     with pytest.raises(OSError, match="No such device"):
         files.write(pipe, b"")
 

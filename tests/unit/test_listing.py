@@ -128,7 +128,7 @@ def test_pages_are_read_up_to_one_without_news(
     assert account.asked["campaigns"] == pages
 
 
-@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00.000Z", None])
+@pytest.mark.parametrize("timestamp", ["2026-01-01T00:00:00.000Z", None])
 def test_a_page_in_another_order_proves_nothing(timestamp: str | None) -> None:
     """What follows may be newer: the next page that is in order is the last."""
     account = Account()

@@ -36,7 +36,7 @@ Error = requests.exceptions
         (Error.SSLError, ssl.SSLError(), "(TLS)", True),
         (Error.ProxyError, ConnectionRefusedError(), "check HTTPS_PROXY", False),
         (Error.ConnectTimeout, TimeoutError(), "cannot be reached", False),
-        (Error.ReadTimeout, TimeoutError(), "it took too long", True),
+        (Error.ReadTimeout, TimeoutError(), "timed out", True),
         (Error.ConnectionError, ConnectionResetError(), "", True),
     ],
 )

@@ -235,7 +235,7 @@ def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
         with TokenStore.from_config(config).locked():
             pass
     endpoint.status, endpoint.answer = 503, {}
-    with pytest.raises(FatalAPIError, match="out of order for now"):
+    with pytest.raises(FatalAPIError, match="not available"):
         authorized(authenticator_of(config))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
     with pytest.raises(FatalAPIError, match="An earlier run was ended while it waited"):
