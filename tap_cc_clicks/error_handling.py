@@ -42,8 +42,8 @@ def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
 def error_messages(error: Exception) -> list[str]:
     """Return the messages of an error, without values.
 
-    The message of an unexpected error may contain values, so only its type and place are
-    shown, and with log level DEBUG the lines of code.
+    The message of an unexpected error may contain values, so only its type and place
+    are shown, and with log level DEBUG the lines of code.
     """
     if isinstance(error, ConfigValidationError):
         return error.errors

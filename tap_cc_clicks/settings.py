@@ -133,8 +133,8 @@ class Settings:
     accepted_failures: frozenset[str] = _setting(
         th.ArrayType(th.StringType(min_length=1)),
         "Accepted failures",
-        "IDs of campaigns or activities whose failures are only warnings: runs end with "
-        "0. They still load once they can be read.",
+        "IDs of campaigns or activities whose failures are only warnings: runs end "
+        "with 0. They still load once they can be read.",
     )
     page_size: int = _setting(
         th.IntegerType(minimum=1, maximum=500),
@@ -145,8 +145,8 @@ class Settings:
     look_requests_per_day: int = _setting(
         th.IntegerType(minimum=0),
         "Look requests per day",
-        "Requests a day for finding new events in emails that show no change; 0 for no "
-        "limit. Reading what was found is not counted.",
+        "Requests a day for finding new events in emails that show no change; 0 for "
+        "no limit. Reading what was found is not counted.",
         500,
     )
     concurrency: int = _setting(
@@ -170,8 +170,8 @@ class Settings:
     key_requests_per_day: int = _setting(
         th.IntegerType(minimum=1),
         "Requests a day of the key",
-        "The API key's daily quota, used in messages and by cc-clicks plan only. Partner "
-        "keys may have 250,000. max_requests limits a run.",
+        "The API key's daily quota, used in messages and by cc-clicks plan only. "
+        "Partner keys may have 250,000. max_requests limits a run.",
         10_000,
     )
     api_url: str = _setting(

@@ -354,7 +354,7 @@ class OwnTap(Tap, abc.ABC):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Validate the settings. The SDK's messages contain values, secrets included."""
+        """Validate the settings: the SDK's messages contain values, even secrets."""
         drop_retired(self._config)
         errors = problems(self._config, self.config_jsonschema)
         if errors and raise_errors:

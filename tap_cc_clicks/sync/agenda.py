@@ -230,7 +230,7 @@ class Planner:
         )
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return the candidates, each with a time of its last look, known or assumed."""
+        """Return the candidates, each with a time of its last look, if assumed."""
         total = sum(one.cost for one in candidates)
         days = max(1.0, promised_days(total, self.looks.per_day))
         return [one if one.looked else self._assumed(one, days) for one in candidates]

@@ -71,7 +71,10 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
             "Gave up on /v3/emails after 8 tries; the last error: no answer",
         ),
         (Fault("not_json"), "the last error: The response of /v3/emails is not JSON"),
-        (Fault("wrong_shape"), "the last error: The response of /v3/emails has no campaigns"),
+        (
+            Fault("wrong_shape"),
+            "the last error: The response of /v3/emails has no campaigns",
+        ),
         (Fault("redirect"), "302 (Found) for /v3/emails: redirects are not followed"),
         (
             Fault("status", status=403, body=[{"error_key": "forbidden"}]),

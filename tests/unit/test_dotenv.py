@@ -93,7 +93,7 @@ def test_a_file_that_is_refused_is_a_warning(
     found = TapCCClicks._env_var_config
     assert "token_url" not in found
     assert [(one.levelno, one.getMessage()) for one in caplog.records] == [
-        (logging.WARNING, f"The file .env is left out: {reason}")
+        (logging.WARNING, f"The file .env is ignored: {reason}")
     ]
 
 

@@ -25,8 +25,8 @@ SAFE = (
 )
 GOOD = {"client_id": "id", "refresh_token": "token"}
 WENT = (
-    "Settings that are no more, and are ignored: {}. What is looked at for change "
-    "follows from look_requests_per_day"
+    "Settings that no longer exist are ignored: {}. They are replaced by "
+    "look_requests_per_day"
 )
 
 
@@ -46,7 +46,7 @@ def problems(**config: Any) -> str:
     ("config", "sentence"),
     [
         ({"page_siz": 5}, "There is no setting page_siz: did you mean page_size?"),
-        ({"xyz": 5}, "There is no setting xyz: see --about for those there are"),
+        ({"xyz": 5}, "There is no setting xyz: see --about for all settings"),
         ({"page_size": 501}, "Setting page_size must be at most 500"),
         ({"page_size": "five"}, "Setting page_size must be of type integer"),
         ({"lookback": -1}, "Setting lookback must be at least 0"),
@@ -89,7 +89,7 @@ def problems(**config: Any) -> str:
         ),
         (
             {"start_date": "2999-01-01"},
-            "Setting start_date lies in the future: no click would be loaded",
+            "Setting start_date is in the future: no click would be loaded",
         ),
         (
             {"stream_maps": {"campaigns": 5}},
