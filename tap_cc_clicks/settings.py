@@ -43,7 +43,7 @@ KEYS = "__key_properties__"
 # Settings of version 0.1.0 that went: they are named in a warning, and ignored.
 RETIRED = ("change_detection", "hot_days", "recheck_hours")
 REPLACEMENT = "look_requests_per_day"
-# How alike a variable's name must be to be taken for a misspelt setting.
+# The similarity from which a variable is taken for a misspelt setting.
 NEAR = 0.85
 
 

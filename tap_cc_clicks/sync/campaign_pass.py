@@ -1,13 +1,13 @@
-"""The pass over all campaigns: from their listing to the reports worth reading.
+"""The pass over all campaigns: from their listing to their reports.
 
 Each stage runs ahead of the next, in threads that only fetch::
 
     agenda → look-ups → counters, ten by ten → reports
 
-Clicks come first: of changed and fresh campaigns, of new ones, then of what the
-schedule has chosen. Reports that need more than what is left of the budget come after
-those that fit; then what failed in an earlier run; last of all what is owed beside
-clicks: counters of new activities, details, histories, links and further reports.
+Clicks come first: of changed and fresh campaigns, of new ones, then of the scheduled
+looks. Next come reports that exceed the remaining budget, then items that failed in an
+earlier run, and last the deferred reports: counters of new activities, details,
+histories, links and other events.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ from tap_cc_clicks.sync.readahead import Job, ReadAhead
 from tap_cc_clicks.sync.reports import Deferred, Events, Report, Stats
 from tap_cc_clicks.sync.schedule import left_out
 
-# For each thread, how many items may wait between two stages; and before the reader,
-# which a single long report can hold up while many short ones are fetched.
+# Items per thread that may wait between two stages, and before the reader.
 ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
 # A look-up, and the report that follows.
 WITH_REPORT = 2
-# With less than this, runs may come to nothing: counters, a look-up, some reports.
+# Enough for counters, a look-up and some reports.
 LEAST_FOR_REPORTS = 5
-# Of which not all need counters.
+# Not all of them need counters.
 MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
 class FinishedCampaign:
-    """A campaign that was looked up, once all its activities went by."""
+    """A campaign that was looked up, after all its activities."""
 
     campaign: Campaign
     found: LookupResult
@@ -55,13 +54,12 @@ class FinishedCampaign:
 
 @dataclass(frozen=True)
 class StartedActivity:
-    """An activity, with its reports under way.
+    """An activity whose reports are being fetched.
 
     Attributes:
-        counters: What the service counts of it.
-        at: When that was asked for, in seconds since 1970; 0 if it was not looked at.
-        reads: The reports under way, by stream; each a job of pages and Moved.
-        left: The streams whose reports are due, and not under way.
+        at: When the counters were requested, in seconds since 1970; 0 if they were not.
+        reads: The jobs by stream; each yields pages and BookmarkUpdates.
+        left: The streams whose reports should be read, but are not being fetched.
     """
 
     activity: Activity
@@ -73,11 +71,7 @@ class StartedActivity:
 
 @dataclass(frozen=True)
 class CountersResult:
-    """Counters of up to ten activities, and when they were asked for.
-
-    Attributes:
-        counters: By activity; those that could not be read are left out.
-    """
+    """Counters of up to ten activities; unreadable ones are left out."""
 
     counters: Mapping[str, Counters]
     at: int
@@ -85,7 +79,7 @@ class CountersResult:
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """A report to be read, and how many requests that is expected to take."""
+    """A report to read, and the requests that is expected to take."""
 
     report: Report
     activity: Activity
@@ -100,14 +94,7 @@ Chunk: TypeAlias = "tuple[list[Item], Job[CountersResult] | None]"
 
 
 class CampaignPass:
-    """One pass over all campaigns, in the order in which they are to be read.
-
-    Args:
-        lookups: Asks the API.
-        planner: Makes the agenda.
-        listing: The campaigns there are.
-        reports: Those that are selected.
-    """
+    """One pass over all campaigns, in reading order."""
 
     def __init__(
         self,
@@ -132,7 +119,7 @@ class CampaignPass:
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
 
     def __iter__(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield activities, their reports under way, each campaign after its own."""
+        """Yield activities being fetched, each campaign after its activities."""
         try:
             self._agenda = self.agenda()
             yield from self._staged(self._tasks())
@@ -148,7 +135,6 @@ class CampaignPass:
             self._ahead.close()
 
     def agenda(self) -> Agenda:
-        """Return what is to be done, and tell of it."""
         listing = self._listing
         try:
             (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
@@ -168,7 +154,7 @@ class CampaignPass:
         return agenda
 
     def _warn_small_budget(self) -> None:
-        """Tell of a budget that the listing alone has nearly used up."""
+        """Warn if the listing alone has nearly used up the budget."""
         left, made = self._budget.left, self._run.gate.requests
         if left is not None and left < LEAST_FOR_REPORTS:
             self._run.logger.warning(
@@ -218,7 +204,7 @@ class CampaignPass:
         return self._agenda.campaigns[one.campaign_id].latest
 
     def _look_up(self, campaign: Campaign) -> Task:
-        """Look a campaign up, as soon as the budget has room for its report too."""
+        """Look up a campaign as soon as the budget has room for its report too."""
         self._budget.wait(WITH_REPORT, self._is_over)
         return campaign, self._ahead.submit(self._lookups.look_up(campaign))
 
@@ -226,10 +212,10 @@ class CampaignPass:
         return self._ahead.room.closed or self._run.gate.ended is not None
 
     def _counts_first(self, campaign: Campaign) -> bool:
-        """Tell whether even what was never read is counted before.
+        """Whether counters are requested before a first read.
 
-        Where nothing else tells which of the clicks counted are not wanted, or that a
-        report fits into the budget.
+        They are needed if settings filter clicks, or to see whether a report fits the
+        budget.
         """
         if any(one.needs_counters_first for one in self._reports if is_events(one)):
             return True
@@ -243,7 +229,7 @@ class CampaignPass:
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
-            # With nothing left, the first of them ends the run.
+            # With no budget left, the first of them ends the run.
             if not self._budget.reserve(large.requests) and self._budget.left:
                 refused.append(large)
                 continue
@@ -276,7 +262,7 @@ class CampaignPass:
         )
 
     def _failed_before(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield what failed in earlier runs, as far as it is there and has its turn."""
+        """Yield the items that failed in earlier runs and are retried now."""
         if self._run.gate.ended:
             return
         for item in self._failures.before:
@@ -291,7 +277,7 @@ class CampaignPass:
         return self._campaign_of(item) is not None
 
     def _campaign_of(self, item: str) -> Campaign | None:
-        """Return a campaign by its own id, or by that of one of its activities."""
+        """Return a campaign by its own id, or by an activity's."""
         campaign_id = self._memory.campaign_of(item) or item
         return self._agenda.campaigns.get(campaign_id)
 
@@ -311,21 +297,20 @@ class CampaignPass:
                 yield campaign.activity(item, counted=True, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
-        """Yield the activities whose counters are wanted and were never asked for."""
+        """Yield the activities whose counters were never requested."""
         stats = frozenset(one.stream for one in self._all if isinstance(one, Stats))
         for activity in self._newest_first():
             if any(one.is_uncounted(activity.activity_id) for one in self._all):
                 yield replace(activity, counted=True, only=stats)
 
     def _deferred_reports(self) -> Iterator[StartedActivity]:
-        """Yield what is owed beside clicks."""
         activities = list(self._newest_first())
         refused = []
         for wanted in self._wanted_later(activities):
             fits = self._budget.wait(wanted.requests, self._is_over)
             if self._run.gate.ended:
                 return
-            # With nothing left, the first of them ends the run.
+            # With no budget left, the first of them ends the run.
             if not fits and self._budget.left:
                 refused.append(wanted)
                 continue
@@ -463,7 +448,7 @@ class CampaignPass:
             self._run.anomalies.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
-        """Return the reports that are due, those of most requests first."""
+        """Return the reports to read, the largest first."""
         wanted = [
             ReportRequest(
                 one,
@@ -488,7 +473,7 @@ class CampaignPass:
         return is_events(report) and (stale or activity.is_last)
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether counters are older than the last look: they tell nothing new."""
+        """Whether counters are older than the last look."""
         looked = self._memory.looked(activity.activity_id)
         return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
@@ -509,12 +494,12 @@ class CampaignPass:
             yield from report.read(service, activity, wanted.counters)
         except GoneError as error:
             if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
-                # It must be there, then.
+                # It should exist.
                 raise FatalAPIError(str(error)) from None
             raise
 
     def _is_counted_now(self, wanted: ReportRequest) -> bool:
-        """Tell whether a report that was never read has clicks that are counted."""
+        """Whether the service counts clicks of a report that was never read."""
         activity_id = wanted.activity.activity_id
         if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
             return False
@@ -531,5 +516,5 @@ class CampaignPass:
 
 
 def is_events(report: Report) -> TypeGuard[Events]:
-    """Tell whether a report is one of events that is read with each look."""
+    """Whether a report is an event report that is read with each look."""
     return isinstance(report, Events) and not isinstance(report, Deferred)

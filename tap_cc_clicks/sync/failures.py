@@ -41,7 +41,7 @@ NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 # What is asked for, as failures name it; reports go by the name of their stream.
 LOOK_UPS = "look-ups of campaigns"
 COUNTERS = "counters"
-# What versions before noted; state tells otherwise now what is owed of it.
+# Written by earlier versions; CampaignMemory has it now.
 RETIRED = "activity details"
 
 # By endpoint and id, when a failed item was last tried, in seconds since 1970.

@@ -1,7 +1,7 @@
-"""Reports of events beside clicks: looks tell of news, which is read after all else.
+"""Event reports other than clicks: read after everything else.
 
-What a look finds is noted in the bookmark, so that a run that ends before it was read
-leaves it to the next one.
+A look that finds new events notes them in the bookmark, so that a later run reads them
+if this one ends before.
 """
 
 from __future__ import annotations
@@ -28,14 +28,7 @@ from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class FurtherEvents(Events, Deferred):
-    """A report of events that is owed: never read yet, or with news.
-
-    Args:
-        report: Which one.
-        settings: How far it is read.
-        bookmarks: Per activity.
-        reads_all: Whether every report is read in full, whatever was read before.
-    """
+    """An event report that is read after the clicks."""
 
     def __init__(
         self,
@@ -88,7 +81,7 @@ class FurtherEvents(Events, Deferred):
         return self._reads_all or known is None or known.doubt
 
     def _is_news(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether counters say that a report that was read has something new."""
+        """Whether counters show new events in a report that was read."""
         known = self._known(activity.activity_id)
         if known is None or activity.is_last:
             return known is not None
@@ -103,9 +96,10 @@ class FurtherEvents(Events, Deferred):
         )
 
     def _has_moved(self, known: Bookmark, counters: Counters) -> bool:
-        """Tell whether any counter has moved where people are counted, once a day.
+        """Whether any counter changed since, checked once a day.
 
-        Someone who is counted already may come again, and moves no counter but others.
+        For counters of people: a second event of the same person only changes other
+        counters.
         """
         seen, now = known.seen, self._seen(counters)
         if seen is None or now is None:
@@ -173,13 +167,13 @@ class FurtherEvents(Events, Deferred):
             self._bookmarks.move(context, left)
 
     def _own(self, counters: Counters) -> Counters:
-        """Return the counters with what the service counts of this report's events."""
+        """Return the counters with this report's counter as ``clicks``."""
         if counters is NOT_ASKED:
             return counters
         return replace(counters, clicks=counters.stats.get(self._report.counter))
 
     def _seen(self, counters: Counters) -> tuple[str, int] | None:
-        """Return what all counters say and when, where this report's counts people."""
+        """Return the fingerprint of all counters and the hour, if they count people."""
         if counters is NOT_ASKED or not self._report.counts_people:
             return None
         return fingerprint(counters.stats), this_hour()

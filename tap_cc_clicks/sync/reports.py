@@ -1,8 +1,7 @@
-"""The reports of an activity: which are worth asking for, and where they were read to.
+"""The reports of an activity: which to read, and how far they were read.
 
-A report is a plain object. The pass asks it in the reading thread whether an activity
-is due, runs its ``read`` in a worker, and calls ``move``, ``note`` and ``leave`` in the
-thread that writes.
+The pass asks in the reading thread whether a report should be read, runs ``read`` in a
+worker, and calls ``move``, ``note`` and ``leave`` in the writing thread.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ BACKLOG_PER_DAY = 1_000
 
 @dataclass(frozen=True)
 class BookmarkUpdate:
-    """The end of a report: how far it is read now.
+    """The end of a report: its new bookmark.
 
     Attributes:
-        context: Whose bookmark moves.
-        to: Where it moves to; each report has its own kind.
-        unusable: Rows that could not be told apart.
-        new: Those of them that no earlier run has told.
-        in_doubt: Whether rows are left to the next run.
+        context: The key of the bookmark.
+        to: The new bookmark; its type depends on the report.
+        unusable: Rows without a valid timestamp.
+        new: How many of them no earlier run has reported.
+        unresolved: Whether rows are left to the next run.
     """
 
     context: dict[str, str]
@@ -67,23 +66,14 @@ class BookmarkUpdate:
 
 @dataclass(frozen=True)
 class Expected:
-    """What reading a report will take, as far as counters and bookmarks tell.
-
-    Attributes:
-        requests: Pages to ask for.
-        clicks: Clicks not read before.
-    """
+    """The expected cost of a report: requests, and clicks not read before."""
 
     requests: int = 1
     clicks: int = 0
 
 
 class Report(ABC):
-    """A report that an activity has.
-
-    Attributes:
-        stream: The stream that its records belong to.
-    """
+    """A report of an activity."""
 
     stream: str
     follows_clicks: ClassVar[bool] = True
@@ -91,73 +81,71 @@ class Report(ABC):
 
     @abstractmethod
     def is_new(self, activity_id: str) -> bool:
-        """Tell whether an activity's report is to be read, whatever is counted."""
+        """Whether an activity's report is read, whatever the counters."""
 
     @abstractmethod
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether it is to be read after a look."""
+        """Whether it is read after a look."""
 
     @abstractmethod
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | BookmarkUpdate]:
-        """Fetch an activity's report: records page by page, and where it ended."""
+        """Fetch a report: records page by page, and last the new bookmark."""
 
     @abstractmethod
     def move(self, moved: BookmarkUpdate) -> None:
-        """Move the bookmark: all records before it were written."""
+        """Move the bookmark; all records before it were written."""
 
     @property
     def counts_new(self) -> bool:
-        """Whether even new activities are counted in their first run."""
+        """Whether counters of new activities are requested in their first run."""
         return False
 
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        """Tell whether it is read in a run that looks at an activity."""
+        """Whether it is read in a run that looks at the activity."""
         return self.is_due(activity, counters)
 
     def is_uncounted(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Tell whether an activity's counters are wanted that were never asked for."""
+        """Whether its counters are needed and were never requested."""
         return False
 
     def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
-        """Tell whether rows of an activity's report were ever read, or are counted."""
+        """Whether rows of it were ever read or counted."""
         return bool(counters.clicks)
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
-        """Tell what it will take to read an activity's report, without reading it."""
+        """Return the expected cost of reading it."""
         return Expected()
 
     def gap(self, activity_id: str, counters: Counters) -> int:  # noqa: ARG002
-        """Return how many rows, for good, a report has beyond its counter."""
+        """Return how many rows it permanently has beyond its counter."""
         return 0
 
     def note(self, activity: Activity, counters: Counters) -> None:  # noqa: B027
-        """Note what a look at an activity told."""
+        """Note the counters of a look."""
 
     def leave(self, context: Mapping[str, str]) -> None:  # noqa: B027
-        """Note that there is no such report, so that it is no new one."""
+        """Note that the report does not exist, so that it is not new."""
 
     def put_off(  # noqa: B027
         self, activity: Activity, counters: Counters, *, read: bool
     ) -> None:
-        """Note what is due and was not read, so that the next run reads it.
+        """Mark a report that was not read, so that the next run reads it.
 
         Args:
-            activity: The activity.
-            counters: What the service counts.
-            read: Whether this run read what it wants of the report.
+            read: Whether this run has read it.
         """
 
 
 class Events(Report):
-    """A report of events, read down to what is known.
+    """An event report, read down to the known events.
 
     Args:
-        report: Which one.
+        report: Its declaration.
         settings: How far it is read.
-        bookmarks: Per activity; of their own for each link asked for alone.
-        reads_all: Whether every report is read in full, whatever was read before.
+        bookmarks: By activity, and by link if links are filtered.
+        reads_all: Whether to ignore bookmarks and read everything.
     """
 
     def __init__(
@@ -184,7 +172,7 @@ class Events(Report):
 
     @property
     def needs_counters_first(self) -> bool:
-        """Whether what is read cannot be compared with counters asked for later."""
+        """Whether rows cannot be compared with counters requested later."""
         return not self._scope.sees_all
 
     @property
@@ -212,7 +200,7 @@ class Events(Report):
         return self._bookmarks.find({"campaign_activity_id": activity_id, **link})
 
     def known(self, activity_id: str) -> list[Bookmark]:
-        """Return the bookmarks of an activity, one for each link asked for alone."""
+        """Return the bookmarks of an activity, one for each filtered link."""
         known = [self._known(activity_id, url_id) for url_id in self._links]
         return [one for one in known if one is not None]
 
@@ -246,19 +234,19 @@ class Events(Report):
         return read or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
-        """Return how many clicks the service had counted; None if that is unknown."""
+        """Return the known counter of clicks; None if unknown."""
         known = self._known(activity_id)
         return known.clicks if known else None
 
     def look_requests(self, activity_id: str) -> int:
-        """Return what a look at the report itself costs; 0 where counters tell."""
+        """Return the requests of a look at the report itself; 0 if it has a counter."""
         known = self.known(activity_id)
         return len(known) if any(one.clicks is None for one in known) else 0
 
     def search_requests(self, activity_id: str, hour: float) -> int:
-        """Return what a search for what is counted, and was not shown, would cost.
+        """Return the requests of a search for missing clicks.
 
-        0 if nothing is missing, or it was searched for within a day.
+        0 if none are missing, or the last search is less than a day ago.
         """
         known = [one for one in self.known(activity_id) if one.search]
         day = range(HOURS_PER_DAY)
@@ -267,15 +255,15 @@ class Events(Report):
         return sum(self._pages(one.clicks or 0) for one in known)
 
     def searched(self, activity_id: str) -> float:
-        """Return when that was searched for last, in hours since 1970."""
+        """Return the hour of the last search, since 1970."""
         return min(one.search.hour for one in self.known(activity_id) if one.search)
 
     def is_missing(self, activity_id: str) -> bool:
-        """Tell whether there was no such report when it was asked for."""
+        """Whether the report did not exist."""
         return any(one.is_missing for one in self.known(activity_id))
 
     def newest(self, activity_id: str) -> str | None:
-        """Return when the newest event that was read happened."""
+        """Return the timestamp of the newest event read."""
         return max((one.value or "" for one in self.known(activity_id)), default=None)
 
     def _pages(self, rows: int) -> int:
@@ -355,12 +343,11 @@ class Events(Report):
 
 
 class Stats(Report):
-    """Counters: looks ask for them, and what they are told is written too.
+    """Counters as records: looks request them anyway.
 
     Args:
-        stream: The stream's name.
-        counts: The columns that are counts.
-        memory: Knows the fingerprint of each activity's counters as last written.
+        counts: The columns of counts.
+        memory: Has the fingerprint of each activity's last written counters.
     """
 
     def __init__(
@@ -420,25 +407,25 @@ class Stats(Report):
 
 
 class Deferred(Report):
-    """A report that is no news: what is owed of it is read after all clicks."""
+    """A report that is read after all clicks."""
 
     @property
     def backlog(self) -> int:
-        """How much is owed of what was known before the stream was selected."""
+        """How many activities from before the selection of the stream are pending."""
         return 0
 
     def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
-        """Return an activity's counters, where a look of this run was told them."""
+        """Return an activity's counters from a look of this run."""
         return NOT_ASKED
 
     @abstractmethod
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:
-        """Yield the activities of which it is owed.
+        """Yield the activities whose report is pending.
 
         Args:
-            activities: All there are, newest first.
+            activities: All activities, newest first.
             hour: This hour, since 1970.
         """
 
@@ -455,10 +442,9 @@ class Links(Deferred):
     """An activity's links and how many people clicked each.
 
     Args:
-        stream: The stream's name.
-        clicks: By activity, the clicks counted when its links were read, and in which
-            hour; part of the state. A third number says that there were more since.
-        counted: Returns the clicks counted of an activity, where that is known.
+        clicks: Part of the state: by activity, the clicks counted when its links were
+            read, the hour, and a third number if there were more since.
+        counted: Returns the known counter of an activity.
         hour: This hour, since 1970.
     """
 
@@ -475,7 +461,6 @@ class Links(Deferred):
         self._hour = hour
 
     def _entry(self, activity_id: str) -> list[Any]:
-        """Return the clicks counted, when links were read, and whether more came."""
         if activity_id not in self._clicks:
             return [self._counted(activity_id), None]
         entry = self._clicks[activity_id]
@@ -528,16 +513,14 @@ class Links(Deferred):
 
 
 class Backlog:
-    """What may be asked in a day of activities that were known before.
-
-    For all streams together: none of them waits while there are requests left.
+    """The daily requests for activities from before a stream was selected.
 
     Args:
         states: The streams' parts of the state.
         hour: This hour, since 1970.
 
     Attributes:
-        left: Requests left of this day's.
+        left: Requests left today, for all streams together.
     """
 
     def __init__(self, states: Iterable[Mapping[str, Any]], hour: int) -> None:
@@ -549,15 +532,14 @@ class Backlog:
 
 
 class OncePerActivity(Deferred):
-    """What is asked for once of each activity, and again after a change.
+    """A report that is read once per activity, and again after a change.
 
     Args:
-        stream: The stream's name.
-        once: What it is to the memory.
-        ask: Asks for an activity's rows.
+        once: Which of the flags of :class:`CampaignMemory`.
+        ask: Requests an activity's rows.
         state: The stream's part of the state.
-        memory: Knows of which activities it was asked for.
-        backlog: What is left of the day for those that were known before.
+        memory: Knows which activities were read.
+        backlog: Shared by all such streams.
     """
 
     follows_clicks = False

@@ -71,7 +71,10 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
             "Gave up on /v3/emails after 8 tries; the last error: no answer",
         ),
         (Fault("not_json"), "the last error: The response of /v3/emails is not JSON"),
-        (Fault("wrong_shape"), "the last error: The response of /v3/emails has no campaigns"),
+        (
+            Fault("wrong_shape"),
+            "the last error: The response of /v3/emails has no campaigns",
+        ),
         (Fault("redirect"), "302 (Found) for /v3/emails: redirects are not followed"),
         (
             Fault("status", status=403, body=[{"error_key": "forbidden"}]),
@@ -122,7 +125,7 @@ def test_a_token_is_renewed_before_it_expires(sandbox: Sandbox) -> None:
 
 
 def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
-    """Renewing for ever would help nobody."""
+    """Renewing again and again would not help."""
     refused = {"error_key": "unauthorized"}
     fault = Fault("status", match="/emails", status=401, body=refused)
     message, _ = failing(sandbox, fault)
