@@ -21,7 +21,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project runs \
 	shapes stats streams suite)
 
-.PHONY: help test check lint code types contracts files audit chaos unit demo bench \
+PROSE := README.md demo docs examples tap_cc_clicks tests tools transform
+
+.PHONY: help test check lint code words types contracts files audit chaos unit demo bench \
 	loaders scale settings picture catalogs constraints clean
 
 help: ## Show this help
@@ -29,10 +31,10 @@ help: ## Show this help
 
 test: lint audit unit ## Run every check and every test
 
-check: code contracts ## Run what takes less than a minute: linters, unit and central tests
+check: code words contracts ## Run what takes less than a minute: linters, unit and central tests
 	$(PYTEST) tests/unit $(CENTRAL)
 
-lint: code contracts types files ## Run the linters and type checkers
+lint: code words contracts types files ## Run the linters and type checkers
 
 code: $(VENV)/dev/.done
 	$(BIN)/ruff check .
@@ -40,6 +42,9 @@ code: $(VENV)/dev/.done
 	$(BIN)/mypy
 	$(BIN)/ty check --python $(VENV)/dev
 	$(BIN)/deptry .
+
+words: $(VENV)/dev/.done
+	$(BIN)/python tools/check_words.py $(PROSE)
 
 contracts: $(VENV)/dev/.done
 	$(BIN)/lint-imports --no-logo

@@ -36,7 +36,7 @@ def picture() -> str:
         stdout = sign_in(sandbox, Path(folder), screen)
     screen.print(f"{escape(stdout)}[bold]$[/]")
     written = screen.export_svg(title="cc-clicks", unique_id="login")
-    # The fonts would be fetched from elsewhere by whoever looks at the picture.
+    # Without them, viewers would fetch the fonts from another server.
     return re.sub(r"@font-face {.*?}\s*", "", written, flags=re.DOTALL)
 
 

@@ -25,9 +25,9 @@ KINDS = ("object",)
 PAGE = "docs/settings.md"
 HUB = "hub/tap-cc-clicks.yml"
 HUB_COMMENT = """\
-# The plugin definition for Meltano Hub, written by `make settings`. Whoever publishes
-# it puts their account's name in place of the variant, and adds repo and logo_url: its
-# place there is _data/meltano/extractors/tap-cc-clicks/VARIANT.yml.
+# The plugin definition for Meltano Hub, written by `make settings`. To publish it,
+# replace the variant by your account's name, and add repo and logo_url; its place is
+# _data/meltano/extractors/tap-cc-clicks/VARIANT.yml.
 """
 
 

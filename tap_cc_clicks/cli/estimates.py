@@ -47,7 +47,7 @@ def estimate(values: list[int], unseen: int) -> Figure:
     if not values or not unseen:
         return exactly(seen)
     mean = seen / len(values)
-    # One more, since others may differ where those seen are alike.
+    # One more, since unseen values may differ even if the seen ones do not.
     squares = 1 + sum((one - mean) ** 2 for one in values)
     spread = SURE * sqrt(squares / max(1, len(values) - 1) / len(values))
     low, high = unseen * max(0, mean - spread), unseen * (mean + spread)

@@ -33,7 +33,9 @@ PORT = 8917
 BROWSER_SECONDS = 600
 # Stands in for what the sign-in is to bring, so that the other settings are checked.
 TO_COME = "to come"
-PASSWORD = "Treat the refresh token as a password: whoever has it can read the account."  # noqa: S105
+PASSWORD = (
+    "Treat the refresh token as a password: anyone who has it can read the account."  # noqa: S105
+)
 MELTANO = (
     "In Meltano, put the lines into the project's .env (or sign in with --write-env "
     ".env), or set them, the token by pasting it:"

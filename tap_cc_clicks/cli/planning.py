@@ -203,7 +203,7 @@ class Planner:
     def _further(
         self, known: Sequence[Activity], looked: Sequence[Activity]
     ) -> list[Activity]:
-        """Return the other activities of which a report of events is owed."""
+        """Return the other activities with a pending event report."""
         pending: dict[str, Activity] = {}
         for report in self._reports:
             if isinstance(report, FurtherEvents):

@@ -132,9 +132,9 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
 def _print(compared: Sequence[Comparison], *, show_all: bool) -> None:
     screen = console()
     shown = [one for one in compared if show_all or one.verdict != "ok"]
-    for (verdict, reason), alike in groupby(shown, attrgetter("verdict", "reason")):
+    for (verdict, reason), group in groupby(shown, attrgetter("verdict", "reason")):
         say(screen, f"{verdict}: {reason}" if reason else verdict)
-        for one in alike:
+        for one in group:
             say(screen, one.campaign_activity_id, _numbers(one), indent=PLAIN_GAP)
     verdicts = ", ".join(
         f"{number:,} {verdict}" for verdict, number in tally(compared).items()

@@ -121,7 +121,6 @@ class SignIn:
     def __init__(
         self, client: Client, token_url: str, say: Callable[[str], None]
     ) -> None:
-        """Ask nothing yet."""
         self._client = client
         self._token_url = token_url
         self._say = say

@@ -1,4 +1,4 @@
-"""What the rows of a report mean: which event is which, and what is new.
+"""The meaning of report rows: ids, bookmarks, and what is new.
 
-``sync`` and what is above it may import it; it imports ``api`` only.
+``sync`` and higher packages may import it; it imports ``api`` only.
 """

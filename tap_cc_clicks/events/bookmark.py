@@ -1,4 +1,4 @@
-"""How far an activity's report was read, and what the service counted then."""
+"""How far an activity's report was read, and what the service had counted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Number: TypeAlias = Annotated[int, Meta(ge=-MOST_COUNTED, le=MOST_COUNTED)]
 
 
 class Search(Struct, array_like=True, frozen=True):
-    """What is known of clicks that the service counted and no report showed.
+    """Clicks that the service counted and no report showed.
 
     Attributes:
-        missing: How many there are.
-        hour: When the whole report was last searched for them, in hours since 1970.
+        missing: Their number.
+        hour: When the whole report was last searched, in hours since 1970.
     """
 
     missing: Number = 0
@@ -28,25 +28,23 @@ class Search(Struct, array_like=True, frozen=True):
 
 
 class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_value"}):
-    """How far an activity's clicks were read, and what the service counted then.
+    """How far an activity's clicks were read, and what the service had counted.
 
     Attributes:
         value: ``created_time`` of the newest click read; None if there was none.
-        clicks: ``em_clicks_all`` when they were read; None if it was not known.
-        rows: Clicks read so far, each counted once; None if as many as the service
-            counted, less those missing, and compared with it.
-        ahead: Those of them that the service had not counted yet.
-        window: Those of them within the ``lookback`` hours before ``value``.
-        lookback: The setting by which ``window`` was counted.
-        search: Present if clicks are missing.
-        doubt: Whether the next run reads the report, whatever is counted: it changed
-            too fast to be read, or was due and not read.
-        unusable: Rows that could not be told apart, the most that a run met.
-        seen: Where its counter counts people: what all counters said when it was read,
-            and in which hour since 1970.
+        clicks: ``em_clicks_all`` at that time; None if unknown.
+        rows: Clicks read so far; None if equal to ``clicks`` less the missing ones.
+        ahead: Clicks read that the service had not counted yet.
+        window: Clicks read within the ``lookback`` hours before ``value``.
+        lookback: The setting that ``window`` was counted with.
+        search: Set if clicks are missing.
+        doubt: Whether the next run reads the report, whatever the counter.
+        unusable: The most rows without a valid timestamp that a run found.
+        seen: For counters of people: the fingerprint of all counters, and the hour
+            since 1970.
     """
 
-    # In this order in the short form: what most of them have stands first.
+    # The order of the short form: the most common values first.
     value: str | None = None
     clicks: Number | None = None
     window: Number = 0
@@ -63,11 +61,11 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
         """Read the SDK's form of a bookmark.
 
         Raises:
-            ValueError: It is not one.
+            ValueError: It is invalid.
         """
         search = partition.get("search")
         if search and len(search) > len(Search.__struct_fields__):
-            # Versions 1 and 2 kept more of the searches between the two.
+            # Versions 1 and 2 had more values between the two.
             partition = {**partition, "search": [search[0], search[-1]]}
         bookmark = msgspec.convert(partition, cls, strict=False)
         bookmark.value = timestamp(bookmark.value) if bookmark.value else None
@@ -75,14 +73,14 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
 
     @property
     def is_missing(self) -> bool:
-        """Whether there was no such report (404)."""
+        """Whether the report did not exist (404)."""
         return self == Bookmark(rows=0)
 
     @property
     def is_uncompared(self) -> bool:
-        """Whether what was read stands for what is counted, until that is asked for.
+        """Whether the rows read were not compared with a counter yet.
 
-        Then ``rows`` is told though it follows from the others.
+        Then ``rows`` is set, though it equals ``clicks`` minus the missing.
         """
         return self.clicks is not None and self.rows == self.clicks - self._missing
 
@@ -92,38 +90,37 @@ class Bookmark(Struct, omit_defaults=True, rename={"value": "replication_key_val
 
     @property
     def rows_read(self) -> int:
-        """Clicks read so far, each counted once."""
         if self.rows is not None:
             return self.rows
         return (self.clicks or 0) - self._missing
 
     @classmethod
-    def from_list(cls, told: Sequence[Any]) -> Bookmark:
+    def from_list(cls, values: Sequence[Any]) -> Bookmark:
         """Read the short form of a bookmark.
 
         Raises:
-            ValueError: It is not one.
+            ValueError: It is invalid.
         """
-        named = zip(cls.__struct_encode_fields__, told, strict=False)
+        named = zip(cls.__struct_encode_fields__, values, strict=False)
         return cls.from_partition({name: one for name, one in named if one is not None})
 
     def to_partition(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the SDK's form of a bookmark, without what says nothing."""
-        return {"context": dict(context), **self._told()}
+        """Write the SDK's form of a bookmark, without defaults."""
+        return {"context": dict(context), **self._values()}
 
     def to_list(self) -> list[Any]:
-        """Write the short form of a bookmark: its values, without names."""
-        told, names = self._told(), self.__struct_encode_fields__
-        last = max((names.index(name) for name in told), default=-1)
-        return [told.get(name) for name in names[: last + 1]]
+        """Write the short form of a bookmark: values without names."""
+        values, names = self._values(), self.__struct_encode_fields__
+        last = max((names.index(name) for name in values), default=-1)
+        return [values.get(name) for name in names[: last + 1]]
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = msgspec.to_builtins(self)
+    def _values(self) -> dict[str, Any]:
+        values: dict[str, Any] = msgspec.to_builtins(self)
         if self.lookback != int(self.lookback):
-            # Targets read a fraction as a decimal, and fail to write that.
-            told["lookback"] = str(self.lookback)
-        return told
+            # Targets read fractions as decimals, and fail to write them.
+            values["lookback"] = str(self.lookback)
+        return values
 
 
-# Set up here, by one thread: several read bookmarks (see api/decoding.py).
+# Set up by one thread at import (see api/decoding.py).
 msgspec.convert({}, Bookmark)

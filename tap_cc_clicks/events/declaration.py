@@ -1,4 +1,4 @@
-"""Reports of events, declared: what makes a row, and what tells two rows apart.
+"""Declarations of event reports: their rows, and what identifies an event.
 
 Sources: the vendor's pages «GET an Email Clicks Report» and its siblings.
 """
@@ -24,7 +24,7 @@ ROWS = "tracking_activities"
 
 
 class Click(msgspec.Struct, gc=False):
-    """A row of the clicks report as it is decoded, and the record that it becomes."""
+    """A decoded row of the clicks report, which becomes the record."""
 
     click_id: str | None = None
     campaign_activity_id: str | None = None
@@ -42,7 +42,7 @@ class Click(msgspec.Struct, gc=False):
 
 
 class Event(msgspec.Struct, gc=False):
-    """What every other row has, and the record that it becomes."""
+    """A decoded row of another report, which becomes the record."""
 
     campaign_activity_id: str | None = None
     campaign_id: str | None = None
@@ -62,7 +62,7 @@ class Send(Event):
 
 
 class Open(Event):
-    """An open; privacy proxies open by themselves."""
+    """An open; privacy proxies also cause them."""
 
     open_id: str | None = None
     device_type: str | None = None
@@ -89,7 +89,6 @@ class Bounce(Event):
     current_email_address: str | None = None
 
     def __post_init__(self) -> None:
-        """Put the code in words."""
         self.bounce_reason = BOUNCE_REASONS.get(self.bounce_code or "")
 
 
@@ -111,16 +110,16 @@ class EventReport:
     """A report of events.
 
     Attributes:
-        stream: The stream that its rows become.
+        stream: The stream of its records.
         path: Its name in the path below ``tracking/``.
-        row: What a row is decoded into.
-        form: What a page of it looks like.
+        row: The struct of a row.
+        form: The form of a page.
         key: The column of the event's id.
-        likeness: The columns that, with the activity, tell events apart.
-        counter: What the service counts of it.
-        counts_people: Whether that counts people, where the report lists events: then
-            it tells that there is something new, but not how much.
-        namespace: Of the ids; part of every id ever loaded, so never to be changed.
+        natural_key: The columns that, with the activity, identify an event.
+        counter: The service's counter.
+        counts_people: Whether the counter counts people, not events: then it shows that
+            there is something new, but not how much.
+        namespace: Of the ids; must never change.
     """
 
     stream: str
@@ -135,11 +134,10 @@ class EventReport:
 
     @cached_property
     def natural_key_of(self) -> Callable[[Any], tuple[Any, ...]]:
-        """Return what a row may share with others of its activity."""
         return attrgetter(*self.natural_key)
 
     def tolerated(self, row: Record, anomalies: Anomalies) -> Any:
-        """Return a row that is not quite as documented, as it should have been."""
+        """Convert a row that does not match the documentation."""
         columns = dict.fromkeys(self.row.__struct_fields__, text)
         told = anomalies.record(self.stream, columns, row)
         return self.row(**{name: one for name, one in told.items() if one is not None})
@@ -169,7 +167,6 @@ def _declared(  # noqa: PLR0913 - told apart by name
     required: Collection[str] = (),
     made_here: Collection[str] = (),
 ) -> EventReport:
-    """Return a report's declaration, completed."""
     stream = f"email_{path}"
     known = frozenset(row.__struct_fields__) - {key, "campaign_id", *made_here}
     rows = (ROWS, GenericAlias(list, (row,)) | None, None)

@@ -1,4 +1,4 @@
-"""Which event is which: the API gives no id, and two events can look alike."""
+"""Event ids: the API has none, and two events can be identical."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import msgspec
 from tap_cc_clicks.api.pages import Page, limit_of
 from tap_cc_clicks.events.declaration import EventReport
 
-# A struct of the report's own kind.
+# A struct of the report.
 Row: TypeAlias = Any
-# With the activity, all that tells events of a report apart.
+# Identifies an event within its activity, except among identical ones.
 NaturalKey: TypeAlias = "tuple[str | None, ...]"
 
-# So many likenesses are remembered, and all of the instant at which the last page
-# ended, however many pages it fills.
+# This many keys are kept, and all of the instant at which the last page ended.
 REMEMBERED = 10_000
 
 
@@ -34,13 +33,11 @@ def event_id(
     """Return an event's UUID version 5, the same at every read.
 
     Args:
-        namespace: The report's.
-        activity_id: The activity.
-        like: What the event shares with those alike.
-        number: Its place among the events alike, from 0.
+        natural_key: The columns that the event shares with identical ones.
+        number: Its place among the identical events, from 0.
     """
     name = _encode((activity_id, *natural_key, number))
-    # uuid.uuid5 does the same in four times the time, and every event passes here.
+    # Four times as fast as uuid.uuid5.
     digest = hashlib.sha1(namespace.bytes + name, usedforsecurity=False)
     text = digest.hexdigest()
     variant = _VARIANTS[text[16]]
@@ -52,30 +49,25 @@ def event_id(
 
 @dataclass(frozen=True)
 class SeenPage:
-    """What a page showed.
-
-    Attributes:
-        likes: The likeness of each of its rows.
-        page: The page, with its links.
-    """
+    """A page, and the natural key of each of its rows."""
 
     keys: list[NaturalKey]
     page: Page
 
     @property
     def is_short(self) -> bool:
-        """Whether it has fewer rows than asked for: its link may lead anywhere."""
+        """Whether it has fewer rows than requested: its link may be wrong."""
         return len(self.keys) < (limit_of(self.page.url) or 0)
 
 
 @dataclass
 class UnresolvedRows:
-    """Rows of one instant that are repeats, or twins of rows seen before.
+    """Rows of one instant that are either repeats or identical new events.
 
     Attributes:
         began: The page in which the instant began.
         rows: The rows, in their order.
-        met: The pages that have some, each with the page before.
+        met: The pages that contain them, each with the page before.
     """
 
     began: SeenPage
@@ -84,18 +76,19 @@ class UnresolvedRows:
 
     @property
     def shown(self) -> list[SeenPage]:
-        """What would be changed by all that pushed rows of the instant: ask again.
+        """The pages to request again: a pushed row would change them.
 
-        These are the page in which it began, and the page before the last doubt.
+        These are the page in which the instant began, and the page before the last
+        such row.
         """
         before = self.met[-1][0]
         return [before] if before is self.began else [self.began, before]
 
     def repeats(self, now: list[SeenPage]) -> int | None:
-        """Return how many of the rows are repeats; None if that cannot be told.
+        """Return how many of the rows are repeats; None if undecidable.
 
         Args:
-            now: What these pages show now.
+            now: The pages of :attr:`shown`, requested again.
         """
         (before, page), *others = self.met
         if any(_led_back(*pages) for pages in self.met):
@@ -123,31 +116,27 @@ class UnresolvedRows:
 
 
 def _led_back(before: SeenPage, page: SeenPage) -> bool:
-    """Tell whether a page was reached by a link that it has itself."""
+    """Whether a page has the same next link as the page before."""
     return page.page.link is not None and page.page.link == before.page.link
 
 
 def _begins_anew(before: SeenPage, page: SeenPage) -> bool:
-    """Tell whether a page begins with all that the one before shows."""
+    """Whether a page begins with all rows of the page before."""
     return page.keys[: len(before.keys)] == before.keys
 
 
 class Numbering:
-    """Numbers rows alike, and sees through rows repeated across a page boundary.
+    """Numbers identical rows, and recognizes rows repeated across a page boundary.
 
-    Where pages are counted from the front, events that come in push rows to the next
-    page, where they are met again: the last row of a page, if any. A page without that
-    row has new rows only, unless they were pushed by more than a page. In another page,
-    what looks like a row seen is a repeat if rows that were seen and are newer stand
-    there too. Else it is a repeat or a twin, and kept aside until its instant is over.
-
-    Args:
-        report: Which one.
-        activity_id: Whose.
+    Pages are counted from the front, so new events push rows to the next page, where
+    they repeat; the last row of a page is always among them. A page without that row
+    has new rows only, unless rows were pushed by more than a page. In other pages, a
+    known row is a repeat if newer known rows are there too. Otherwise it is a repeat or
+    a new identical event, and kept aside until its instant is over.
 
     Attributes:
-        doubt: The rows kept aside.
-        last: The instant at which the page that was read farthest ends.
+        unresolved: The rows kept aside.
+        last: The instant at which the furthest page ends.
     """
 
     def __init__(self, report: EventReport, activity_id: str) -> None:
@@ -166,7 +155,7 @@ class Numbering:
         self._before: tuple[str, frozenset[str]] | None = None
 
     def number(self, rows: list[Row], page: Page) -> list[Row]:
-        """Return a page's rows that were certainly not seen before, with their ids."""
+        """Return a page's rows that are certainly new, with their ids."""
         if not rows:
             return []
         shown = SeenPage(list(map(self._natural_key, rows)), page)
@@ -186,13 +175,10 @@ class Numbering:
         )
 
     def settle(self, pages: list[tuple[list[Row], Page]]) -> list[Row] | None:
-        """Return those of the rows kept aside that are events of their own.
+        """Return the new events among the rows kept aside; None if undecidable.
 
         Args:
-            pages: What the pages of the doubt show now.
-
-        Returns:
-            None if that cannot be told.
+            pages: The pages of ``unresolved.shown``, requested again.
         """
         if not self.unresolved:
             return []
@@ -206,9 +192,9 @@ class Numbering:
         return self._left(self._numbered(twins, list(map(self._natural_key, twins))))
 
     def anew(self) -> Numbering:
-        """Return what numbers the report from its beginning once more.
+        """Return a numbering that reads the report from the beginning again.
 
-        Rows that were seen are left out there, and so are those that are newer.
+        It leaves out rows that were already seen, and newer ones.
         """
         again = Numbering(self._report, self._activity)
         if self.last:
@@ -224,7 +210,7 @@ class Numbering:
         )
 
     def _left(self, rows: list[Row]) -> list[Row]:
-        """Leave out what was read before the report was broken off, or is newer."""
+        """Leave out rows that were read before the restart, and newer ones."""
         if not self._before:
             return rows
         last, ids = self._before
@@ -236,11 +222,10 @@ class Numbering:
         ]
 
     def _times(self, natural_key: NaturalKey) -> int:
-        """Return how many rows of a likeness were seen."""
         return self._seen.get(natural_key) or self._older.get(natural_key, 0)
 
     def _numbered(self, rows: list[Row], keys: list[NaturalKey]) -> list[Row]:
-        """Give rows that were not seen before their ids."""
+        """Set the ids of new rows."""
         namespace, activity, key = (
             self._report.namespace,
             self._activity,
@@ -256,7 +241,7 @@ class Numbering:
     def _may_repeat(
         self, rows: list[Row], keys: list[NaturalKey], end: SeenPage
     ) -> bool:
-        """Tell whether any row of a page may have been pushed there."""
+        """Whether any row of a page may be a repeat."""
         if self._behind or end.keys[-1] in keys:
             return True
         # Pushed by more than a page: nothing in it is older. After a doubt, the page
@@ -265,7 +250,7 @@ class Numbering:
         return far and any(map(self._times, (keys[0], keys[-1])))
 
     def _sifted(self, rows: list[Row], shown: SeenPage, end: SeenPage) -> list[Row]:
-        """Return a page's rows that were not seen before; keep doubtful ones aside."""
+        """Return a page's new rows; keep unresolved ones aside."""
         pairs = list(zip(rows, shown.keys, strict=True))
         pushed = any(
             row.created_time > self.last and self._times(natural_key)
@@ -291,7 +276,7 @@ class Numbering:
         return fresh
 
     def _advance(self, rows: list[Row], shown: SeenPage) -> None:
-        """Note a page, unless others were read farther."""
+        """Note the page, unless others were read further."""
         first, last = rows[0].created_time, rows[-1].created_time
         if self._end and (last > self.last or (last == self.last and self._behind)):
             self._behind = True
@@ -302,7 +287,7 @@ class Numbering:
         self._behind, self.last, self._end = False, last, shown
 
     def _forget(self, keys: list[NaturalKey]) -> None:
-        """Forget what is long past, but for a page."""
+        """Forget old keys, except those of a page."""
         if len(self._seen) > REMEMBERED:
             self._older = self._seen
             self._seen = {natural_key: self._times(natural_key) for natural_key in keys}

@@ -1,4 +1,4 @@
-"""Reading one activity's report: from the newest event down to what is already known.
+"""Reading one activity's report, from the newest event down to the known ones.
 
 Source: «GET an Email Clicks Report». A report is newest first, cannot be filtered by
 time, and grows at its front while its pages are read.
@@ -25,15 +25,14 @@ from tap_cc_clicks.events.tally import ReadScope, Tally
 
 @dataclass(frozen=True)
 class Reading:
-    """What is to be read of one activity's report, and how far.
+    """Which report to read, and how far.
 
     Attributes:
-        report: Which report.
-        url_id: The only link that is wanted; None for all.
-        known: The bookmark, or None to read all.
-        counters: What the service counts now.
-        terms: The settings that say where reading stops.
-        search: Whether all of it is read, for what is counted and was not shown.
+        url_id: Only clicks on this link; None for all.
+        known: The bookmark; None to read all.
+        counters: The service's current counters.
+        scope: The settings that limit reading.
+        search: Whether to read all of it, to find missing clicks.
     """
 
     report: EventReport
@@ -47,19 +46,19 @@ class Reading:
 
     @property
     def context(self) -> dict[str, str]:
-        """What its bookmark is found by."""
+        """The key of its bookmark."""
         context = {"campaign_activity_id": self.activity_id}
         return {**context, "url_id": self.url_id} if self.url_id else context
 
 
 @dataclass(frozen=True)
 class Read:
-    """The end of a reading that went well.
+    """The result of a complete reading.
 
     Attributes:
-        bookmark: How far the report is read now.
-        unusable: Rows that have no moment, so that nothing tells what they are.
-        in_doubt: Whether rows were left out that may be events of their own.
+        bookmark: The new bookmark.
+        unusable: Rows without a valid timestamp.
+        unresolved: Whether rows were left out that may be new events.
     """
 
     bookmark: Bookmark
@@ -68,12 +67,7 @@ class Read:
 
 
 class Reader:
-    """Reads a report, page by page.
-
-    Args:
-        service: Where to ask.
-        reading: What is wanted.
-    """
+    """Reads a report, page by page."""
 
     def __init__(self, service: Service, reading: Reading) -> None:
         self._service = service
@@ -83,7 +77,7 @@ class Reader:
         self._unusable = 0
 
     def read(self) -> Iterator[list[Any] | Read]:
-        """Yield records, a list for each page, and last how far it was read."""
+        """Yield a list of records for each page, and finally the result."""
         reading = self._reading
         tally = Tally(
             reading.known, reading.counters, reading.scope, search=reading.search
@@ -104,9 +98,9 @@ class Reader:
         yield Read(bookmark, self._unusable, self._unresolved)
 
     def _pages(self) -> Iterator[tuple[list[Any], Page]]:
-        """Yield the pages, and their rows completed to records, but for their ids.
+        """Yield pages and their rows as records, without ids.
 
-        Where a later page is refused, the report is read once from its beginning.
+        If a later page is refused, the report is read from the beginning again, once.
         """
         try:
             yield from self._walk()
@@ -116,7 +110,7 @@ class Reader:
             try:
                 yield from self._walk()
             except GoneError:
-                # What was there by half is not just gone.
+                # A report with a first page is not gone.
                 raise refused from None
 
     def _walk(self) -> Iterator[tuple[list[Any], Page]]:
@@ -138,9 +132,9 @@ class Reader:
         return self._service.again(shown.page, self._reading.report.form)
 
     def _settled(self) -> list[Any]:
-        """Return the events among the rows kept aside, by asking once more.
+        """Return the new events among the rows kept aside, by requesting pages again.
 
-        Once that could not be told, the report is left to the next run.
+        If that is undecidable, the next run reads the report again.
         """
         numbering, twins = self._numbering, None
         if numbering.unresolved is None:
@@ -158,7 +152,7 @@ class Reader:
         return twins or []
 
     def _completed(self, row: Any) -> Any:
-        """Return a row as a record; None if it has no moment that can be read."""
+        """Return a row as a record; None without a valid timestamp."""
         reading, anomalies = self._reading, self._service.anomalies
         event = row
         if isinstance(row, dict):

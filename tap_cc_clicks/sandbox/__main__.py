@@ -68,7 +68,7 @@ def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
         limits=Limits(4, 10_000) if options.limits else Limits(),
     )
     threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
-    # Whoever reads the announcement is served, if a little later.
+    # Listen first: clients may connect as soon as they read the announcement.
     sandbox.socket.listen()
     announce(sandbox)
     sandbox.serve()

@@ -83,7 +83,7 @@ class CampaignSummaries(ConstantContactStream):
     def written(self) -> dict[str, str]:
         """The fingerprints of summaries as written last, by the beginning of their id.
 
-        Ids that begin alike cost a record that is written again.
+        Two ids with the same beginning only cost a repeated record.
         """
         kept: dict[str, str] = self.stream_state.setdefault("written", {})
         return kept
@@ -165,7 +165,7 @@ class CampaignActivities(ConstantContactStream):
         for child in self.selected_children:
             child.report.note(activity, counters)
         if started.at or activity.record is not None:
-            # What is due is noted, for streams too that this run does not select.
+            # Also for streams that this run does not select.
             for child in self.known_children:
                 whole = read.get(child.name, False)
                 child.report.put_off(activity, counters, read=whole)

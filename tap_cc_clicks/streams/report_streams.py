@@ -32,7 +32,7 @@ class ReportStream(ConstantContactStream):
 
     @property
     def has_state(self) -> bool:
-        """Whether what is due is noted even if the stream is not selected."""
+        """Whether new events are noted in state even if the stream is not selected."""
         return False
 
     @override

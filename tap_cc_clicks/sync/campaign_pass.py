@@ -1,13 +1,13 @@
-"""The pass over all campaigns: from their listing to the reports worth reading.
+"""The pass over all campaigns: from their listing to their reports.
 
 Each stage runs ahead of the next, in threads that only fetch::
 
     agenda → look-ups → counters, ten by ten → reports
 
-Clicks come first: of changed and fresh campaigns, of new ones, then of what the
-schedule selected. Reports that do not fit into the request budget come after those that
-do, then what failed in earlier runs. Last come counters of new activities, details,
-send histories, links and other event reports.
+Clicks come first: of changed and fresh campaigns, of new ones, then of the scheduled
+looks. Next come reports that exceed the remaining budget, then items that failed in an
+earlier run, and last the deferred reports: counters of new activities, details,
+histories, links and other events.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ from tap_cc_clicks.sync.readahead import Job, ReadAhead
 from tap_cc_clicks.sync.reports import Deferred, Events, Report, Stats
 from tap_cc_clicks.sync.schedule import left_out
 
-# Items for each thread that may wait between two stages, and before the reader: one
-# long report can hold it up while many short ones are fetched.
+# Items per thread that may wait between two stages, and before the reader.
 ITEMS_BETWEEN_STAGES = 2
 ITEMS_BEFORE_READER = 16
 # A look-up, and the report that follows.
 WITH_REPORT = 2
-# Counters, a look-up and some reports: with less, a run may read nothing.
+# Enough for counters, a look-up and some reports.
 LEAST_FOR_REPORTS = 5
-# Not all items of a chunk need counters.
+# Not all of them need counters.
 MOST_IN_CHUNK = 10 * IDS_PER_STATS_REQUEST
 
 
 @dataclass(frozen=True)
 class FinishedCampaign:
-    """A campaign that was looked up; it follows its activities."""
+    """A campaign that was looked up, after all its activities."""
 
     campaign: Campaign
     found: LookupResult
@@ -58,10 +57,9 @@ class StartedActivity:
     """An activity whose reports are being fetched.
 
     Attributes:
-        counters: Its counters.
-        at: When they were requested, in seconds since 1970; 0 if it was not a look.
-        reads: The jobs that fetch its reports, by stream.
-        left: Streams whose reports are due and are not fetched now.
+        at: When the counters were requested, in seconds since 1970; 0 if they were not.
+        reads: The jobs by stream; each yields pages and BookmarkUpdates.
+        left: The streams whose reports should be read, but are not being fetched.
     """
 
     activity: Activity
@@ -73,12 +71,7 @@ class StartedActivity:
 
 @dataclass(frozen=True)
 class CountersResult:
-    """Counters of up to ten activities, and when they were requested.
-
-    Attributes:
-        counters: By activity; without those that could not be read.
-        at: Seconds since 1970.
-    """
+    """Counters of up to ten activities; unreadable ones are left out."""
 
     counters: Mapping[str, Counters]
     at: int
@@ -86,7 +79,7 @@ class CountersResult:
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """A report to read, and the number of requests that this should take."""
+    """A report to read, and the requests that is expected to take."""
 
     report: Report
     activity: Activity
@@ -101,14 +94,7 @@ Chunk: TypeAlias = "tuple[list[Item], Job[CountersResult] | None]"
 
 
 class CampaignPass:
-    """One pass over all campaigns, in reading order.
-
-    Args:
-        lookups: Looks campaigns and counters up.
-        planner: Computes the agenda.
-        listing: The account's campaigns.
-        reports: The selected reports.
-    """
+    """One pass over all campaigns, in reading order."""
 
     def __init__(
         self,
@@ -133,7 +119,7 @@ class CampaignPass:
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
 
     def __iter__(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield activities, and each campaign after its activities."""
+        """Yield activities being fetched, each campaign after its activities."""
         try:
             self._agenda = self.agenda()
             yield from self._staged(self._tasks())
@@ -149,7 +135,6 @@ class CampaignPass:
             self._ahead.close()
 
     def agenda(self) -> Agenda:
-        """Return the agenda, and log what it leaves out."""
         listing = self._listing
         try:
             (summaries,) = self._ahead.buffered(map(Listing.summaries, [listing]))
@@ -169,7 +154,7 @@ class CampaignPass:
         return agenda
 
     def _warn_small_budget(self) -> None:
-        """Warn if the listing alone has nearly used up max_requests."""
+        """Warn if the listing alone has nearly used up the budget."""
         left, made = self._budget.left, self._run.gate.requests
         if left is not None and left < LEAST_FOR_REPORTS:
             self._run.logger.warning(
@@ -219,7 +204,7 @@ class CampaignPass:
         return self._agenda.campaigns[one.campaign_id].latest
 
     def _look_up(self, campaign: Campaign) -> Task:
-        """Look a campaign up as soon as the budget has room for its report, too."""
+        """Look up a campaign as soon as the budget has room for its report too."""
         self._budget.wait(WITH_REPORT, self._is_over)
         return campaign, self._ahead.submit(self._lookups.look_up(campaign))
 
@@ -227,9 +212,10 @@ class CampaignPass:
         return self._ahead.room.closed or self._run.gate.ended is not None
 
     def _counts_first(self, campaign: Campaign) -> bool:
-        """Return whether counters are needed even before a first read.
+        """Whether counters are requested before a first read.
 
-        They are if a filter applies, or to see whether a report fits into the budget.
+        They are needed if settings filter clicks, or to see whether a report fits the
+        budget.
         """
         if any(one.needs_counters_first for one in self._reports if is_events(one)):
             return True
@@ -243,7 +229,7 @@ class CampaignPass:
         for large in sorted(self._large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
-            # With no requests left, the first one ends the run.
+            # With no budget left, the first of them ends the run.
             if not self._budget.reserve(large.requests) and self._budget.left:
                 refused.append(large)
                 continue
@@ -276,7 +262,7 @@ class CampaignPass:
         )
 
     def _failed_before(self) -> Iterator[StartedActivity | FinishedCampaign]:
-        """Yield what failed in earlier runs and still exists."""
+        """Yield the items that failed in earlier runs and are retried now."""
         if self._run.gate.ended:
             return
         for item in self._failures.before:
@@ -291,7 +277,7 @@ class CampaignPass:
         return self._campaign_of(item) is not None
 
     def _campaign_of(self, item: str) -> Campaign | None:
-        """Return a campaign by its id or by that of one of its activities."""
+        """Return a campaign by its own id, or by an activity's."""
         campaign_id = self._memory.campaign_of(item) or item
         return self._agenda.campaigns.get(campaign_id)
 
@@ -311,21 +297,20 @@ class CampaignPass:
                 yield campaign.activity(item, counted=True, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
-        """Yield the activities whose counters are needed and were never read."""
+        """Yield the activities whose counters were never requested."""
         stats = frozenset(one.stream for one in self._all if isinstance(one, Stats))
         for activity in self._newest_first():
             if any(one.is_uncounted(activity.activity_id) for one in self._all):
                 yield replace(activity, counted=True, only=stats)
 
     def _deferred_reports(self) -> Iterator[StartedActivity]:
-        """Yield the reports that are read after all clicks."""
         activities = list(self._newest_first())
         refused = []
         for wanted in self._wanted_later(activities):
             fits = self._budget.wait(wanted.requests, self._is_over)
             if self._run.gate.ended:
                 return
-            # With no requests left, the first one ends the run.
+            # With no budget left, the first of them ends the run.
             if not fits and self._budget.left:
                 refused.append(wanted)
                 continue
@@ -463,7 +448,7 @@ class CampaignPass:
             self._run.anomalies.note(UNCOUNTED, f"without {lacking}")
 
     def _wanted(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
-        """Return the reports that are due, the largest first."""
+        """Return the reports to read, the largest first."""
         wanted = [
             ReportRequest(
                 one,
@@ -488,7 +473,7 @@ class CampaignPass:
         return is_events(report) and (stale or activity.is_last)
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:
-        """Return whether counters are older than the last look, and so show no news."""
+        """Whether counters are older than the last look."""
         looked = self._memory.looked(activity.activity_id)
         return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
 
@@ -509,12 +494,12 @@ class CampaignPass:
             yield from report.read(service, activity, wanted.counters)
         except GoneError as error:
             if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
-                # The report must exist.
+                # It should exist.
                 raise FatalAPIError(str(error)) from None
             raise
 
     def _is_counted_now(self, wanted: ReportRequest) -> bool:
-        """Return whether the service counts clicks of a report that was never read."""
+        """Whether the service counts clicks of a report that was never read."""
         activity_id = wanted.activity.activity_id
         if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
             return False
@@ -531,5 +516,5 @@ class CampaignPass:
 
 
 def is_events(report: Report) -> TypeGuard[Events]:
-    """Tell whether a report is one of events that is read with each look."""
+    """Whether a report is an event report that is read with each look."""
     return isinstance(report, Events) and not isinstance(report, Deferred)

@@ -41,7 +41,7 @@ NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 # Endpoints by name; reports have the name of their stream.
 LOOK_UPS = "look-ups of campaigns"
 COUNTERS = "counters"
-# An endpoint of earlier versions: state has this elsewhere now.
+# Written by earlier versions; CampaignMemory has it now.
 RETIRED = "activity details"
 
 # By endpoint and id, when a failed item was last tried, in seconds since 1970.

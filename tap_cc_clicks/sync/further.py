@@ -1,7 +1,7 @@
-"""Event reports other than clicks: looks find news, which is read after all clicks.
+"""Event reports other than clicks: read after everything else.
 
-The bookmark notes what a look found. A run that ends before the report was read leaves
-it to the next one.
+A look that finds new events notes them in the bookmark, so that a later run reads them
+if this one ends before.
 """
 
 from __future__ import annotations
@@ -28,14 +28,7 @@ from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class FurtherEvents(Events, Deferred):
-    """An event report that is read after all clicks, if it is new or has news.
-
-    Args:
-        report: Its declaration.
-        settings: The tap's settings.
-        bookmarks: One for each activity.
-        reads_all: Whether bookmarks are ignored (FULL_TABLE).
-    """
+    """An event report that is read after the clicks."""
 
     def __init__(
         self,
@@ -88,7 +81,7 @@ class FurtherEvents(Events, Deferred):
         return self._reads_all or known is None or known.doubt
 
     def _is_news(self, activity: Activity, counters: Counters) -> bool:
-        """Return whether counters show news for a report that was read before."""
+        """Whether counters show new events in a report that was read."""
         known = self._known(activity.activity_id)
         if known is None or activity.is_last:
             return known is not None
@@ -103,10 +96,10 @@ class FurtherEvents(Events, Deferred):
         )
 
     def _has_moved(self, known: Bookmark, counters: Counters) -> bool:
-        """Return whether any counter has moved, at most once a day.
+        """Whether any counter changed since, checked once a day.
 
-        For reports that are counted in people: a second event of a person moves only
-        other counters.
+        For counters of people: a second event of the same person only changes other
+        counters.
         """
         seen, now = known.seen, self._seen(counters)
         if seen is None or now is None:
@@ -174,13 +167,13 @@ class FurtherEvents(Events, Deferred):
             self._bookmarks.move(context, left)
 
     def _own(self, counters: Counters) -> Counters:
-        """Return the counters, with this report's own in the place of clicks."""
+        """Return the counters with this report's counter as ``clicks``."""
         if counters is NOT_ASKED:
             return counters
         return replace(counters, clicks=counters.stats.get(self._report.counter))
 
     def _seen(self, counters: Counters) -> tuple[str, int] | None:
-        """Return a fingerprint of all counters and the hour, if people are counted."""
+        """Return the fingerprint of all counters and the hour, if they count people."""
         if counters is NOT_ASKED or not self._report.counts_people:
             return None
         return fingerprint(counters.stats), this_hour()

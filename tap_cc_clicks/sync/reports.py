@@ -1,7 +1,7 @@
-"""The reports of an activity: when they are read, and how far they were read.
+"""The reports of an activity: which to read, and how far they were read.
 
-The pass asks a report whether an activity is due, runs its ``read`` in a worker, and
-calls ``move``, ``note`` and ``leave`` in the main thread.
+The pass asks in the reading thread whether a report should be read, runs ``read`` in a
+worker, and calls ``move``, ``note`` and ``leave`` in the writing thread.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ BACKLOG_PER_DAY = 1_000
 
 @dataclass(frozen=True)
 class BookmarkUpdate:
-    """How far a report was read.
+    """The end of a report: its new bookmark.
 
     Attributes:
-        context: The context of the bookmark.
+        context: The key of the bookmark.
         to: The new bookmark; its type depends on the report.
-        unusable: Rows without a usable key.
-        new: Those of them that no earlier run reported.
+        unusable: Rows without a valid timestamp.
+        new: How many of them no earlier run has reported.
         unresolved: Whether rows are left to the next run.
     """
 
@@ -66,23 +66,14 @@ class BookmarkUpdate:
 
 @dataclass(frozen=True)
 class Expected:
-    """The estimated size of a read.
-
-    Attributes:
-        requests: Pages.
-        clicks: New clicks.
-    """
+    """The expected cost of a report: requests, and clicks not read before."""
 
     requests: int = 1
     clicks: int = 0
 
 
 class Report(ABC):
-    """A report of an activity.
-
-    Attributes:
-        stream: The stream that its records belong to.
-    """
+    """A report of an activity."""
 
     stream: str
     follows_clicks: ClassVar[bool] = True
@@ -90,73 +81,71 @@ class Report(ABC):
 
     @abstractmethod
     def is_new(self, activity_id: str) -> bool:
-        """Return whether the report is read whatever its counters are."""
+        """Whether an activity's report is read, whatever the counters."""
 
     @abstractmethod
     def is_due(self, activity: Activity, counters: Counters) -> bool:
-        """Return whether it is read after a look."""
+        """Whether it is read after a look."""
 
     @abstractmethod
     def read(
         self, service: Service, activity: Activity, counters: Counters
     ) -> Iterator[list[Any] | BookmarkUpdate]:
-        """Yield an activity's records by page, then the bookmark update."""
+        """Fetch a report: records page by page, and last the new bookmark."""
 
     @abstractmethod
     def move(self, moved: BookmarkUpdate) -> None:
-        """Move the bookmark, after all records were written."""
+        """Move the bookmark; all records before it were written."""
 
     @property
     def counts_new(self) -> bool:
-        """Whether counters of new activities are needed in their first run."""
+        """Whether counters of new activities are requested in their first run."""
         return False
 
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        """Return whether a run that looks at the activity reads it, now or later."""
+        """Whether it is read in a run that looks at the activity."""
         return self.is_due(activity, counters)
 
     def is_uncounted(self, activity_id: str) -> bool:  # noqa: ARG002
-        """Return whether counters are needed and were never read."""
+        """Whether its counters are needed and were never requested."""
         return False
 
     def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
-        """Return whether rows of the report were read or are counted."""
+        """Whether rows of it were ever read or counted."""
         return bool(counters.clicks)
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
-        """Estimate the size of a read."""
+        """Return the expected cost of reading it."""
         return Expected()
 
     def gap(self, activity_id: str, counters: Counters) -> int:  # noqa: ARG002
-        """Return by how many rows the report exceeds its counter, lastingly."""
+        """Return how many rows it permanently has beyond its counter."""
         return 0
 
     def note(self, activity: Activity, counters: Counters) -> None:  # noqa: B027
         """Note the counters of a look."""
 
     def leave(self, context: Mapping[str, str]) -> None:  # noqa: B027
-        """Note that the report does not exist, so that it is not new any more."""
+        """Note that the report does not exist, so that it is not new."""
 
     def put_off(  # noqa: B027
         self, activity: Activity, counters: Counters, *, read: bool
     ) -> None:
-        """Note that a due report was not read, so that the next run reads it.
+        """Mark a report that was not read, so that the next run reads it.
 
         Args:
-            activity: The activity.
-            counters: Its counters.
-            read: Whether this run read the report, as far as it is selected.
+            read: Whether this run has read it.
         """
 
 
 class Events(Report):
-    """A report of events, read down to the bookmark.
+    """An event report, read down to the known events.
 
     Args:
         report: Its declaration.
-        settings: The tap's settings.
-        bookmarks: One for each activity, or for each activity and link of ``url_ids``.
-        reads_all: Whether bookmarks are ignored (FULL_TABLE).
+        settings: How far it is read.
+        bookmarks: By activity, and by link if links are filtered.
+        reads_all: Whether to ignore bookmarks and read everything.
     """
 
     def __init__(
@@ -183,7 +172,7 @@ class Events(Report):
 
     @property
     def needs_counters_first(self) -> bool:
-        """Whether rows cannot be compared with counters that are read later."""
+        """Whether rows cannot be compared with counters requested later."""
         return not self._scope.sees_all
 
     @property
@@ -211,7 +200,7 @@ class Events(Report):
         return self._bookmarks.find({"campaign_activity_id": activity_id, **link})
 
     def known(self, activity_id: str) -> list[Bookmark]:
-        """Return the bookmarks of an activity, one for each link of ``url_ids``."""
+        """Return the bookmarks of an activity, one for each filtered link."""
         known = [self._known(activity_id, url_id) for url_id in self._links]
         return [one for one in known if one is not None]
 
@@ -245,19 +234,19 @@ class Events(Report):
         return read or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
-        """Return how many clicks the service had counted; None if unknown."""
+        """Return the known counter of clicks; None if unknown."""
         known = self._known(activity_id)
         return known.clicks if known else None
 
     def look_requests(self, activity_id: str) -> int:
-        """Return the requests of a look at the report itself; 0 if counters suffice."""
+        """Return the requests of a look at the report itself; 0 if it has a counter."""
         known = self.known(activity_id)
         return len(known) if any(one.clicks is None for one in known) else 0
 
     def search_requests(self, activity_id: str, hour: float) -> int:
-        """Return the requests of a search for clicks that are counted and not shown.
+        """Return the requests of a search for missing clicks.
 
-        0 if there are none, or they were searched for within a day.
+        0 if none are missing, or the last search is less than a day ago.
         """
         known = [one for one in self.known(activity_id) if one.search]
         day = range(HOURS_PER_DAY)
@@ -266,15 +255,15 @@ class Events(Report):
         return sum(self._pages(one.clicks or 0) for one in known)
 
     def searched(self, activity_id: str) -> float:
-        """Return when they were last searched for, in hours since 1970."""
+        """Return the hour of the last search, since 1970."""
         return min(one.search.hour for one in self.known(activity_id) if one.search)
 
     def is_missing(self, activity_id: str) -> bool:
-        """Return whether the report did not exist when it was requested."""
+        """Whether the report did not exist."""
         return any(one.is_missing for one in self.known(activity_id))
 
     def newest(self, activity_id: str) -> str | None:
-        """Return the time of the newest event that was read."""
+        """Return the timestamp of the newest event read."""
         return max((one.value or "" for one in self.known(activity_id)), default=None)
 
     def _pages(self, rows: int) -> int:
@@ -354,12 +343,11 @@ class Events(Report):
 
 
 class Stats(Report):
-    """The counters themselves, as records.
+    """Counters as records: looks request them anyway.
 
     Args:
-        stream: The stream's name.
-        counts: The columns that are counts.
-        memory: Has the fingerprint of each activity's counters as last written.
+        counts: The columns of counts.
+        memory: Has the fingerprint of each activity's last written counters.
     """
 
     def __init__(
@@ -423,22 +411,22 @@ class Deferred(Report):
 
     @property
     def backlog(self) -> int:
-        """The number of older activities that are still unread."""
+        """How many activities from before the selection of the stream are pending."""
         return 0
 
     def counters(self, activity_id: str) -> Counters:  # noqa: ARG002
-        """Return an activity's counters, if this run read them."""
+        """Return an activity's counters from a look of this run."""
         return NOT_ASKED
 
     @abstractmethod
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:
-        """Yield the activities of which it is still to be read.
+        """Yield the activities whose report is pending.
 
         Args:
             activities: All activities, newest first.
-            hour: The current time, in hours since 1970.
+            hour: This hour, since 1970.
         """
 
     @override
@@ -454,11 +442,10 @@ class Links(Deferred):
     """An activity's links, and how many people clicked each.
 
     Args:
-        stream: The stream's name.
         clicks: Part of the state: by activity, the clicks counted when its links were
-            read, and the hour. A third number means that there were more since.
-        counted: Returns the number of counted clicks of an activity, if known.
-        hour: The current time, in hours since 1970.
+            read, the hour, and a third number if there were more since.
+        counted: Returns the known counter of an activity.
+        hour: This hour, since 1970.
     """
 
     def __init__(
@@ -474,7 +461,6 @@ class Links(Deferred):
         self._hour = hour
 
     def _entry(self, activity_id: str) -> list[Any]:
-        """Return the clicks counted, when links were read, and whether more came."""
         if activity_id not in self._clicks:
             return [self._counted(activity_id), None]
         entry = self._clicks[activity_id]
@@ -527,14 +513,14 @@ class Links(Deferred):
 
 
 class Backlog:
-    """The daily limit of requests for older activities, shared by all streams.
+    """The daily requests for activities from before a stream was selected.
 
     Args:
         states: The streams' parts of the state.
         hour: The current time, in hours since 1970.
 
     Attributes:
-        left: Requests left today.
+        left: Requests left today, for all streams together.
     """
 
     def __init__(self, states: Iterable[Mapping[str, Any]], hour: int) -> None:
@@ -546,15 +532,14 @@ class Backlog:
 
 
 class OncePerActivity(Deferred):
-    """A report that is read once for each activity, and again after a change.
+    """A report that is read once per activity, and again after a change.
 
     Args:
-        stream: The stream's name.
-        once: Its number in the memory.
+        once: Which of the flags of :class:`CampaignMemory`.
         ask: Requests an activity's rows.
         state: The stream's part of the state.
-        memory: Remembers which activities were read.
-        backlog: The daily limit for older activities.
+        memory: Knows which activities were read.
+        backlog: Shared by all such streams.
     """
 
     follows_clicks = False

@@ -119,7 +119,7 @@ def run(
 def peak_of(process: subprocess.Popen[bytes], seconds: float | None = None) -> float:
     """Return the peak memory of a process that ends, or is ended after so long.
 
-    Not from its resource usage: that starts with the peak of whoever started it.
+    Not from its resource usage: that starts with the peak of the parent process.
     """
     peak = 0.0
     deadline = time.monotonic() + (seconds or math.inf)

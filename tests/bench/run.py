@@ -133,7 +133,7 @@ def throughput() -> Table:
 
 def msgspec_alone() -> float:
     """Return how many records a second decoding and encoding alone would allow."""
-    (activity,) = make(1, PAGE, alike=False).activities.values()
+    (activity,) = make(1, PAGE, repeated=False).activities.values()
     page = b"[" + b",".join(click.encoded for click in activity.clicks) + b"]"
     decoder, encoder = msgspec.json.Decoder(list[Click]), msgspec.json.Encoder()
     began, pages = time.perf_counter(), 0
@@ -165,7 +165,7 @@ def states() -> Table:
 
 def memory() -> Table:
     """Return the peak memory of a million clicks."""
-    with Service(20, 50_000, alike=True) as service:
+    with Service(20, 50_000, repeated=True) as service:
         result = run(OURS, service)
     records = result.messages["RECORD"]
     return [["records", "peak memory"], [f"{records:,}", f"{result.peak:.0f} MB"]]

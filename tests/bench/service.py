@@ -65,7 +65,7 @@ class Service:
     Args:
         campaigns: Campaigns, each sent once.
         clicks: Clicks of each.
-        alike: Whether all activities show the same clicks, to save memory.
+        repeated: Whether all activities show the same clicks, to save memory.
         latency: Seconds that every answer takes.
         limited: Whether more than 4 requests a second are refused.
     """
@@ -75,14 +75,14 @@ class Service:
         campaigns: int,
         clicks: int,
         *,
-        alike: bool = False,
+        repeated: bool = False,
         latency: float = 0,
         limited: bool = False,
     ) -> None:
         """Start nothing yet."""
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
-        size = (campaigns, clicks, alike, latency, limited)
+        size = (campaigns, clicks, repeated, latency, limited)
         self._process = context.Process(
             target=_serve, args=(theirs, *size), daemon=True
         )
@@ -114,7 +114,7 @@ class Service:
         self._ours.recv()
 
 
-def make(campaigns: int, clicks: int, alike: bool) -> Account:  # noqa: FBT001
+def make(campaigns: int, clicks: int, repeated: bool) -> Account:  # noqa: FBT001
     """Return an account in which every campaign has so many clicks."""
     account = Account()
     shared = None
@@ -122,7 +122,7 @@ def make(campaigns: int, clicks: int, alike: bool) -> Account:  # noqa: FBT001
         sent = account.now - timedelta(days=2 + number / 20)
         campaign = account.add_campaign(sent=sent, roles=("primary_email",))
         (activity,) = campaign.activities
-        if shared is None or not alike:
+        if shared is None or not repeated:
             shared = [
                 account.make_click(activity, sent + timedelta(seconds=n))
                 for n in range(clicks)
@@ -136,11 +136,11 @@ def _serve(
     connection: Connection,
     campaigns: int,
     clicks: int,
-    alike: bool,  # noqa: FBT001
+    repeated: bool,  # noqa: FBT001
     latency: float,
     limited: bool,  # noqa: FBT001
 ) -> None:
-    account = make(campaigns, clicks, alike)
+    account = make(campaigns, clicks, repeated)
     limits = Limits(4 if limited else None)
     arrivals: list[float] = []
     with Sandbox(account, latency=latency, limits=limits) as sandbox:

@@ -37,7 +37,7 @@ def microseconds() -> dict[str, float]:
 
     The least of many pages: what else the machine does is not counted.
     """
-    (activity,) = make(1, PAGE, alike=False).activities.values()
+    (activity,) = make(1, PAGE, repeated=False).activities.values()
     rows = b",".join(click.encoded for click in activity.clicks)
     body = b'{"tracking_activities":[' + rows + b"]}"
     reading = Reading(CLICKS, "activity", "campaign", None, None, UNKNOWN, ReadScope())

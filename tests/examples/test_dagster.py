@@ -151,7 +151,7 @@ def agency(tmp_path: Path) -> Iterator[Agency]:
 
 
 def test_all_accounts_are_loaded_within_the_days_of_one_quota(agency: Agency) -> None:
-    """Whoever got nothing is first on the next day; none has another's clicks."""
+    """An account without requests is first the next day; none has another's clicks."""
     days = [agency.day()]
     while not agency.complete() and len(days) < MOST_DAYS:
         days.append(agency.day())

@@ -317,10 +317,10 @@ def test_a_password_in_a_url_is_not_shown(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """It is refused before anything is asked."""
-    result = check(sandbox, tmp_path, **{name: "http://me:hush@127.0.0.1:1/v3"})
+    result = check(sandbox, tmp_path, **{name: "http://me:s3cret@127.0.0.1:1/v3"})
     assert result.exit_code == 1
     assert f"Setting {name} must be an https URL" in result.stderr
-    assert "hush" not in result.output
+    assert "s3cret" not in result.output
 
 
 def test_a_store_that_cannot_be_used_is_explained(

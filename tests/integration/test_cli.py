@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
-GOOD = {"client_id": "id", "refresh_token": "hush-token"}
+GOOD = {"client_id": "id", "refresh_token": "s3cret-token"}
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def test_bad_input_is_one_clear_sentence(
     assert result.returncode == 1
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
-    assert "hush" not in result.stderr
+    assert "s3cret" not in result.stderr
     assert "Config validation failed" not in result.stderr
     assert not result.stdout
 
@@ -141,13 +141,13 @@ def test_a_connection_test_ends_in_a_sentence_too(
     result = run("--config", good, "--test")
     assert result.returncode == 1
     assert "the token may not read reports" in result.stderr
-    wrong = {**sandbox.config, "refresh_token": "hush-token"}
+    wrong = {**sandbox.config, "refresh_token": "s3cret-token"}
     result = run("--config", write(tmp_path, "wrong.json", wrong), "--test")
     assert result.returncode == 1
     assert "sign in again" in result.stderr
     assert "unhandled error" not in result.stderr
     assert "Traceback" not in result.stderr
-    assert "hush" not in result.stderr
+    assert "s3cret" not in result.stderr
 
 
 def test_discovery_needs_no_credentials() -> None:

@@ -125,7 +125,7 @@ def test_a_token_is_renewed_before_it_expires(sandbox: Sandbox) -> None:
 
 
 def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
-    """Renewing for ever would help nobody."""
+    """Renewing again and again would not help."""
     refused = {"error_key": "unauthorized"}
     fault = Fault("status", match="/emails", status=401, body=refused)
     message, _ = failing(sandbox, fault)

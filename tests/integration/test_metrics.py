@@ -52,7 +52,7 @@ def test_requests_are_told_when_the_budget_ends_a_run(
 def test_requests_are_told_when_a_run_fails(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever shares a quota among runs needs to know."""
+    """Runs that share a quota need the number."""
     sandbox.faults.rules.append(Fault("status", "/emails", status=403))
     with caplog.at_level("INFO"), pytest.raises(FatalAPIError):
         run_tap(sandbox)

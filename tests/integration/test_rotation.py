@@ -233,7 +233,7 @@ def test_a_new_seed_wins_over_the_store(
 def test_a_store_nobody_may_write_ends_the_run_before_the_refresh(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The token is not spent for nothing; once the folder is mended, it serves."""
+    """The token is not used up; it works once the folder is writable."""
     folder = tmp_path / "store"
     if os.geteuid() == 0:
         # For root no mode is an obstacle, but a file in a folder's place is.
@@ -243,7 +243,7 @@ def test_a_store_nobody_may_write_ends_the_run_before_the_refresh(
     code, said, _ = run(config, tmp_path)
     assert code == 1
     assert "cannot be written" in said
-    assert "set token_store to a file that can be" in said
+    assert "set token_store to a writable file" in said
     assert rotating.tokens.renewals == 0
     folder.unlink() if folder.is_file() else folder.chmod(0o700)
     code, said, output = run(config, tmp_path)

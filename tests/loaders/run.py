@@ -112,7 +112,7 @@ def a_million() -> str:
     with (
         tempfile.TemporaryDirectory() as name,
         Postgres(Path(name) / "postgres") as server,
-        Service(CAMPAIGNS, CLICKS_EACH, alike=True) as service,
+        Service(CAMPAIGNS, CLICKS_EACH, repeated=True) as service,
     ):
         folder = Path(name)
         duckdb = DuckDB(folder / "duckdb")

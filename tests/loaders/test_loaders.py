@@ -46,7 +46,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_click_lands_as_it_was_sent(scenario: Scenario, name: str) -> None:
-    """Text, moments in UTC and nulls; clicks that look alike stay as many."""
+    """Text, moments in UTC and nulls; identical clicks are kept."""
     landing = scenario.landings[name]
     landed = comparable(landing.first["email_clicks"].rows)
     assert landed == landed_as(landing.loader, scenario.first)
@@ -95,7 +95,7 @@ def test_the_state_comes_through(scenario: Scenario, name: str) -> None:
 
 
 def test_snowflake_is_told_moments_in_utc_and_a_merge(scenario: Scenario) -> None:
-    """The text of it: whether Snowflake does it was not to be seen."""
+    """The SQL text only: it was never run on Snowflake."""
     loader = scenario.landings["target-snowflake"].loader
     assert isinstance(loader, Snowflake)
     statements = loader.statements()

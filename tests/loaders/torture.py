@@ -124,8 +124,8 @@ def _torment(made: Account, activity: Activity) -> None:
     made.add_click(activity, url_id="nameless", first_name=None, last_name=None)
     contact_id = made.uuid()
     for _ in range(3):
-        alike = {"url_id": "alike", "contact_id": contact_id, "device_type": None}
-        made.add_click(activity, None, **alike)
+        twin = {"url_id": "twin", "contact_id": contact_id, "device_type": None}
+        made.add_click(activity, None, **twin)
 
 
 def go_on(made: Account) -> None:

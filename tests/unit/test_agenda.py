@@ -358,7 +358,7 @@ def test_full_table_looks_everything_up_and_reads_all() -> None:
 
 
 def test_only_campaigns_that_are_wanted_are_there() -> None:
-    """Whoever tells of others."""
+    """Whichever report finds them."""
     known = Known(planner={"wanted": frozenset({"a", "new"})})
     for name in ("a", "b", "c"):
         known.add(name)

@@ -188,13 +188,13 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
             "not available (502): run again, and sign in again if the refresh token",
         ),
         (503, None, "not available (503): run again"),
-        (429, {"error": "hush"}, "not available (429): run again"),
+        (429, {"error": "s3cret"}, "not available (429): run again"),
         (404, None, "answered 404 without a token: check token_url"),
-        (400, {"error": ["hush"]}, "answered 400 without a token: check token_url"),
+        (400, {"error": ["s3cret"]}, "answered 400 without a token: check token_url"),
         (200, {"token_type": "Bearer"}, "answered 200 without a token"),
-        (200, ["hush"], "answered 200 without a token"),
-        (None, requests.ReadTimeout("hush"), "may have been used up"),
-        (None, requests.ConnectionError("hush"), "No answer from token_url"),
+        (200, ["s3cret"], "answered 200 without a token"),
+        (None, requests.ReadTimeout("s3cret"), "may have been used up"),
+        (None, requests.ConnectionError("s3cret"), "No answer from token_url"),
     ],
 )
 def test_a_refusal_says_what_to_do_and_is_not_repeated(
@@ -205,7 +205,7 @@ def test_a_refusal_says_what_to_do_and_is_not_repeated(
     with pytest.raises(FatalAPIError) as error:
         authorized(authenticator_of(CONFIG))
     assert sentence in str(error.value)
-    assert "hush" not in str(error.value)
+    assert "s3cret" not in str(error.value)
     assert len(endpoint.sent) == 1
 
 

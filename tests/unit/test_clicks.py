@@ -146,7 +146,7 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     page_size=st.integers(1, 4),
 )
 @example(
-    # A page pushed so far that it ends between two rows alike of the page before.
+    # A page pushed so far that it ends between two identical rows of the page before.
     first=[row(0), row(1), row(1, "b"), row(1), row(2)],
     arrivals=[["a"] * 3, ["a"], ["a"] * 2, ["a"] * 3],
     page_size=4,
@@ -330,7 +330,7 @@ def test_a_late_click_below_the_lookback_is_searched_for() -> None:
 @pytest.mark.parametrize("name", ["contact_id", "url_id"])
 @pytest.mark.parametrize("value", [None, "absent"])
 def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None:
-    """A contact may be forgotten; rows alike are numbered, and keep their ids."""
+    """A contact may be forgotten; identical rows are numbered, and keep their ids."""
     bad = {**row(1), name: value}
     if value == "absent":
         del bad[name]

@@ -34,7 +34,7 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_no_folder_above_is_looked_into(env: Path) -> None:
-    """Whoever may write there would say where the tokens go."""
+    """Anyone who may write there could redirect the tokens."""
     (env.parents[1] / ".env").write_text(LINE)
     assert dotenv.variables(PREFIX) == {}
     assert "token_url" not in TapCCClicks._env_var_config

@@ -28,11 +28,11 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
         pytest.raises(SystemExit) as end,
         exit_on_error(lambda _, text: told.append(text)),
     ):
-        int("hush" * 2)
+        int("s3cret" * 2)
     assert end.value.code == 1
     (sentence,) = told
     assert "cannot explain (ValueError at test_error_handling.py:" in sentence
-    assert 'int("hush" * 2)' in caplog.text
+    assert 'int("s3cret" * 2)' in caplog.text
     assert "hushhush" not in caplog.text + sentence
 
 

@@ -96,7 +96,7 @@ def ids(listing: Listing) -> list[str]:
 
 
 def test_where_all_is_known_one_page_is_read() -> None:
-    """And none of it twice, whoever asks for it."""
+    """Each page is requested once, for all streams."""
     account = Account()
     listing = account.listing()
     assert ids(listing) == NAMES[:SIZE]

@@ -123,7 +123,7 @@ def test_what_libraries_log_has_no_query(
 
 
 def test_other_loggers_are_left_alone(lines: pytest.LogCaptureFixture) -> None:
-    """Metrics hand objects to their handlers; a name that begins alike is no child."""
+    """Metrics pass objects to handlers; a name with this prefix is not a child."""
     logging.getLogger("singer_sdk.metrics")
     logging.getLogger(f"{NAME}-other")
     guard_logs(NAME)

@@ -129,5 +129,5 @@ def test_long_lists_are_bounded_all_together(monkeypatch: pytest.MonkeyPatch) ->
         advance(first, number)
     for number in range(1, 4):
         advance(second, number)
-    with pytest.raises(TooManyPagesError, match="/v3/emails does not end, after 4"):
+    with pytest.raises(TooManyPagesError, match="/v3/emails does not end after 4"):
         advance(second, 4)

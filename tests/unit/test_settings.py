@@ -120,8 +120,8 @@ def test_a_wrong_setting_is_one_clear_sentence(
 @pytest.mark.parametrize("name", ["refresh_token", "client_secret", "access_token"])
 def test_no_sentence_repeats_a_value(name: str) -> None:
     """It may be a secret."""
-    assert "hush" not in problems(**{name: ["hush"]})
-    assert "hush" not in problems(**{f"{name}s": "hush"})
+    assert "s3cret" not in problems(**{name: ["s3cret"]})
+    assert "s3cret" not in problems(**{f"{name}s": "s3cret"})
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_loopback_needs_no_https(api_url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://user:hush@example.com/v3",
-        "https://hush@example.com/v3",
-        "http://user:hush@127.0.0.1/v3",
-        "https://example.com/v3?key=hush",
-        "https://example.com/v3#hush",
-        "http://hush.example.com\\@127.0.0.1/v3",
-        "http://127.0.0.1\\@hush.example.com/v3",
+        "https://user:s3cret@example.com/v3",
+        "https://s3cret@example.com/v3",
+        "http://user:s3cret@127.0.0.1/v3",
+        "https://example.com/v3?key=s3cret",
+        "https://example.com/v3#s3cret",
+        "http://s3cret.example.com\\@127.0.0.1/v3",
+        "http://127.0.0.1\\@s3cret.example.com/v3",
     ],
 )
 def test_a_url_holds_no_secret(name: str, url: str) -> None:
@@ -226,7 +226,7 @@ def test_a_misspelt_variable_is_one_warning(
     meant: str | None,
 ) -> None:
     """Without its value; those of inherited extractors and of Meltano are none."""
-    monkeypatch.setenv(f"TAP_CC_CLICKS_{name}", "hush")
+    monkeypatch.setenv(f"TAP_CC_CLICKS_{name}", "s3cret")
     TapCCClicks(config=GOOD)
     assert not warnings_of(caplog)
     TapCCClicks(config=GOOD, parse_env_config=True)

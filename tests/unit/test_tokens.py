@@ -103,7 +103,7 @@ def test_nothing_is_asked_when_the_store_cannot_be_written(
     (tmp_path / "missing").write_text("a file, not a folder")
     (tmp_path / "tokens.json.new").mkdir()
     config = {**CONFIG, "token_store": str(tmp_path / place)}
-    with pytest.raises(InputError, match="set token_store to a file that can be"):
+    with pytest.raises(InputError, match="set token_store to a writable file"):
         authorized(authenticator_of(config))
     assert not endpoint.sent
 
@@ -227,7 +227,7 @@ def test_a_store_that_cannot_be_locked_is_said_at_once(
 def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """Whoever only looks at the store, as ``cc-clicks check``, leaves it there."""
+    """``cc-clicks check`` only reads the store, and leaves it there."""
     path, mark = tmp_path / "tokens.json", tmp_path / "tokens.json.new"
     config = {**CONFIG, "token_store": str(path)}
     precious(mark)
@@ -238,7 +238,9 @@ def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
     with pytest.raises(FatalAPIError, match="not available"):
         authorized(authenticator_of(config))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
-    with pytest.raises(FatalAPIError, match="An earlier run was ended while it waited"):
+    with pytest.raises(
+        FatalAPIError, match="An earlier run was killed while it waited"
+    ):
         authorized(authenticator_of(config))
     assert not mark.exists()
 
@@ -292,7 +294,7 @@ def test_a_user_without_a_home_needs_none_for_long_lived_tokens(
     with pytest.raises(InputError, match="token_store begins with ~"):
         authenticator_of({**CONFIG, "token_store": "~/tokens.json"})
     endpoint.answer["refresh_token"] = "next"
-    with pytest.raises(InputError, match="set token_store to a file that can be"):
+    with pytest.raises(InputError, match="set token_store to a writable file"):
         authorized(authenticator_of(CONFIG))
 
 

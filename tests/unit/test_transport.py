@@ -160,7 +160,7 @@ def test_certificates_that_are_not_there_are_named(
 ) -> None:
     """Each request failed, and nothing said why."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
-    with pytest.raises(InputError, match="no certificates in /nowhere"):
+    with pytest.raises(InputError, match="CA bundle /nowhere"):
         ask(Transport(1), "https://example.com")
     assert "verify" not in given
 

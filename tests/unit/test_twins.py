@@ -1,4 +1,4 @@
-"""Rows that look alike: pushed across a page boundary, or clicks of their own."""
+"""Identical rows: pushed across a page boundary, or separate clicks."""
 
 from __future__ import annotations
 

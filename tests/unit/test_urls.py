@@ -181,7 +181,7 @@ def connected(url: str) -> set[Origin]:
 @example("https://[::1]:0/")
 @example("//evil。example/")
 def test_an_origin_is_where_the_request_would_go(href: str) -> None:
-    """Whatever a server gives as its next link: refused, or understood alike."""
+    """Whatever a server gives as its next link: refused, or parsed the same way."""
     try:
         url = joined(BASE, href)
         where = connected(url)
@@ -255,7 +255,7 @@ def test_an_id_is_one_segment_of_a_path(identifier: str, segment: str) -> None:
 @pytest.mark.parametrize("identifier", ["", ".", ".."])
 def test_an_id_that_would_lead_elsewhere_is_refused(identifier: str) -> None:
     """A dot segment is resolved before the request is sent."""
-    with pytest.raises(ValueError, match="cannot stand in a path"):
+    with pytest.raises(ValueError, match="cannot be part of a path"):
         quoted(identifier)
 
 

@@ -64,7 +64,7 @@ def run(
 
 
 def _follow(source: subprocess.Popen[bytes], counts: Counter[str]) -> None:
-    """Pass the tap's log on; when asked to end, end the tap in good order."""
+    """Pass the tap's log on; end the tap cleanly when asked to end."""
     if not source.stdout or not source.stderr:
         return
     # The target alone reads it, so that the tap learns when the target has gone.
