@@ -194,7 +194,7 @@ def machines(rows: Sequence[Row]) -> Spec:
 
 
 def _bar(place: int, name: str, stage: str, number: int, text: str) -> Spec:
-    """Return a bar; names may be alike, so their place stands before them."""
+    """Return a bar; names may repeat, so their position comes first."""
     return {
         "key": f"{place:02}{name}",
         "name": name,

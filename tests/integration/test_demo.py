@@ -162,7 +162,7 @@ def test_every_figure_of_its_charts_is_one_of_the_marts(demo: Demo) -> None:
 
 
 def test_emails_differ_as_they_do_in_life(demo: Demo) -> None:
-    """No two rates alike; all clicks are accounted for."""
+    """All rates differ; all clicks are accounted for."""
     rates = [row[-1] for row in demo.table("Emails clicked last")]
     assert len({*rates}) == len(rates)
     assert [row[0] for row in demo.ask(VERDICTS)] == ["ok"]

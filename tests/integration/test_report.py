@@ -196,14 +196,14 @@ def test_an_empty_account_has_a_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://me:hush@host/x", "named by postgresql://… or duckdb:///FILE"),
+        ("mysql://me:secret@host/x", "named by postgresql://… or duckdb:///FILE"),
         ("duckdb:///", "named by postgresql://… or duckdb:///FILE"),
         ("duckdb:///{}/nowhere.duckdb", "nowhere.duckdb cannot be read"),
         ("duckdb:///{}/text.duckdb", "text.duckdb cannot be read"),
         ("duckdb:///{}/empty.duckdb", "then run dbt build"),
         ("duckdb:///{}/older.duckdb", "then run dbt build"),
-        ("postgresql://me:hush@127.0.0.1:1/x", "check host, port, database"),
-        ("postgresql+psycopg://me:hush%zz@127.0.0.1:1/x", "check host, port"),
+        ("postgresql://me:secret@127.0.0.1:1/x", "check host, port, database"),
+        ("postgresql+psycopg://me:secret%zz@127.0.0.1:1/x", "check host, port"),
     ],
 )
 def test_a_database_that_cannot_be_read_is_a_sentence(
@@ -218,7 +218,7 @@ def test_a_database_that_cannot_be_read_is_a_sentence(
     result = report("--database", url.format(tmp_path), "--output", output)
     assert result.exit_code in {1, 2}
     assert said in result.stderr
-    assert "hush" not in result.output
+    assert "secret" not in result.output
     assert len(result.stderr.splitlines()) <= 4
     assert not output.exists()
 

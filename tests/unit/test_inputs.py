@@ -300,7 +300,7 @@ def deselected(name: str) -> dict[str, Any]:
         ),
         (entry(replication_method="x"), "has a replication_method other than"),
         (entry(replication_key="x"), "has a replication_key other than created_time"),
-        (entry(schema={"type": "hush"}), "leaves out click_id"),
+        (entry(schema={"type": "nothing"}), "leaves out click_id"),
         (entry(schema={"items": 5}), "email_clicks has an invalid schema"),
         (entry(metadata=[{}]), "The catalog is not a list of streams"),
     ],
