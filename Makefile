@@ -22,7 +22,7 @@ CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project 
 	shapes stats streams suite)
 
 .PHONY: help test check lint code types contracts files audit chaos unit demo bench \
-	loaders scale settings picture catalogs constraints clean
+	compare loaders scale settings picture catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -74,6 +74,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
 	$(BIN)/python -m tests.bench.run
+
+compare: $(VENV)/dev/.done $(VENV)/dlt/.done $(VENV)/airbyte/.done ## Measure it beside dlt and Airbyte
+	$(BIN)/python -m tests.bench.compare
 
 loaders: $(VENV)/dev/.done $(LOADERS) ## Load a torture set and a million clicks by each loader
 	$(BIN)/python -m tests.loaders.run

@@ -31,7 +31,8 @@ def fill(campaigns: int, now: float, account: Account) -> None:
 
 
 def _click(account: Account, activity: Activity, number: int, sent: datetime) -> None:
-    if not account.campaigns[activity.campaign_id].last_sent_date:
+    # What was removed before the first run can be read by no tool.
+    if account.campaigns[activity.campaign_id].current_status != "Done":
         return
     clicks = number % UNCLICKED_EACH if number else CLICKS_OF_NEWEST
     for place in range(clicks):

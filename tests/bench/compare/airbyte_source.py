@@ -43,7 +43,12 @@ def main() -> None:
         catalog_path or ""
     )
     source = ConcurrentDeclarativeSource(
-        catalog, config, state, manifest_for(config), config_path=path
+        catalog,
+        config,
+        state,
+        source_config=manifest_for(config),
+        config_path=path,
+   
     )
     launch(source, arguments)
 
