@@ -22,6 +22,7 @@ CAMPAIGNS = 200
 # Of the account that is read at the API's pace, since that takes its time.
 CAMPAIGNS_PACED = 10
 PER_SECOND = 4
+UNMOVED = "A click does not move the `updated_at` of its campaign."
 HEAD = ["tool", "first run", "second run", "missing", "doubled", "answered 429"]
 
 
@@ -62,9 +63,14 @@ def measure(folder: Path, now: float) -> tuple[list[list[str]], list[str]]:
         lines.append([tool.name, *counts, throttled(again, now)])
         print(" | ".join(lines[-1]), dict(why), flush=True)
         if why:
-            told = ", ".join(f"{kind} ({count})" for kind, count in why.items())
-            sentences.append(f"- {tool.name} misses: {told}.")
+            sentences.append(_sentence(tool, why))
     return lines, sentences
+
+
+def _sentence(tool: Tool, missing: Counter[str]) -> str:
+    """Say what a tool misses, and why."""
+    told = ", ".join(f"{kind} ({count})" for kind, count in sorted(missing.items()))
+    return f"- {tool.name}: misses {told}. {UNMOVED if tool.changed_only else tool.why}"
 
 
 def main() -> None:

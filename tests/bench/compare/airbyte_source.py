@@ -48,7 +48,6 @@ def main() -> None:
         state,
         source_config=manifest_for(config),
         config_path=path,
-   
     )
     launch(source, arguments)
 

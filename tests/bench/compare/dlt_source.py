@@ -72,7 +72,9 @@ def config_of(settings: dict[str, Any]) -> RESTAPIConfig:
                     "paginator": "single_page",
                     "response_actions": GONE,
                 },
-                "processing_steps": [{"filter": lambda row: row["role"] in WITH_REPORTS}],
+                "processing_steps": [
+                    {"filter": lambda row: row["role"] in WITH_REPORTS}
+                ],
             },
             {
                 "name": "email_clicks",
@@ -105,7 +107,7 @@ def main() -> None:
     pipeline.run(rest_api_source(config_of(settings))).raise_on_failed_jobs()
     columns = ("campaign_activity_id", "contact_id", "url_id", "created_time")
     with pipeline.sql_client() as client:
-        rows = client.execute_sql(f"SELECT {', '.join(columns)} FROM email_clicks")  # noqa: S608 - constants
+        rows = client.execute_sql(f"SELECT {', '.join(columns)} FROM email_clicks")
     for row in rows or ():
         print(json.dumps(dict(zip(columns, row, strict=True)), default=str))
 
