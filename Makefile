@@ -21,10 +21,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project runs \
 	shapes stats streams suite)
 
-PROSE := README.md demo docs examples tap_cc_clicks tests tools transform
+# Where words are checked.
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md demo docs examples tap_cc_clicks tests \
+	tools transform
 
 .PHONY: help test check lint code words types contracts files audit chaos unit demo bench \
-	loaders scale settings picture catalogs constraints clean
+	compare loaders scale settings picture catalogs constraints clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -79,6 +81,9 @@ demo: $(VENV)/dev/.done $(VENV)/meltano/.done ## Load a simulated account into P
 bench: $(VENV)/dev/.done ## Measure this tap beside the one of the SDK's template
 	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
 	$(BIN)/python -m tests.bench.run
+
+compare: $(VENV)/dev/.done $(VENV)/dlt/.done $(VENV)/airbyte/.done ## Measure it beside dlt and Airbyte
+	$(BIN)/python -m tests.bench.compare
 
 loaders: $(VENV)/dev/.done $(LOADERS) ## Load a torture set and a million clicks by each loader
 	$(BIN)/python -m tests.loaders.run

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_cc_clicks.sandbox import Account, Sandbox
@@ -13,6 +14,7 @@ from tap_cc_clicks.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from types import TracebackType
     from typing import Self
@@ -110,8 +112,17 @@ class Service:
 
     def click_in(self, campaigns: int) -> None:
         """Let someone new click in each of so many campaigns."""
-        self._ours.send(("click", campaigns))
-        self._ours.recv()
+        self.on_account(partial(_click_in, campaigns))
+
+    def on_account(self, work: Callable[[Account], Any]) -> Any:
+        """Return what a function of a module, or a partial of one, makes of it."""
+        self._ours.send(("account", work))
+        return self._ours.recv()
+
+
+def _click_in(campaigns: int, account: Account) -> None:
+    for activity in account.clickable()[:campaigns]:
+        account.add_click(activity, contact_id=account.uuid())
 
 
 def make(campaigns: int, clicks: int, repeated: bool) -> Account:  # noqa: FBT001
@@ -147,10 +158,8 @@ def _serve(
         sandbox.on_request = lambda _: arrivals.append(time.monotonic())
         connection.send(sandbox.config)
         while (order := connection.recv())[0] != "stop":
-            if order[0] == "click":
-                for activity in account.clickable()[: order[1]]:
-                    account.add_click(activity, contact_id=account.uuid())
-                connection.send(None)
+            if order[0] == "account":
+                connection.send(order[1](account))
                 continue
             log = sandbox.log
             connection.send((log.counts(), log.statuses(), list(arrivals)))

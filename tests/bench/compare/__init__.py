@@ -1,0 +1,1 @@
+"""This tap beside three other tools, each loading the clicks of the same account."""
