@@ -2,119 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, earlier, now
-from tap_cc_clicks.events.bookmark import Bookmark, Search
-from tap_cc_clicks.events.declaration import CLICKS
-from tap_cc_clicks.settings import Settings
-from tap_cc_clicks.sync.agenda import Agenda, Planner
-from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.events.bookmark import Search
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Campaign
-from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.reports import Events
 from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST
-
-HOUR = time.time() / SECONDS_PER_HOUR
-OLD = 1_000
-
-
-def ago(hours: float) -> str:
-    """Return the moment so many hours ago."""
-    return earlier(now(), hours)
-
-
-def listed(
-    campaign_id: str, hours: float = OLD, status: str = "Done"
-) -> dict[str, Any]:
-    """Return the record of a campaign that was changed so many hours ago."""
-    return {
-        "campaign_id": campaign_id,
-        "updated_at": MOMENTS.setdefault(hours, ago(hours)),
-        "current_status": status,
-    }
-
-
-# A moment is one, however often it is asked for.
-MOMENTS: dict[float, str] = {}
-
-
-@dataclass
-class Known:
-    """What state knows, and the run that is to be planned.
-
-    Attributes:
-        per_day: ``look_requests_per_day``.
-        config: More settings.
-        full: Whether clicks are selected as FULL_TABLE.
-        planner: What more the planner is told.
-    """
-
-    per_day: int = 0
-    config: dict[str, Any] = field(default_factory=dict)
-    full: bool = False
-    planner: dict[str, Any] = field(default_factory=dict)
-    state: dict[str, Any] = field(default_factory=dict)
-    there: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Know nothing yet."""
-        self.memory = CampaignMemory(self.state)
-        self.bookmarks = Bookmarks({})
-        self.looks = Looks(self.per_day, self.state, HOUR)
-
-    def add(self, *activities: str, looked: float = 24, **told: Any) -> None:
-        """Let a campaign be listed, and known as it is; named after its activities."""
-        name = "".join(activities) or "none"
-        record = self.there[name] = listed(name, **told)
-        self.memory.remember(
-            name,
-            activities,
-            updated_at=record["updated_at"],
-            looked=None if activities else int((HOUR - 24) * SECONDS_PER_HOUR),
-        )
-        at = int((HOUR - looked) * SECONDS_PER_HOUR) if looked else 0
-        for activity in activities:
-            self.memory.note_look(activity, at)
-
-    def read(self, activity: str, url_id: str | None = None, **bookmark: Any) -> None:
-        """Let the report of an activity be read."""
-        link = {"url_id": url_id} if url_id else {}
-        context = {"campaign_activity_id": activity, **link}
-        told: dict[str, Any] = {"clicks": 0, **bookmark}
-        self.bookmarks.move(context, Bookmark(**told))
-
-    def agenda(self, **summaries: dict[str, Any]) -> Agenda:
-        """Return what is to be done."""
-        settings = Settings.from_config(self.config)
-        events = Events(CLICKS, settings, self.bookmarks, reads_all=self.full)
-        told: dict[str, Any] = {"reports": [events], "is_turn": always, **self.planner}
-        planner = Planner(self.memory, looks=self.looks, **told)
-        return planner.agenda(self.there, summaries)
-
-
-def always(*_: str) -> bool:
-    """Return that it is the turn of everything."""
-    return True
-
-
-def ids(items: Any) -> list[str]:
-    """Return the ids of campaigns or activities."""
-    return [
-        one.activity_id if isinstance(one, Activity) else one.campaign_id
-        for one in items
-    ]
-
-
-def summary(hours: float, clicks: int = 1) -> dict[str, Any]:
-    """Return a summary of a campaign that was sent so many hours ago."""
-    sent = MOMENTS.setdefault(hours, ago(hours))
-    return {"last_sent_date": sent, "unique_counts": {"clicks": clicks}}
+from tests.agendas import HOUR, OLD, Known, ago, ids, listed, summary
 
 
 def test_what_is_new_or_changed_or_unread_is_no_look() -> None:
@@ -308,75 +204,3 @@ def test_what_is_in_doubt_is_read_again() -> None:
     agenda = known.agenda()
     assert ids(agenda.unread) == ["a"]
     assert not agenda.candidates
-
-
-def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
-    """A look-up that was answered with 404, of a campaign with known activities."""
-    known = Known()
-    known.add("a", looked=1)
-    known.memory.remember("a", looked=int((HOUR - 48) * SECONDS_PER_HOUR))
-    known.read("a")
-    agenda = known.agenda()
-    assert not agenda.changed
-    assert sorted(one.key for one in agenda.candidates) == ["a", "look up a"]
-    known.there["a"]["current_status"] = "Removed"
-    known.memory.remember("a", status="Removed")
-    assert not known.agenda().candidates
-
-
-@pytest.mark.parametrize(("hours", "pending"), [(OLD - 1, True), (OLD + 1, False)])
-def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
-    hours: float, *, pending: bool
-) -> None:
-    """No summary came when it was looked up: it may have been sent once more since."""
-    known = Known()
-    known.add("a")
-    known.read("a")
-    agenda = known.agenda(a=summary(hours))
-    assert not agenda.changed
-    keys = [one.key for one in agenda.candidates]
-    assert keys == (["look up a"] * pending) + ["a"]
-    (activity,) = (one for one in agenda.others if isinstance(one, Activity))
-    assert ("sent" not in activity.told) == pending
-
-
-def test_full_table_looks_everything_up_and_reads_all() -> None:
-    """Nothing of it is a look, so nothing is charged."""
-    known = Known(per_day=1, full=True, planner={"all_anew": True})
-    known.add("a")
-    known.add("gone")
-    known.read("a")
-    known.read("gone")
-    del known.there["gone"]
-    known.there["new"] = listed("new")
-    known.there["draft"] = listed("draft", status="Draft")
-    agenda = known.agenda()
-    assert ids(agenda.new) == ["new"]
-    assert ids(agenda.changed) == ["a"]
-    assert ids(agenda.unread) == ["gone"]
-    assert not agenda.candidates
-
-
-def test_only_campaigns_that_are_wanted_are_there() -> None:
-    """Whichever report finds them."""
-    known = Known(planner={"wanted": frozenset({"a", "new"})})
-    for name in ("a", "b", "c"):
-        known.add(name)
-        known.read(name)
-    known.there["b"] = listed("b", 1)
-    agenda = known.agenda(new=summary(1), other=summary(1))
-    assert set(agenda.campaigns) == {"a", "new"}
-    assert ids(agenda.others) == ["a"]
-    assert ids(agenda.new) == ["new"]
-    assert not agenda.changed
-
-
-def test_a_look_up_that_failed_waits_for_its_turn() -> None:
-    """Its activities are looked at meanwhile, as they were known."""
-    known = Known(planner={"is_turn": lambda _, item: item != "a"})
-    known.add("a")
-    known.read("a")
-    known.there["a"] = listed("a", 1)
-    agenda = known.agenda()
-    assert not agenda.changed
-    assert ids(agenda.fresh) == ["a"]

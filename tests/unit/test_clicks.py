@@ -2,140 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tap_cc_clicks.api.client import Form
-from tap_cc_clicks.api.columns import Anomalies
-from tap_cc_clicks.api.pages import Page
-from tap_cc_clicks.api.wire import NOT_ASKED, UNKNOWN, Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.events.declaration import CLICKS, Click
-from tap_cc_clicks.events.reading import Read, Reader, Reading
-from tap_cc_clicks.events.tally import ReadScope, compared, is_due
-
-ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
-URL = "https://api.example.com/v3/reports"
-
-
-def timestamp(minute: int) -> str:
-    """Return a moment, some minutes after a fixed one."""
-    day, rest = divmod(minute, 24 * 60)
-    return f"2026-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}:00.000Z"
-
-
-def row(minute: int, contact: str = "a", **values: Any) -> dict[str, Any]:
-    """Return a row of the report."""
-    return {
-        "contact_id": contact,
-        "url_id": "1",
-        "created_time": timestamp(minute),
-        "device_type": None,
-        **values,
-    }
-
-
-@dataclass
-class Service:
-    """A report that is paged by offset, and may grow before any page is given."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    arrivals: list[list[dict[str, Any]]] = field(default_factory=list)
-    page_size: int = 2
-    pages_given: int = 0
-    anomalies: Anomalies = field(default_factory=Anomalies)
-
-    def arrive(self, rows: list[dict[str, Any]]) -> None:
-        """Let clicks come in, each in its place: newest first."""
-        self.rows = sorted(
-            [*rows, *self.rows], key=lambda row: row["created_time"], reverse=True
-        )
-
-    def events(
-        self, report: str, form: Form, activity_id: str, **query: Any
-    ) -> Iterator[Page]:
-        """Give the report page by page."""
-        assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
-        assert not query
-        url: str | None = f"{URL}?0"
-        while url:
-            page = self.page(url)
-            yield page
-            url = page.link
-
-    def again(self, page: Page, form: Form) -> Page:
-        """Give a page once more."""
-        assert form is CLICKS.form
-        return self.page(page.url)
-
-    def page(self, url: str) -> Page:
-        """Give the page at a place."""
-        if self.arrivals:
-            self.arrive(self.arrivals.pop(0))
-        self.pages_given += 1
-        start = int(url.partition("?")[2])
-        end = start + self.page_size
-        link = f"{URL}?{end}" if end < len(self.rows) else None
-        return Page([dict(row) for row in self.rows[start:end]], url, link)
-
-
-def reader_of(
-    service: Service,
-    known: Bookmark | None,
-    counters: Counters,
-    scope: ReadScope,
-    *,
-    search: bool = False,
-) -> Reader:
-    """Return what reads the activity's report."""
-    standing_in: Any = service
-    reading = Reading(
-        CLICKS, ACTIVITY, None, None, known, counters, scope, search=search
-    )
-    return Reader(standing_in, reading)
-
-
-@dataclass
-class Warehouse:
-    """What a loader that upserts holds, and the tap's bookmark."""
-
-    clicks: dict[str, Click] = field(default_factory=dict)
-    bookmark: Bookmark | None = None
-    unusable: int | None = None
-
-    def sync(
-        self,
-        service: Service,
-        counters: Counters = UNKNOWN,
-        stop_after: int | None = None,
-        *,
-        search: bool = False,
-        **scope: Any,
-    ) -> None:
-        """Read the report into the warehouse, maybe only some pages of it."""
-        reader = reader_of(
-            service, self.bookmark, counters, ReadScope(**scope), search=search
-        )
-        for number, item in enumerate(reader.read()):
-            if number == stop_after:
-                return
-            if isinstance(item, Read):
-                self.bookmark, self.unusable = item.bookmark, item.unusable
-            else:
-                self.clicks.update({str(click.click_id): click for click in item})
-
-    def times(self) -> list[str]:
-        """Return the moments of all clicks held, newest first."""
-        times = [click.created_time for click in self.clicks.values()]
-        return sorted(times, reverse=True)
-
+from tap_cc_clicks.events.tally import compared, is_due
+from tests.click_reports import (
+    Service,
+    Warehouse,
+    row,
+    timestamp,
+)
 
 MINUTES = st.integers(0, 6)
+
+
 ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
 
 
@@ -315,58 +200,3 @@ def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:
     warehouse.sync(service, Counters(5), start=timestamp(3))
     assert warehouse.bookmark
     assert not is_due(warehouse.bookmark, Counters(5))
-
-
-def test_a_late_click_below_the_lookback_is_searched_for() -> None:
-    """The count rose by more than what is new at the top."""
-    service = Service(rows=[row(minute) for minute in range(5000, 0, -50)])
-    warehouse = Warehouse()
-    warehouse.sync(service, Counters(100))
-    service.arrive([row(33), row(6000)])
-    warehouse.sync(service, Counters(102))
-    assert warehouse.times() == [row["created_time"] for row in service.rows]
-
-
-@pytest.mark.parametrize("name", ["contact_id", "url_id"])
-@pytest.mark.parametrize("value", [None, "absent"])
-def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None:
-    """A contact may be forgotten; identical rows are numbered, and keep their ids."""
-    bad = {**row(1), name: value}
-    if value == "absent":
-        del bad[name]
-    service = Service(rows=[row(3), row(2), bad, dict(bad), row(0)])
-    warehouse = Warehouse()
-    warehouse.sync(service)
-    first = set(warehouse.clicks)
-    assert len(first) == 5
-    assert [getattr(one, name) for one in warehouse.clicks.values()].count(None) == 2
-    assert warehouse.unusable == 0
-    warehouse.bookmark = None
-    warehouse.sync(service)
-    assert set(warehouse.clicks) == first
-
-
-@pytest.mark.parametrize("value", [None, "", "soon", 7, "2026-02-31T00:00:00.000Z"])
-def test_a_row_without_a_moment_is_left_out_and_counted(value: object) -> None:
-    """Nothing tells what it is; all others are read, and the bookmark moves."""
-    bad = {**row(1), "created_time": value}
-    # In every page, so that it also stands first, last and alone.
-    service = Service(rows=[bad, row(3), row(2), bad, bad, bad, row(1), row(0), bad])
-    warehouse = Warehouse()
-    warehouse.sync(service)
-    assert warehouse.times() == [timestamp(3), timestamp(2), timestamp(1), timestamp(0)]
-    assert warehouse.unusable == 5
-    assert warehouse.bookmark is not None
-    assert warehouse.bookmark.value == timestamp(3)
-
-
-def test_a_row_left_out_is_counted_once() -> None:
-    """Not again where the report is read anew to tell twins from repeats."""
-    bad = {**row(1), "created_time": "soon"}
-    twins = [row(1), row(1), row(1), row(1)]
-    service = Service(rows=[row(2), *twins, row(0), bad], page_size=2)
-    warehouse = Warehouse()
-    warehouse.sync(service)
-    assert len(warehouse.clicks) == 6
-    assert warehouse.unusable == 1
-    assert service.pages_given > 4

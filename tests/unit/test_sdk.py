@@ -9,23 +9,19 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-import io
-import json
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 from singer_sdk import Stream, Tap
 from singer_sdk.batch import Batcher
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.mapper import _MapperEval
 from singer_sdk.plugin_base import PluginBase
-from singer_sdk.singerlib import RecordMessage
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_cc_clicks import singer, tap
@@ -38,10 +34,13 @@ from tap_cc_clicks.streams import (
     report_streams,
 )
 from tap_cc_clicks.tap import TapCCClicks
-from tests.support import captured
 
 CONFIG = {"client_id": "id", "refresh_token": "token"}
+
+
 MODULES = (singer, base, report_streams, campaign_streams, email_streams, tap)
+
+
 # What the SDK's documentation tells a tap to set, or to override.
 DOCUMENTED = {
     "capabilities",
@@ -62,8 +61,12 @@ DOCUMENTED = {
     "selected_by_default",
     "write_message",
 }
+
+
 # Overridden, set or called although nobody promises that it stays: never more.
 MOST_UNDOCUMENTED = 12
+
+
 UNDOCUMENTED = {
     # STATE is written at a pace, by the tap's own writer.
     "StateWriter.write_state",
@@ -83,6 +86,8 @@ UNDOCUMENTED = {
     "PluginBase._setup_signal_handlers",
     "PluginBase._handle_termination",
 }
+
+
 # Private attributes that are only read.
 READ = {
     "PluginBase._config",
@@ -91,6 +96,8 @@ READ = {
     "Stream._tap",
     "Stream._tap_state",
 }
+
+
 PRIVATE_MODULES = {
     "singer_sdk.helpers._classproperty",
     "singer_sdk.helpers._state",
@@ -256,6 +263,8 @@ def test_settings_of_the_environment_come_where_they_are_completed() -> None:
 
 
 NEWER = "2027-01-01T00:00:00.000Z"
+
+
 # Each way in which the SDK writes into the state of a stream.
 WRITING: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "write_starting_replication_value": ((None, "INCREMENTAL", "at", {}), {}),
@@ -308,49 +317,3 @@ def test_the_state_manager_shares_the_taps_state() -> None:
     made = TapCCClicks(config=CONFIG)
     made.streams["campaigns"].stream_state["mark"] = 1
     assert made.state["bookmarks"]["campaigns"] == {"mark": 1}
-
-
-RECORDS: list[dict[str, Any]] = [
-    {"a": None, "b": 'é\u2028"\\', "c": 1.5, "d": [1, {"x": True}]},
-    {},
-]
-
-
-def test_records_are_written_as_the_sdk_writes_them() -> None:
-    """Byte for byte, but for the moment of extraction."""
-    with captured() as fast:
-        PageWriter().write_records("stream", RECORDS)
-    with captured() as plain:
-        for record in RECORDS:
-            MsgSpecWriter().write_message(RecordMessage(stream="stream", record=record))
-    for message in fast.messages:
-        assert message.pop("time_extracted").endswith(("Z", "+00:00"))
-    for message in plain.messages:
-        message.pop("time_extracted", None)
-    assert fast.messages == plain.messages
-
-
-class _Sluggish(io.RawIOBase):
-    """Takes seven bytes at a time, as a pipe may when a signal comes in between."""
-
-    def __init__(self) -> None:
-        """Hold nothing yet."""
-        self.held = b""
-
-    def writable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def write(self, data: Any, /) -> int:
-        """Take a little."""
-        self.held += bytes(data[:7])
-        return min(7, len(data))
-
-
-def test_a_write_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a line would be torn, and what follows it lost."""
-    pipe = _Sluggish()
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
-    PageWriter().write_records("stream", RECORDS)
-    lines = pipe.held.splitlines()
-    assert [json.loads(line)["record"] for line in lines] == RECORDS

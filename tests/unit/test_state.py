@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark, Search
-from tap_cc_clicks.singer import STATE_RECORDS, STATE_SECONDS, PacedStateWriter
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import (
@@ -26,7 +24,11 @@ from tap_cc_clicks.sync.reports import Links
 from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, load
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
+
+
 MOMENT = "2026-01-31T08:00:00.000Z"
+
+
 VERSION_1: dict[str, Any] = {
     "version": 1,
     "bookmarks": {
@@ -302,52 +304,3 @@ def test_moving_a_bookmark_changes_the_state_in_place() -> None:
             "replication_key_value": MOMENT,
         },
     ]
-
-
-class Written:
-    """Stands in for a message writer."""
-
-    def __init__(self) -> None:
-        """Have nothing written."""
-        self.values: list[Any] = []
-        self.stated = True
-
-    def write_state(self, value: bytes) -> None:
-        """Keep the state."""
-        self.values.append(json.loads(value))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return a clock of one number, set by hand."""
-    now = [0.0]
-    monkeypatch.setattr("tap_cc_clicks.singer.time.monotonic", lambda: now[0])
-    return now
-
-
-def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
-    """And not whenever it is offered."""
-    written: Any = Written()
-    writer = PacedStateWriter(written)
-    for step in range(2 * STATE_SECONDS + 1):
-        clock[0] += 1
-        writer.write_state({"bookmarks": {}, "step": step})
-    assert len(written.values) == 2
-    writer.records += STATE_RECORDS
-    writer.write_state({"bookmarks": {}, "step": -1})
-    assert written.values[-1]["step"] == -1
-
-
-def test_the_same_state_is_written_once() -> None:
-    """However often the end of the run is said; but again after records.
-
-    target-jsonl passes state on only if it is the last message.
-    """
-    written: Any = Written()
-    writer = PacedStateWriter(written)
-    for _ in range(3):
-        writer.flush({"bookmarks": {}})
-    assert written.values == [{"bookmarks": {}}]
-    written.stated = False
-    writer.flush({"bookmarks": {}})
-    assert written.values == 2 * [{"bookmarks": {}}]

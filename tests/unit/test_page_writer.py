@@ -1,0 +1,60 @@
+"""Pages of records are written as the SDK writes them."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.singerlib import RecordMessage
+
+from tap_cc_clicks.singer import PageWriter
+from tests.support import captured
+
+RECORDS: list[dict[str, Any]] = [
+    {"a": None, "b": 'é\u2028"\\', "c": 1.5, "d": [1, {"x": True}]},
+    {},
+]
+
+
+def test_records_are_written_as_the_sdk_writes_them() -> None:
+    """Byte for byte, but for the moment of extraction."""
+    with captured() as fast:
+        PageWriter().write_records("stream", RECORDS)
+    with captured() as plain:
+        for record in RECORDS:
+            MsgSpecWriter().write_message(RecordMessage(stream="stream", record=record))
+    for message in fast.messages:
+        assert message.pop("time_extracted").endswith(("Z", "+00:00"))
+    for message in plain.messages:
+        message.pop("time_extracted", None)
+    assert fast.messages == plain.messages
+
+
+class _Sluggish(io.RawIOBase):
+    """Takes seven bytes at a time, as a pipe may when a signal comes in between."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.held = b""
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Take a little."""
+        self.held += bytes(data[:7])
+        return min(7, len(data))
+
+
+def test_a_write_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a line would be torn, and what follows it lost."""
+    pipe = _Sluggish()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
+    PageWriter().write_records("stream", RECORDS)
+    lines = pipe.held.splitlines()
+    assert [json.loads(line)["record"] for line in lines] == RECORDS
