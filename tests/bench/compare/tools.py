@@ -190,15 +190,17 @@ class Airbyte(Tool):
         "Its key is the same for identical clicks, and it reads on for a day below its "
         "bookmark (`lookback_window`, as much as the tap's `lookback`)."
     )
+    mode = "all reports"
+    sync = ("incremental", "append_dedup")
 
     def __init__(self, folder: Path, *, changed_only: bool = False) -> None:
         super().__init__(folder, changed_only=changed_only)
         self.states: dict[str, Any] = {}
-        self.rows: set[Key] = set()
+        self.rows: Counter[Key] = Counter()
 
     @property
     def name(self) -> str:
-        how = "changed campaigns" if self.changed_only else "all reports"
+        how = "changed campaigns" if self.changed_only else self.mode
         return f"Airbyte CDK {_version('airbyte', 'airbyte-cdk')}, {how}"
 
     def command(self, settings: dict[str, Any], hours: float) -> list[str]:
@@ -210,8 +212,8 @@ class Airbyte(Tool):
         }
         configured = {
             "stream": stream,
-            "sync_mode": "incremental",
-            "destination_sync_mode": "append_dedup",
+            "sync_mode": self.sync[0],
+            "destination_sync_mode": self.sync[1],
             "primary_key": [[name] for name in COLUMNS],
         }
         command = [self.python(), str(HERE / "airbyte_source.py"), "read"]
@@ -226,10 +228,31 @@ class Airbyte(Tool):
             state = message["state"]
             self.states[state["stream"]["stream_descriptor"]["name"]] = state
         elif message["type"] == "RECORD":
-            self.rows.add(key_of(message["record"]["data"]))
+            self.load(key_of(message["record"]["data"]))
+
+    def load(self, click: Key) -> None:
+        """Load a click."""
+        self.rows[click] = 1
 
     def loaded(self) -> Counter[Key]:
-        return Counter(self.rows)
+        return self.rows
+
+
+class AirbyteOverwrite(Airbyte):
+    """The same without a bookmark, into a table that every run makes anew."""
+
+    why = (
+        "The API shows no activities of a removed campaign, so a new table lacks them."
+    )
+    mode = "overwriting"
+    sync = ("full_refresh", "overwrite")
+
+    def command(self, settings: dict[str, Any], hours: float) -> list[str]:
+        self.rows, self.states = Counter(), {}
+        return super().command(settings, hours)
+
+    def load(self, click: Key) -> None:
+        self.rows[click] += 1
 
 
 def _version(environment: str, package: str) -> str:
@@ -249,4 +272,5 @@ ALL: tuple[tuple[type[Tool], bool], ...] = (
     (Dlt, True),
     (Airbyte, False),
     (Airbyte, True),
+    (AirbyteOverwrite, False),
 )
