@@ -72,19 +72,25 @@ def postgres(
             connection.read_only = True
             yield connection
             return
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        message = missing
-    except psycopg.errors.InsufficientPrivilege:
-        message = NO_RIGHT
     except (psycopg.Error, UnicodeError) as error:
-        # What the driver says may repeat a part of the URL.
-        code = getattr(error, "sqlstate", None)
-        state = f", SQLSTATE {code}" if code else ""
-        message = (
-            f"PostgreSQL cannot be read ({type(error).__name__}{state}): check host, "
-            "port, database, user and password"
-        )
+        message = _postgres_message(error, missing)
     raise click.ClickException(message)
+
+
+def _postgres_message(error: Exception, missing: str) -> str:
+    from psycopg import errors  # noqa: PLC0415
+
+    if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
+        return missing
+    if isinstance(error, errors.InsufficientPrivilege):
+        return NO_RIGHT
+    # What the driver says may repeat a part of the URL.
+    code = getattr(error, "sqlstate", None)
+    state = f", SQLSTATE {code}" if code else ""
+    return (
+        f"PostgreSQL cannot be read ({type(error).__name__}{state}): check host, "
+        "port, database, user and password"
+    )
 
 
 @contextmanager
