@@ -300,6 +300,13 @@ def _without_moved(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "schema": schema, "metadata": metadata}
 
 
+def _schema_problems(schema: Any) -> list[str]:
+    return [
+        f"has an invalid schema ({'.'.join(map(str, error.path))})"
+        for error in SCHEMAS.iter_errors(schema)
+    ]
+
+
 def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, Any]:
     """Return a catalog entry with the stream's name and keys.
 
@@ -326,10 +333,7 @@ def _completed(entry: dict[str, Any], shape: _Entry, stream: Any) -> dict[str, A
         for name in filter(None, (*stream.primary_keys, stream.replication_key))
         if not mask["properties", name] or name not in shape.schema.properties
     ]
-    problems += [
-        f"has an invalid schema ({'.'.join(map(str, error.path))})"
-        for error in SCHEMAS.iter_errors(entry["schema"])
-    ]
+    problems += _schema_problems(entry["schema"])
     if problems:
         message = (
             f"The catalog's stream {stream.name} {problems[0]}: start from what "

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
 from time import time
+from typing import Any
 
 import click
 from msgspec import Struct
@@ -142,15 +143,14 @@ def show(
 ) -> None:
     """Show the bookmarks of a state: how far each activity was read.
 
-    FILE is a state as the tap writes it, or as Meltano wraps it; "-", the default,
-    reads it from stdin, and "meltano", the default within Meltano, has it from there:
+    FILE is a state of the tap or of Meltano. "-", the default, reads stdin; "meltano",
+    the default within Meltano, reads it there:
 
     \b
         meltano state get STATE_ID | cc-clicks state show
         meltano invoke tap-cc-clicks:state show
 
-    Activities never read come first, then those with the newest clicks. The state knows
-    no people: ids, moments and numbers are all there is.
+    Activities that were never read come first, then those with the newest clicks.
     """  # noqa: D301 - the mark is for click
     read = read_state(file)
     lines = [Line.of(known) for known in known_activities(read.state)]
@@ -268,17 +268,16 @@ def reset(
 ) -> None:
     """Write a state with which the next run reads something again, completely.
 
-    FILE, or stdin with "-", is a state by itself or as Meltano wraps it, and comes out
-    in the form it came in:
+    FILE, or stdin with "-", is a state of the tap or of Meltano. The output has the
+    same form:
 
     \b
         meltano state get STATE_ID \\
           | cc-clicks state reset - --campaign ID \\
           | meltano state set --force STATE_ID --input-file /dev/stdin
 
-    What is read again has the same click_id as before, so a loader that upserts doubles
-    nothing. If something is wrong, nothing is written: Meltano then refuses the empty
-    input and keeps the state it has. Make sure that no run is under way meanwhile.
+    Clicks keep their click_id, so an upserting loader doubles nothing. After an error
+    nothing is written, and Meltano keeps its state. No run should be active meanwhile.
     """  # noqa: D301 - the mark is for click
     if bool(activity) + bool(campaign) > 1 or not (activity or campaign or links):
         message = "Name one of --activity ID, --campaign ID or --links"
@@ -286,13 +285,7 @@ def reset(
     target = _target(file, output, in_place=in_place)
     read = read_state(file)
     activities = _chosen(read, activity, campaign)
-    if links:
-        for activity_id in activities:
-            forget_links(read.state, activity_id)
-    elif campaign:
-        forget_campaign(read.state, campaign)
-    else:
-        forget_activity(read.state, str(activity))
+    _forget(read.state, activities, campaign, links=links)
     if target:
         write_file(target, read.encoded)
     else:
@@ -300,6 +293,17 @@ def reset(
     said = f"The next run reads {'the links of ' if links else ''}"
     noun = "activity" if len(activities) == 1 else "activities"
     say(console(stderr=True), f"{said}{len(activities):,} {noun} again")
+
+
+def _forget(
+    state: Any, activities: Iterable[str], campaign: str | None, *, links: bool
+) -> None:
+    if campaign and not links:
+        forget_campaign(state, campaign)
+        return
+    forget = forget_links if links else forget_activity
+    for activity_id in activities:
+        forget(state, activity_id)
 
 
 def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
