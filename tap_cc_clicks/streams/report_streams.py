@@ -1,4 +1,4 @@
-"""What the streams of reports share."""
+"""Base classes of the streams of reports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ReportStream(ConstantContactStream):
     @property
     @abstractmethod
     def report(self) -> Report:
-        """What is asked for, and where it was read to."""
+        """The report to read."""
 
     @property
     def has_state(self) -> bool:
@@ -37,14 +37,14 @@ class ReportStream(ConstantContactStream):
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        """Yield none: the parent's pass hands over each report by its pages."""
+        """Yield none: the parent's pass writes each report."""
         return ()
 
     def write_report(self, started: StartedActivity) -> bool:
-        """Write an activity's report, and move the bookmark after it.
+        """Write an activity's report, then move its bookmark.
 
         Returns:
-            Whether nothing that is due is left, but for a failure that is noted.
+            Whether the report is complete, or its failure was noted.
         """
         job = started.reads.get(self.name)
         if job is None:
@@ -83,7 +83,7 @@ class ReportStream(ConstantContactStream):
         self.run.failures.record(self.name, activity.activity_id, error)
 
     def _gone(self, started: StartedActivity, error: GoneError) -> None:
-        """Judge a report that is not there: an error if there were rows of it."""
+        """Handle a missing report (404): an error if it should have rows."""
         activity = started.activity
         there = self.report.has_rows(activity.activity_id, started.counters)
         if there and not activity.removed:
@@ -96,7 +96,7 @@ class ReportStream(ConstantContactStream):
         self.report.leave(activity.ids)
 
     def _pages(self, job: Job[Any], moved: list[BookmarkUpdate]) -> Iterator[list[Any]]:
-        """Yield the pages of a report; the one before was written when one is."""
+        """Yield pages; the one before was written when the next is requested."""
         for item in job:
             if isinstance(item, BookmarkUpdate):
                 moved.append(item)
@@ -118,7 +118,7 @@ class ReportStream(ConstantContactStream):
         moved.clear()
 
     def _log_unusable(self, moved: BookmarkUpdate) -> None:
-        """Tell of rows that nothing tells apart: an error once, then a warning."""
+        """Log rows without a timestamp: an error once, then a warning."""
         activity_id = moved.context["campaign_activity_id"]
         message = f"{moved.unusable:,} rows have no readable created_time: left out"
         if moved.new:

@@ -1,7 +1,7 @@
-"""What a run is to do: made once, from listing, summaries and state.
+"""What a run does, in order: made once, from listing, summaries and state.
 
-Campaigns that are new or have changed are looked up; reports that were never read are
-read. What else there is may be looked at for change, as far as the schedule goes.
+New and changed campaigns are looked up; reports that were never read are read. Others
+are looked at for change as the schedule allows.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ LOOK_UP, SEARCH = "look up ", "search "
 
 @dataclass(frozen=True)
 class Agenda:
-    """What a run is to do, in this order.
+    """What a run does, in this order.
 
     Attributes:
-        changed: Campaigns to look up that were looked up before.
-        fresh: Activities sent within three days, to be looked at.
+        changed: Known campaigns to look up again.
+        fresh: Activities sent within three days, to look at.
         new: Campaigns never looked up.
         unread: Activities with a report that was never read.
-        others: Other activities and campaigns, to be looked at.
-        candidates: All that could be looked at.
-        looks: Those of them that are.
-        campaigns: All there are, by id.
+        others: Other activities and campaigns to look at.
+        candidates: Everything that could be looked at.
+        looks: The chosen candidates.
+        campaigns: All campaigns, by id.
     """
 
     changed: Sequence[Campaign] = ()
@@ -56,8 +56,7 @@ class Agenda:
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
 
 
-def no_limit() -> None:
-    """Return that a run may make any number of requests."""
+def no_limit() -> None: ...
 
 
 @dataclass
@@ -65,13 +64,13 @@ class Planner:
     """Makes a run's agenda.
 
     Attributes:
-        memory: What earlier runs know.
-        reports: Those that are selected.
+        memory: The campaigns in state.
+        reports: The selected ones.
         looks: The budget for looks.
-        wanted: The campaigns that the settings name; empty for all.
-        all_anew: Whether to look up every campaign, changed or not.
-        left: Returns how many requests the run may make; None for no limit.
-        is_turn: Tells whether an endpoint's item is to be tried before all else.
+        wanted: The campaigns of the setting; empty for all.
+        all_anew: Whether to look up every campaign.
+        left: Returns the remaining requests of the run; None for no limit.
+        is_turn: Whether an item may be requested now, or later as a retry.
         writes: Whether records of activities are written.
     """
 
@@ -86,18 +85,11 @@ class Planner:
     _events: list[Events] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Tell the reports that are read by looks."""
         self._events = [one for one in self.reports if isinstance(one, Events)]
 
     def agenda(
         self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
     ) -> Agenda:
-        """Return what is to be done.
-
-        Args:
-            listed: Campaigns of the listing, the latest change first.
-            summaries: Campaigns' summaries.
-        """
         campaigns = list(self._campaigns(listed, summaries))
         look_up = [one for one in campaigns if self._is_to_look_up(one)]
         announced = {one.campaign_id for one in look_up}
@@ -118,7 +110,7 @@ class Planner:
     def _campaigns(
         self, listed: Mapping[str, Record], summaries: Mapping[str, Record]
     ) -> Iterator[Campaign]:
-        """Yield all campaigns there are, those listed first."""
+        """Yield all campaigns, those in the listing first."""
         there = dict.fromkeys([*listed, *summaries, *self.memory])
         for campaign_id in there:
             if not self.wanted or campaign_id in self.wanted:
@@ -231,13 +223,13 @@ class Planner:
         )
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return candidates that all were looked at, if only by supposition."""
+        """Return candidates with a time of the last look, assumed if unknown."""
         total = sum(one.cost for one in candidates)
         days = max(1.0, promised_days(total, self.looks.per_day))
         return [one if one.looked else self._supposed(one, days) for one in candidates]
 
     def _supposed(self, candidate: Candidate, days: float) -> Candidate:
-        """Return a candidate that counts as looked at then, in all later runs too."""
+        """Return a candidate with an assumed last look, and remember that."""
         key, looked = candidate.key, spread(candidate.key, days, self.looks.hour)
         if key.startswith(SEARCH):
             return candidate
@@ -252,7 +244,7 @@ class Planner:
 def _seated(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:
     """Return looks in an order that fills requests for counters.
 
-    Where one has room, those without counters are asked for theirs again.
+    Free places are filled with activities that had no counters before.
     """
     counted = [one for one in looks if isinstance(one, Activity) and one.counted]
     uncounted = [one for one in looks if isinstance(one, Activity) and not one.counted]

@@ -1,4 +1,4 @@
-"""What reports may take of a run's budget: those that do not fit into it come last."""
+"""Sharing a run's budget among reports: those that do not fit are read last."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ POLL_SECONDS = 0.2
 
 
 class Budget:
-    """Keeps requests for the reports that are under way.
+    """Reserves requests for the reports being read.
 
-    What a report under way has asked already is counted twice, so that rather too few
-    are started at once than too many.
-
-    Args:
-        gate: Knows how many requests there may be, and how many were made.
+    Requests that a report has already made are counted twice, to stay on the safe side.
     """
 
     def __init__(self, gate: RequestGate) -> None:
@@ -27,16 +23,15 @@ class Budget:
 
     @property
     def left(self) -> int | None:
-        """Requests left in this run; None if there is no limit."""
+        """Requests left in this run; None without a limit."""
         most = self._gate.max_requests
         return None if most is None else max(0, most - self._gate.requests)
 
     def reserve(self, requests: int, kept: int = 0) -> bool:
-        """Keep so many requests for a report, or tell that there are too few.
+        """Reserve requests for a report; return whether they fit.
 
         Args:
-            requests: How many.
-            kept: How many were kept for it before, which it gives up.
+            kept: Its earlier reservation, which is released.
         """
         left = self.left
         if left is None:
@@ -48,11 +43,10 @@ class Budget:
             return fits
 
     def wait(self, requests: int, is_over: Callable[[], bool]) -> bool:
-        """Keep so many requests as soon as others are through that keep too many.
+        """Wait until the requests fit, and reserve them.
 
         Args:
-            requests: How many.
-            is_over: Tells that nobody will be through any more.
+            is_over: Whether the run has ended.
         """
         while not self.reserve(requests):
             with self._changed:
@@ -62,7 +56,6 @@ class Budget:
         return True
 
     def release(self, requests: int) -> None:
-        """Note that a report is through."""
         with self._changed:
             self._reserved = max(0, self._reserved - requests)
             self._changed.notify_all()

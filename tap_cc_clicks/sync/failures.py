@@ -1,12 +1,10 @@
-"""What could not be read: each failure costs its own scope, and all of them are told.
+"""Failures: each is limited to one item, and all are reported.
 
-A scope is a campaign's look-up, its activities' details, one report of an activity, or
-a batch of counters. What failed is remembered in state: later runs try it last and
-once, so that it never keeps anything else from being read.
+An item is a campaign's look-up, a report of an activity, or a batch of counters. State
+remembers it: later runs retry it last and once, so that it delays nothing else.
 
-A service that is down is told from an item that is bad: when different items of one
-endpoint fail in a row without a success between, that endpoint is left alone for the
-rest of the run, and when two endpoints do, the run ends.
+If different items of one endpoint fail in a row, the service is down: the endpoint is
+skipped for the rest of the run. If that happens to two endpoints, the run ends.
 """
 
 from __future__ import annotations
@@ -24,10 +22,10 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 
 from tap_cc_clicks.api.errors import RunEndedError, TokenError
 
-# So many different items in a row are no coincidence.
+# Different items in a row after which an endpoint is skipped.
 IN_A_ROW = 5
 ENDPOINTS_DOWN = 2
-# Of what failed before, so much may fail again in a run.
+# The most retries that may fail in a run.
 MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
@@ -38,7 +36,7 @@ UNRESOLVED = (
 )
 NOT_TRIED = "it failed in an earlier run and was not tried again in this one"
 
-# What is asked for, as failures name it; reports go by the name of their stream.
+# Names of endpoints; a report has the name of its stream.
 LOOK_UPS = "look-ups of campaigns"
 COUNTERS = "counters"
 # Written by earlier versions; CampaignMemory has it now.
@@ -49,16 +47,16 @@ Marks: TypeAlias = "dict[str, dict[str, int]]"
 
 
 class LeftAloneError(FatalAPIError):
-    """So much of an endpoint failed that it is not asked for the rest of the run."""
+    """The endpoint is skipped for the rest of the run."""
 
 
 class Failures:
-    """The failures of a run and of those before it, and what follows from them.
+    """The failures of this run and earlier ones.
 
     Args:
-        logger: Where they are told.
+        logger: Logs them.
         end: Ends the run.
-        accepted: Ids of campaigns and activities whose failures are no error.
+        accepted: Ids of campaigns and activities whose failures are not errors.
     """
 
     def __init__(
@@ -84,10 +82,10 @@ class Failures:
     def recall(
         self, marks: Mapping[str, Mapping[str, int]], reports: Iterable[str]
     ) -> None:
-        """Take up what earlier runs left.
+        """Load the failures of earlier runs.
 
         Args:
-            marks: As :meth:`marks` returned them.
+            marks: The result of :meth:`marks`.
             reports: The streams whose reports are read in this run.
         """
         asked = {LOOK_UPS, COUNTERS, *reports}
@@ -101,7 +99,7 @@ class Failures:
         self._before = frozenset(self._open)
 
     def marks(self) -> Marks:
-        """Return what later runs are to try last."""
+        """Return the failures for the state."""
         marks: Marks = {name: dict(items) for name, items in self._unselected.items()}
         with self._lock:
             for (endpoint, item), at in self._open.items():
@@ -109,25 +107,24 @@ class Failures:
         return marks
 
     def is_turn(self, endpoint: str, item: str) -> bool:
-        """Tell whether an item is to be tried now; one that failed before is later."""
+        """Whether an item may be requested now; failed ones have to wait."""
         return (endpoint, item) not in self._before or self.is_retry(endpoint, item)
 
     def is_retry(self, endpoint: str, item: str) -> bool:
-        """Tell whether it is the turn of an item that failed before."""
+        """Whether a failed item is being retried."""
         return (endpoint, item) in self._retried
 
     @property
     def before(self) -> frozenset[str]:
-        """The ids of what failed in earlier runs."""
         return frozenset(item for _, item in self._before)
 
     def retry(self, is_there: Callable[[str], bool]) -> frozenset[str]:
-        """Let those that failed longest ago have their turn, and return their ids.
+        """Start retrying the items that failed longest ago; return their ids.
 
-        As long as they can be read now, others follow; ten that fail again are enough.
+        If they succeed, more follow; ten new failures are the limit.
 
         Args:
-            is_there: Tells whether there is a campaign or an activity of this id.
+            is_there: Whether a campaign or activity of this id exists.
         """
         self._tried |= self._retried
         there = [
@@ -141,21 +138,21 @@ class Failures:
         return frozenset(item for _, item in self._retried)
 
     def forget_missing(self, is_there: Callable[[str], bool]) -> None:
-        """Forget what is not there any more: the run has seen all there is."""
+        """Forget items that no longer exist."""
         with self._lock:
             for key in self._before:
                 if not is_there(key[1]):
                     self._open.pop(key, None)
 
     def excuse(self, items: Iterable[str]) -> None:
-        """Note what was removed: that it cannot be read is no error."""
+        """Accept failures of removed items."""
         self._accepted.update(items)
 
     def check(self, endpoint: str) -> None:
-        """See whether an endpoint is still asked.
+        """Check that an endpoint is not skipped.
 
         Raises:
-            LeftAloneError: It is left alone for the rest of the run.
+            LeftAloneError: It is.
         """
         if endpoint in self._down:
             message = f"{endpoint} was left alone after {IN_A_ROW} failures in a row"
@@ -163,10 +160,10 @@ class Failures:
 
     @contextmanager
     def asking(self, endpoint: str, item: str) -> Generator[None]:
-        """Watch how asking for an item ends: many failures in a row are no coincidence.
+        """Count failures in a row of an endpoint.
 
         Raises:
-            LeftAloneError: The endpoint is left alone for the rest of the run.
+            LeftAloneError: The endpoint is skipped for the rest of the run.
         """
         self.check(endpoint)
         try:
@@ -188,28 +185,21 @@ class Failures:
         self._log_down(endpoint)
 
     def succeeded(self, endpoint: str, item: str) -> None:
-        """Note that an item could be read."""
         with self._lock:
             self._open.pop((endpoint, item), None)
 
     def missing(self, endpoint: str, item: str, error: Exception) -> None:
-        """Note that something is missing that no further try brings.
-
-        Args:
-            endpoint: What was asked for.
-            item: The id of the campaign or the activity.
-            error: Why.
-        """
+        """Note missing data that no retry would bring."""
         with self._lock:
             self._reasons[endpoint, item] = str(error).replace(item, "…")
 
     def put_off(self, endpoint: str, item: str, why: str = NOT_THERE) -> None:
-        """Note that an item is left to later runs, which is no failure."""
+        """Note that an item is left to later runs, which is not a failure."""
         self.succeeded(endpoint, item)
         self._put_off[endpoint, item] = why
 
     def record(self, endpoint: str, item: str, error: Exception) -> None:
-        """Note that an item could not be read: later runs try it last."""
+        """Note a failure: later runs retry it last."""
         self.missing(endpoint, item, error)
         if not isinstance(error, LeftAloneError):
             with self._lock:
@@ -228,10 +218,10 @@ class Failures:
             self._end(RunEndedError(f"The service does not answer for {names}"))
 
     def tell(self) -> None:
-        """Name what could not be read, a line for each reason.
+        """Log all failures, one line for each reason.
 
         Raises:
-            FatalSyncError: There was something that nobody accepted.
+            FatalSyncError: Some are not accepted.
         """
         reasons = {**dict.fromkeys(self._open, NOT_TRIED), **self._reasons}
         errors = {
@@ -273,7 +263,7 @@ class Failures:
 
 
 def _to_accept(ids: list[str]) -> str:
-    """Say how to go on without what stays broken."""
+    """Return advice for items that stay broken."""
     if not 0 < len(ids) <= IDS_TO_PASTE:
         return ""
     return (

@@ -1,8 +1,7 @@
-"""What a run finds to be other than documented: each is told once, and what to do.
+"""Anomalies of the service: each is logged once, with its cost and what to do.
 
-Counters and properties that are missing degrade a run without failing it. One line for
-each kind of finding says what it costs. State remembers what was told: it is told again
-when it concerns another part of the answers, not when there is more of it.
+They cost data or requests, but do not fail the run. State remembers what was logged:
+it is logged again for another part of the responses, not for a higher number.
 """
 
 from __future__ import annotations
@@ -37,21 +36,15 @@ SENTENCES = {
 # They cost neither requests nor rows.
 FREE = frozenset({UNKNOWN})
 MOST_PARTS_TOLD = 20
-# Of a service that says something else each time, no more is remembered.
+# The limit of the list in state.
 MOST_REMEMBERED = 200
 
-# How often something was found, by what it is and the part of the answers it concerns.
+# How often, by kind and by part of the responses.
 Counts: TypeAlias = Mapping[tuple[str, str], int]
 
 
 def tell(counts: Counts, state: dict[str, Any], logger: logging.Logger) -> None:
-    """Tell what was not told before, and let the state remember it.
-
-    Args:
-        counts: What the run found.
-        state: The tap's state.
-        logger: Where to tell it.
-    """
+    """Log what was not logged before, and note that in the state."""
     if not counts:
         return
     streams = state.setdefault("bookmarks", {})
@@ -67,7 +60,6 @@ def tell(counts: Counts, state: dict[str, Any], logger: logging.Logger) -> None:
 
 
 def warnings_of(counts: Counts) -> Iterator[str]:
-    """Yield a sentence for each kind of finding that costs something."""
     return (text for kind, text in _sentences(counts) if kind not in FREE)
 
 

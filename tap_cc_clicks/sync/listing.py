@@ -1,7 +1,7 @@
-"""The listing of campaigns and their summaries, read as far as there is news.
+"""The listing of campaigns and their summaries, read as far as there are changes.
 
-Both are read whole once a day. In between, the listing is read until all on a page is
-known, and of the summaries the first page: the campaigns that were sent last.
+Both are read completely once a day. In between, the listing is read until a whole page
+is known, and of the summaries only the first page.
 """
 
 from __future__ import annotations
@@ -41,22 +41,18 @@ Pages: TypeAlias = Callable[[], Iterator[list[Record]]]
 
 
 class Listing:
-    """All campaigns, or those that the settings name; each page is asked for once.
+    """All campaigns, or those of the setting; each page is requested once.
 
     Args:
-        service: Where to ask.
-        wanted: The campaigns that the settings name; empty for all.
-        logger: Where it is told that there are none of them.
-        failures: Is told of pages that could not be reached.
+        wanted: The campaigns of the setting; empty for all.
 
     Attributes:
-        incomplete: Whether some pages could not be reached.
-        whole: Whether all is read, whatever is known.
-        all_summaries: Whether all summaries are.
-        memory: Which campaigns were looked up, if any are to be.
-        restated: The campaigns whose status was another one when they were.
-        since: The moment after which the stream ``campaigns`` wants them; None if it is
-            not selected.
+        incomplete: Whether some pages could not be read.
+        whole: Whether everything is read.
+        all_summaries: Whether all summaries are read.
+        memory: The known campaigns, if any are looked up.
+        restated: Campaigns whose status has changed.
+        since: The bookmark of the stream ``campaigns``; None if it is not selected.
     """
 
     def __init__(
@@ -86,10 +82,10 @@ class Listing:
         return self._over and not self.incomplete
 
     def campaigns(self) -> Iterator[Record]:
-        """Yield each campaign's record once, as far as there is news.
+        """Yield each campaign's record once, as far as there are changes.
 
         Raises:
-            InputError: The settings name campaigns, and none of them is there.
+            InputError: None of the configured campaigns exists.
         """
         yield from self._listed.values()
         if self._pages is None:
@@ -125,19 +121,19 @@ class Listing:
 
     @property
     def _sought(self) -> set[str]:
-        """The campaigns that must be there and are not known, wherever they stand."""
+        """The campaigns that must be in the listing and are not known."""
         if self.memory is None:
             return set()
         return {one for one in self._wanted or self._sent if not self.memory.find(one)}
 
     @property
     def _sent(self) -> set[str]:
-        """The campaigns that were sent: others may have summaries, but no reports."""
+        """The campaigns with a send date: others have no reports."""
         summaries = self.summaries().items()
         return {one for one, summary in summaries if summary.get("last_sent_date")}
 
     def _is_known(self, page: list[Record]) -> bool:
-        """Tell whether no older page has news: all here is known, the newest first."""
+        """Whether older pages have no changes: all here are known, the newest first."""
         timestamps = [record["updated_at"] or "" for record in page]
         ordered = all(newer >= older for newer, older in pairwise(timestamps))
         return ordered and all(map(self._is_old, page))
@@ -157,7 +153,7 @@ class Listing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
 
     def summaries(self) -> dict[str, Record]:
-        """Return campaigns' summaries: of those sent last, or of all."""
+        """Return the summaries: of the latest sends, or all."""
         if self._summaries is None:
             self._summaries = {}
             try:
@@ -177,7 +173,7 @@ class Listing:
                 return
 
     def _bounded(self, name: str, pages: Pages) -> Iterator[list[Record]]:
-        """Yield the pages; where they come to no end, note a failure and stop."""
+        """Yield pages; if they never end, note a failure and stop."""
         try:
             yield from _limited(_twice(pages))
         except EndlessPagesError as error:
@@ -186,7 +182,7 @@ class Listing:
 
 
 def _twice(pages: Pages) -> Iterator[list[Record]]:
-    """Yield the pages; start over, once, where the link of one is refused."""
+    """Yield pages; start over once if a link is refused."""
     try:
         yield from pages()
     except CursorRefusedError:
@@ -194,7 +190,7 @@ def _twice(pages: Pages) -> Iterator[list[Record]]:
 
 
 def _limited(pages: Iterator[list[Record]]) -> Iterator[list[Record]]:
-    """Yield the pages, as long as they fit into memory.
+    """Yield pages as long as they fit into memory.
 
     Raises:
         EndlessPagesError: They do not.

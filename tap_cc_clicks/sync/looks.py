@@ -1,4 +1,4 @@
-"""The budget for looks, as state keeps it from run to run."""
+"""The budget for looks, kept in state between runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THOUSANDTHS = 1000
 
 
 class Looks:
-    """The budget for looks, as state keeps it.
+    """The budget for looks.
 
     Args:
         per_day: ``look_requests_per_day``.
@@ -35,12 +35,11 @@ class Looks:
     def choose(
         self, candidates: Sequence[Candidate], left: int | None = None
     ) -> list[Look]:
-        """Return what this run looks at.
+        """Return the looks of this run.
 
         Args:
-            candidates: What may be looked at.
-            left: Requests that the run may make; None for no limit. Half of them are
-                for what looks find.
+            candidates: What could be looked at.
+            left: Remaining requests of the run; None for no limit. Half are for looks.
         """
         bucket = self._bucket
         if left is not None:
@@ -51,9 +50,9 @@ class Looks:
         return choose(candidates, bucket, self.hour)
 
     def uncounted(self, looks: Sequence[Look], reports: int) -> tuple[Look, ...]:
-        """Return looks whose counters failed, as they are charged: as reports.
+        """Return looks without counters at the cost of reports.
 
-        None of them, once as much as a day's worth was spent on such in this run.
+        None once they have cost a day's budget in this run.
         """
         cost = REQUEST * reports
         if self._bucket is None:
@@ -67,7 +66,7 @@ class Looks:
         )
 
     def note(self, looks: Iterable[Look]) -> None:
-        """Note looks whose outcome was written."""
+        """Charge looks whose results were written."""
         for look in looks:
             if self._bucket:
                 self._bucket = bucket = self._bucket.after(look)
@@ -75,10 +74,7 @@ class Looks:
 
 
 def _kept(bucket: Bucket) -> list[int]:
-    """Return a bucket as state keeps it: in thousandths and seconds.
-
-    Not in fractions: targets read those as decimals, and fail to write them.
-    """
+    """Return a bucket for the state, in integers: targets fail to write decimals."""
     levels = [round(THOUSANDTHS * one) for one in (bucket.oldest, bucket.likely)]
     return [*levels, round(bucket.hour * SECONDS_PER_HOUR)]
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a run: one line every ten seconds, and one at the end."""
+"""Progress of a run: a log line every ten seconds, and one at the end."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ REASONS = {BudgetSpentError: "max_requests", QuotaExceededError: "the day's quot
 
 
 class Progress:
-    """Counts what a run does, and logs it now and then.
+    """Counts and logs what a run does.
 
     Args:
-        logger: Where the lines go.
-        gate: Knows how many requests were made.
-        per_day: Requests that the API key allows in a day.
+        per_day: The daily quota of the API key.
 
     Attributes:
-        campaigns_known: Campaigns that are new or have changed.
-        looked_up: Those of them whose activities are known.
-        campaigns: Those of them that the run is through with.
-        looks_known: Looks for change that this run is to make.
-        looks: Those of them that were made.
-        waiting: What could be looked at, and is left to later runs.
+        campaigns_known: Campaigns that are new or changed.
+        looked_up: Those whose activities are known.
+        campaigns: Those that are finished.
+        looks_known: Looks of this run.
+        looks: Looks that were made.
+        waiting: Candidates left to later runs.
         reports: Reports read.
         records: Records of all streams.
     """
@@ -46,7 +44,7 @@ class Progress:
         self._first = (0.0, 0)
 
     def heartbeat(self) -> None:
-        """Log how far the run is, if ten seconds have passed."""
+        """Log progress every ten seconds."""
         now = time.monotonic()
         if self._through and not self._first[1]:
             self._first = (now, self._through)
@@ -55,7 +53,6 @@ class Progress:
             self._logger.info("%s%s", self._counts(now), self._time_left(now))
 
     def finish(self) -> None:
-        """Log what the run did."""
         counts = self._counts(time.monotonic())
         ended = self._gate.ended
         if ended is None:

@@ -1,4 +1,4 @@
-"""Fetching ahead of the reader: threads that only fetch, bounded and in order."""
+"""Reading ahead: threads that only fetch, bounded and in order."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ POLL_SECONDS = 0.2
 
 
 class ClosedError(BaseException):
-    """The reader went away; nothing more is to be fetched."""
+    """The reader is gone; nothing more is fetched."""
 
 
 class _End:
-    """Closes a queue: the items are over, or an error took their place."""
+    """Ends a queue, possibly with an error."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 class Room:
-    """Where records are put aside: all jobs share it."""
+    """The buffer limit that all jobs share."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -39,10 +39,10 @@ class Room:
         self._changed = threading.Condition()
 
     def enter(self, size: int, job: Job[Any]) -> None:
-        """Put records aside once there is room; at once if the reader waits for them.
+        """Take space for records once there is some; at once if the reader waits.
 
         Raises:
-            ClosedError: The reader went away.
+            ClosedError: The reader is gone.
         """
         with self._changed:
             while self._used + size > RECORDS_AHEAD and not job.wanted:
@@ -52,21 +52,20 @@ class Room:
             self._used += size
 
     def leave(self, size: int) -> None:
-        """Note that records were read."""
         with self._changed:
             self._used -= size
             self._changed.notify()
 
     def look_again(self) -> None:
-        """Let all who wait see what has changed."""
+        """Wake all waiting threads."""
         with self._changed:
             self._changed.notify_all()
 
 
 class Job(Generic[T]):
-    """Items made by a thread, handed to their reader in order.
+    """Items made by a thread, handed to the reader in order.
 
-    An error is raised where the item that it prevented would have come.
+    An error is raised in place of the item that failed.
 
     Attributes:
         wanted: Whether the reader waits for an item of this job.
@@ -79,7 +78,7 @@ class Job(Generic[T]):
         self._queue: queue.Queue[tuple[T | _End, int]] = queue.Queue(size)
 
     def fill(self) -> None:
-        """Put the items aside until they are over, in the calling thread."""
+        """Make the items, in the calling thread."""
         end = _End()
         try:
             try:
@@ -104,11 +103,10 @@ class Job(Generic[T]):
 
     @property
     def waiting(self) -> bool:
-        """Whether the reader would have to wait now."""
+        """Whether the reader would have to wait."""
         return self._queue.empty()
 
     def __iter__(self) -> Iterator[T]:
-        """Yield the items, waiting for each."""
         while not isinstance(item := self._get(), _End):
             yield item
         if item.error:
@@ -132,19 +130,19 @@ class Job(Generic[T]):
 
 
 def _weight(item: object, size: int) -> int:
-    """Return how much room an item takes that was made of so many bytes."""
+    """Return the space that an item takes, by its records and bytes."""
     if not isinstance(item, list):
         return 0
     return max(len(item), size // BYTES_OF_A_RECORD)
 
 
 class ReadAhead:
-    """A few threads that fetch what will be read next.
+    """A few threads that fetch ahead of the reader.
 
     Args:
         threads: How many jobs run at once (``concurrency``).
-        heartbeat: Called often in the thread that made this, while it waits for items;
-            what it raises is raised there.
+        heartbeat: Called often in the reader's thread while it waits; what it raises is
+            raised there.
     """
 
     def __init__(self, threads: int, heartbeat: Callable[[], None]) -> None:
@@ -156,7 +154,7 @@ class ReadAhead:
         self._reader = threading.current_thread()
 
     def submit(self, items: Iterable[T]) -> Job[T]:
-        """Let one of the threads make these items, when one is free."""
+        """Make these items in one of the threads."""
         ahead = Job(self, items)
         self._jobs.put(ahead)
         with self._lock:
@@ -166,25 +164,23 @@ class ReadAhead:
         return ahead
 
     def buffered(self, items: Iterable[T], size: int = 0) -> Job[T]:
-        """Make these items in a thread of their own.
+        """Make these items in a new thread.
 
-        For items that themselves wait for jobs: they must not hold a worker.
+        For items that wait for jobs themselves, and must not occupy a worker.
 
         Args:
-            items: What to make.
-            size: How many of them may wait for the reader; 0 for all there are.
+            size: How many of them may wait for the reader; 0 for no limit.
         """
         ahead = Job(self, items, size)
         _start(ahead.fill)
         return ahead
 
     def heartbeat(self) -> None:
-        """Give the reader's thread its heartbeat."""
+        """Call the heartbeat in the reader's thread."""
         if threading.current_thread() is self._reader:
             self._heartbeat()
 
     def close(self) -> None:
-        """Let the threads end without starting anything else."""
         self.room.closed = True
         self.room.look_again()
 
@@ -198,7 +194,7 @@ class ReadAhead:
 
 
 def read_ahead(items: Iterable[T], heartbeat: Callable[[], None]) -> Iterator[T]:
-    """Yield items that a thread makes, with a heartbeat while they are waited for."""
+    """Yield items that a thread makes, with a heartbeat while waiting."""
     ahead = ReadAhead(1, heartbeat)
     try:
         yield from ahead.buffered(items)

@@ -1,4 +1,4 @@
-"""What all streams of one run share."""
+"""What all streams of a run share."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ class InterruptedRun(BaseException):
 
 
 class Run:
-    """One client, one pace and one account of failures for all streams.
+    """The client, limits and failures of a run, shared by all streams.
 
     Args:
-        settings: What a person set.
-        config: The same as the tap has it, with credentials and addresses.
-        logger: Where the run is told.
+        settings: The typed settings.
+        config: The config, with credentials and URLs.
     """
 
     def __init__(
@@ -77,9 +76,9 @@ class Run:
         self._telling = threading.Lock()
 
     def heartbeat(self) -> None:
-        """Tell progress, and obey a signal.
+        """Log progress, and end the run after a signal.
 
-        Not inside the signal's handler, where a message may be half written.
+        Not in the signal's handler, where a message may be half written.
 
         Raises:
             InterruptedRun: A signal asked the process to end.
@@ -89,7 +88,7 @@ class Run:
         self.progress.heartbeat()
 
     def log_end(self, reason: RunEndedError) -> None:
-        """Warn, once, that the run ends with work left."""
+        """Warn, once, that the run ends early."""
         # Several threads may come upon the end at once.
         with self._telling:
             told, self._end_told = self._end_told, True
@@ -97,10 +96,10 @@ class Run:
             self.logger.warning("%s", reason)
 
     def finish(self) -> None:
-        """Tell what the run did; fail if something could not be read.
+        """Log the results; fail if something could not be read.
 
         Raises:
-            FatalSyncError: What could not be read was told.
+            FatalSyncError: There are failures; they were logged.
         """
         self.progress.finish()
         self.failures.tell()
