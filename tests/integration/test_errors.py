@@ -68,7 +68,7 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
         ),
         (
             Fault("reset"),
-            "Gave up on /v3/emails after 8 tries; the last error: no answer",
+            "Gave up on /v3/emails after 8 tries; the last error: no response",
         ),
         (Fault("not_json"), "the last error: The response of /v3/emails is not JSON"),
         (

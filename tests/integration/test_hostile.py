@@ -48,15 +48,15 @@ def evil() -> Iterator[Evil]:
 @pytest.mark.parametrize(
     ("href", "sentence"),
     [
-        (r"http://{evil}\@{home}/v3/x", "cannot be understood"),
-        (r"//{evil}\@{home}/v3/x", "cannot be understood"),
-        (r"\\{evil}/v3/x", "cannot be understood"),
-        ("http://{home}@{evil}/v3/x", "cannot be understood"),
-        ("http://{evil}@{home}/v3/x", "cannot be understood"),
-        ("http://{evil}/\r\nHost: {home}", "cannot be understood"),
-        ("ht\ttp://{evil}/v3/x", "cannot be understood"),
-        ("/v3/emails?cursor=" + 9_000 * "a", "cannot be understood"),
-        ("ftp://{evil}/v3/x", "cannot be understood"),
+        (r"http://{evil}\@{home}/v3/x", "invalid next link"),
+        (r"//{evil}\@{home}/v3/x", "invalid next link"),
+        (r"\\{evil}/v3/x", "invalid next link"),
+        ("http://{home}@{evil}/v3/x", "invalid next link"),
+        ("http://{evil}@{home}/v3/x", "invalid next link"),
+        ("http://{evil}/\r\nHost: {home}", "invalid next link"),
+        ("ht\ttp://{evil}/v3/x", "invalid next link"),
+        ("/v3/emails?cursor=" + 9_000 * "a", "invalid next link"),
+        ("ftp://{evil}/v3/x", "invalid next link"),
         ("http://{evil}/v3/x", "leads to another server"),
         ("//{evil}/v3/x", "leads to another server"),
     ],
@@ -212,7 +212,7 @@ def test_no_more_rows_are_taken_than_a_page_can_have(
     content = answer("tracking_activities", *[row] * 501)
     sandbox.faults.rules.append(Fault("body", match=CLICKS, content=content))
     output, _ = failing_run(sandbox)
-    assert "has more rows than the API allows the API's" in caplog.text
+    assert "has more rows than the API allows" in caplog.text
     assert not output.records("email_clicks")
 
 
