@@ -1,7 +1,7 @@
 """The companion command ``cc-clicks``: signing in, checking, planning, state.
 
-Needs the extra ``[cli]``. Exit codes: 0 all is well, 1 something is wrong and was said,
-2 the command line was not understood.
+Needs the extra ``[cli]``. Exit codes: 0 for success, 1 for a problem that was reported,
+2 for a wrong command line.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def main() -> None:
     with exit_on_error(
         lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")
     ):
-        # What a locale cannot write is shown in another way.
+        # Characters that the locale cannot write are replaced.
         cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
         cc_clicks()

@@ -15,7 +15,7 @@ LABEL_WIDTH = 10
 
 
 def chart(screen: Console, title: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Draw a bar for each row: its label, and how many."""
+    """Draw a bar for each row of label and count."""
     rows = list(rows)
     most = max((int(count) for _, count in rows), default=1)
     say(screen)

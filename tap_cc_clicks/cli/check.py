@@ -1,4 +1,4 @@
-"""``cc-clicks check``: what a run needs, tried with as few requests as possible."""
+"""``cc-clicks check``: tests what a run needs, with few requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ONE_HOUR = 3600
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, and what to do."""
+    """One line: what was tested, the result, and what to do."""
 
     name: str
     status: str
@@ -51,10 +51,10 @@ class Finding:
 
 
 class Examination:
-    """Looks at one thing after the other; what builds on a failure is skipped.
+    """Runs one test after the other; tests that depend on a failed one are skipped.
 
     Args:
-        tap: The tap, with settings found valid.
+        tap: The tap, with valid settings.
     """
 
     def __init__(self, tap: CommandTap) -> None:
@@ -65,7 +65,7 @@ class Examination:
         self._service = self._evidence.service
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a line for each thing, as soon as it is known."""
+        """Yield a line for each test, when it is finished."""
         yield self._finding("token store", self._token_store)
         blocked = False
         steps: list[tuple[str, Callable[[], tuple[str, str]]]] = [
@@ -91,7 +91,7 @@ class Examination:
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests were made, for tokens and of the API's."""
+        """The number of requests for tokens and to the API."""
         return {
             "token": self._run.authenticator.requests,
             "api": self._run.gate.requests,
@@ -99,12 +99,12 @@ class Examination:
 
     @property
     def quota(self) -> int:
-        """How many requests the key has in a day."""
+        """The daily quota of the key."""
         return self._run.settings.key_requests_per_day
 
     @property
     def responses(self) -> list[Response]:
-        """All answers of the API's."""
+        """All responses of the API."""
         return self._client.responses
 
     def _finding(self, name: str, step: Callable[[], tuple[str, str]]) -> Finding:
@@ -130,7 +130,7 @@ class Examination:
         store = TokenStore.from_config(config)
         needed = bool(config.get("token_store")) or store.path.exists()
         try:
-            # Strict, whatever the settings: here it is to be said.
+            # Strict, whatever the settings: this has to be reported here.
             with TokenStore(store.path, "", required=True).locked():
                 store.load()
         except UnsafeStoreError:
@@ -187,7 +187,7 @@ class Examination:
         except FatalAPIError:
             if self._status != HTTPStatus.FORBIDDEN:
                 raise
-            # The tap does not need it: listing and clicks have the last word.
+            # The tap does not need it: listing and clicks decide.
             return OK, f"{address} answers, but does not say whose account it is"
         name = account.get("organization_name")
         told = isinstance(name, str) and printable(name)
@@ -200,7 +200,7 @@ class Examination:
             again = isinstance(error.__cause__, RetriableAPIError)
             if not again or self._status != HTTPStatus.UNAUTHORIZED:
                 raise
-            # A stored token may have been ended: the authenticator renews it now.
+            # A stored token may have expired: the authenticator renews it now.
             return self._service.account_summary()
 
     @property
@@ -224,7 +224,7 @@ class Examination:
 
 
 def claims(token: str | None) -> dict[str, Any]:
-    """Return what an access token says of itself, if it is a JWT; unverified."""
+    """Return the claims of an access token, if it is a JWT; unverified."""
     try:
         part = (token or "").split(".")[1]
         said = decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -247,12 +247,12 @@ def claims(token: str | None) -> dict[str, Any]:
 def check(
     ctx: click.Context, configs: Sequence[str], record: Path | None, *, as_json: bool
 ) -> None:
-    """See whether the tap can run, and whether the service answers as it expects.
+    """Test whether the tap can run, and whether the service answers as it expects.
 
-    Takes eight requests of the day's. Exit code 1 if something is wrong.
+    Makes eight requests at most. Exit code 1 if something is wrong.
     """
     config = dict(tap_of(configs).config)
-    # Its own few requests are not what the budget is for.
+    # max_requests is not for these few requests.
     config.pop("max_requests", None)
     examination = Examination(CommandTap(config=config))
     screen = console()

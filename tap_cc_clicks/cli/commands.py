@@ -19,7 +19,7 @@ from tap_cc_clicks.cli.state import state
 from tap_cc_clicks.cli.tables import LONGEST_LINE
 from tap_cc_clicks.error_handling import error_messages
 
-# How click ends a command. Since 8.2, the help of a group without a command is one.
+# Click's ways to end a command. Since 8.2, so is the help of a group without command.
 PASSED_ON: tuple[type[Exception], ...] = (
     click.exceptions.Exit,
     click.Abort,
@@ -29,7 +29,7 @@ PASSED_ON: tuple[type[Exception], ...] = (
 
 
 class _Commands(click.Group):
-    """A group in which what the tap refuses is one sentence and exit code 1."""
+    """A group in which an error of the tap is one sentence and exit code 1."""
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -49,7 +49,7 @@ class _Commands(click.Group):
 
 
 def _shown(message: str) -> str:
-    """Return a message that may name files, and repeat what was typed."""
+    """Return the message of an error, which may repeat arguments."""
     return printable(message, LONGEST_LINE)
 
 

@@ -1,4 +1,4 @@
-"""Reading PostgreSQL and DuckDB: each error is a sentence, none shows a password."""
+"""Reading PostgreSQL and DuckDB. Errors are sentences without passwords."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-# SQLAlchemy's URLs name a driver, PostgreSQL's own do not.
+# SQLAlchemy's URLs contain a driver.
 DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
 DUCKDB = "duckdb:///"
 CONNECT_SECONDS = 10
@@ -31,7 +31,7 @@ def database(url: str, missing: str) -> Generator[Query]:
 
     Args:
         url: ``postgresql://…`` or ``duckdb:///FILE``.
-        missing: What to say if a table or a column is not there.
+        missing: The message if a table or column does not exist.
 
     Raises:
         ClickException: It cannot be read.
@@ -50,12 +50,12 @@ def database(url: str, missing: str) -> Generator[Query]:
 def postgres(
     url: str, missing: str, *, extra: str = "reconcile"
 ) -> Generator[psycopg.Connection[Any]]:
-    """Connect to a server that is only read.
+    """Connect to a server, read-only.
 
     Args:
-        url: A URL of PostgreSQL, or of SQLAlchemy.
-        missing: What to say if a table or a column is not there.
-        extra: Which extra brings the driver.
+        url: A URL for PostgreSQL or SQLAlchemy.
+        missing: The message if a table or column does not exist.
+        extra: The extra with the driver.
 
     Raises:
         ClickException: It cannot be read.
@@ -84,7 +84,7 @@ def _postgres_message(error: Exception, missing: str) -> str:
         return missing
     if isinstance(error, errors.InsufficientPrivilege):
         return NO_RIGHT
-    # What the driver says may repeat a part of the URL.
+    # The driver's message may contain parts of the URL.
     code = getattr(error, "sqlstate", None)
     state = f", SQLSTATE {code}" if code else ""
     return (

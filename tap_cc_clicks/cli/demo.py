@@ -1,4 +1,4 @@
-"""``cc-clicks demo``: the tap at work, with nothing but what is installed."""
+"""``cc-clicks demo``: two runs of the tap against a simulated account."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FULL_DEMO = "The full demo, with Meltano and PostgreSQL: `make demo` in the repo
 
 @dataclass
 class Warehouse:
-    """Takes the tap's messages in place of a target.
+    """A target in memory.
 
     Attributes:
         clicks: Link, person and device of each click, by ``click_id``.
@@ -41,13 +41,13 @@ class Warehouse:
     state: dict[str, Any] = field(default_factory=dict)
 
     def take(self, line: bytes) -> None:
-        """Load a message."""
+        """Process a message."""
         message = msgspec.json.decode(line)
         if message["type"] == "STATE":
             self.state = message["value"]
         elif message["type"] == "RECORD" and message["stream"] == "email_clicks":
             row = message["record"]
-            # By key, as a target would: a click read twice is held once.
+            # By key, as a target does: a click that is read twice is kept once.
             self.clicks[row["click_id"]] = (
                 row["link_url"],
                 row["contact_id"],
@@ -62,7 +62,7 @@ class Warehouse:
     help="Write the Singer messages into this file too.",
 )
 def demo(output: Path | None) -> None:
-    """Read a made-up account twice, with new clicks in between, and show them."""
+    """Read a simulated account twice, with new clicks in between, and show them."""
     simulator()
     from tap_cc_clicks.sandbox import Sandbox, generate  # noqa: PLC0415
 
@@ -88,7 +88,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def run_twice(sandbox: Sandbox, warehouse: Warehouse, file: BinaryIO | None) -> Table:
-    """Run the tap twice, and return what each run cost and brought."""
+    """Run the tap twice, and return the requests and clicks of each run."""
     rows = []
     for name in ("first", f"second, after {NEW_CLICKS} clicks"):
         sandbox.log.clear()
@@ -108,7 +108,7 @@ def run_twice(sandbox: Sandbox, warehouse: Warehouse, file: BinaryIO | None) -> 
 
 
 def written(sandbox: Sandbox, state: dict[str, Any]) -> bytes:
-    """Return what a run of the tap writes to stdout."""
+    """Return the stdout of a run."""
     tap = CommandTap(config=sandbox.config, state=state)
     buffer = io.BytesIO()
     with redirect_stdout(io.TextIOWrapper(buffer, "utf-8", write_through=True)):
@@ -117,7 +117,7 @@ def written(sandbox: Sandbox, state: dict[str, Any]) -> bytes:
 
 
 def show(warehouse: Warehouse, screen: Console) -> None:
-    """Show the links that were clicked most, and the devices."""
+    """Show the most clicked links, and the devices."""
     rows = warehouse.clicks.values()
     links = [
         (link, clicks, len({person for url, person, _ in rows if url == link}))

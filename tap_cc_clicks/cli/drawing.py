@@ -24,7 +24,7 @@ Row: TypeAlias = tuple[Any, ...]
 Spec: TypeAlias = dict[str, Any]
 
 LONGEST_LABEL = 120
-# An address that a subject or a link may hold.
+# An email address in a subject or a link.
 ADDRESS = re.compile(r"[^\s/?#&=<>]+(@|%40)[^\s/?#&=<>]+", re.IGNORECASE)
 STAGES = {
     "Sent": "#8a97a8",
@@ -35,12 +35,12 @@ STAGES = {
 }
 PEOPLE, MACHINES = STAGES["Opened"], STAGES["Opted out"]
 BAR, LABEL = 17, 30
-# How much wider than the longest bar, for the text beside it: on a phone, too.
+# Room for the text beside the longest bar, on a phone too.
 BESIDE = 1.9
-# Else a single machine would fill the chart.
+# Otherwise a single machine would fill the chart.
 LEAST_SHARE = 0.1
 INK = "currentColor"
-# As the page's own text, whose colour follows the reader's choice of light or dark.
+# The colour of the page's text, in light and dark mode.
 LOOK: Spec = {
     "background": None,
     "font": "system-ui, sans-serif",
@@ -99,24 +99,24 @@ $figures</main>
 
 
 def label(*parts: object) -> str:
-    """Return foreign text as one short line, without marks and addresses."""
+    """Return text as one short line, without control marks and addresses."""
     told = " · ".join(str(part) for part in parts if part)
     return printable(ADDRESS.sub("…", told), LONGEST_LABEL) or "(unnamed)"
 
 
 def at(moment: object) -> str:
-    """Write a moment, which the marts hold in UTC."""
+    """Format a timestamp of the marts, which is UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if isinstance(moment, datetime) else ""
 
 
 def steps(counts: Iterable[Any]) -> list[tuple[str, int]]:
-    """Return an email's stages, without those that were not loaded."""
+    """Return the stages of an email's funnel that were loaded."""
     told = zip(STAGES, counts, strict=True)
     return [(stage, int(number)) for stage, number in told if number is not None]
 
 
 def funnel(rows: Sequence[Row]) -> Spec:
-    """Draw name, role, moment and the five counts of each email."""
+    """Draw name, role, time and the counts of each email."""
     bars = []
     for place, (name, role, sent, *counts, _) in enumerate(rows):
         resend = "resend" if role == "resend" else ""
@@ -205,7 +205,7 @@ def _bar(place: int, name: str, stage: str, number: int, text: str) -> Spec:
 
 
 def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> Spec:
-    """Draw bars below the name that they share, which so has the whole width."""
+    """Draw bars below their shared name, which has the whole width."""
     shown = [stage for stage in stages if any(bar["stage"] == stage for bar in bars)]
     group = BAR * len(shown)
     gap = LABEL / (group + LABEL)
@@ -261,8 +261,8 @@ def _spec(
 
 
 def figure(name: str, title: str, note: str, spec: Spec | None, fresh: str) -> str:
-    """Return a chart's part of the page."""
-    # As JSON in HTML: no text in it can end the element.
+    """Return the HTML of a chart."""
+    # JSON in HTML: no text in it can close the element.
     data = json.dumps(spec).replace("<", "\\u003c")
     shown = f'<script type="application/json">{data}</script>' if spec else "No data."
     return (
@@ -272,7 +272,7 @@ def figure(name: str, title: str, note: str, spec: Spec | None, fresh: str) -> s
 
 
 def page(figures: Iterable[str], written: datetime) -> str:
-    """Return the page; the browser runs the script in it, and asks no server."""
+    """Return the page. Its script makes no requests."""
     script = vl_convert.javascript_bundle(SCRIPT)
     return PAGE.substitute(
         figures="".join(figures), hash=_hash(script), script=script, written=at(written)

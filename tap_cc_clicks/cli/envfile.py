@@ -1,4 +1,4 @@
-"""The lines of a .env file, and writing them."""
+"""Writing settings to a .env file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = re.compile(r"[\w.:/@%+,=~-]+", re.ASCII)
 
 
 def env_lines(settings: Mapping[str, object]) -> list[str]:
-    """Return settings as lines that a .env file and a shell understand."""
+    """Return settings as lines for a .env file or a shell."""
     return [
         f"{PREFIX}{name.upper()}={shlex.quote(str(value))}"
         for name, value in settings.items()
@@ -28,7 +28,7 @@ def env_lines(settings: Mapping[str, object]) -> list[str]:
 
 
 def write_env(path: Path, settings: Mapping[str, object]) -> None:
-    """Set settings in a .env file that only its owner may read; others stay.
+    """Set settings in a .env file with mode 0600; other lines stay.
 
     Raises:
         InputError: The file cannot be written.
@@ -44,10 +44,10 @@ def write_env(path: Path, settings: Mapping[str, object]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """See that a .env file can be written, while nothing is lost if not.
+    """Check that a .env file can be written, before anything can be lost.
 
     Raises:
-        InputError: It cannot.
+        InputError: It cannot be written.
     """
     try:
         target = _target(path)
@@ -64,7 +64,7 @@ def check_writable(path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """Return the file that is meant: the end of the user's own symbolic link.
+    """Return the file itself, or the target of the user's own symbolic link.
 
     Raises:
         OSError: The link is another user's, or others may write to the folder.
@@ -75,7 +75,7 @@ def _target(path: Path) -> Path:
 
 
 def _changed(text: str, settings: Mapping[str, object]) -> str:
-    """Return the text of a .env file with settings put in place of those it has."""
+    """Return the text of a .env file with settings replaced or added."""
     lines = {name: f"{name}={_quoted(value)}\n" for name, value in settings.items()}
     there = list(parse_stream(io.StringIO(text)))
     kept = [lines.get(one.key or "", one.original.string) for one in there]
@@ -86,7 +86,7 @@ def _changed(text: str, settings: Mapping[str, object]) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Quote a value only where it must be: Docker's --env-file keeps quotes."""
+    """Quote a value only if necessary: Docker's --env-file keeps quotes."""
     if PLAIN.fullmatch(str(value)):
         return str(value)
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")

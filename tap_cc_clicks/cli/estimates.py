@@ -1,4 +1,4 @@
-"""Between which two numbers the whole lies, by what a sample of it shows."""
+"""Estimates from a sample: a lower and an upper bound."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from msgspec import Struct
 
 T = TypeVar("T")
 
-# The first of so many in a sample are those that matter most.
+# The share of a sample that is taken from the largest items.
 FIRST_IN_SAMPLE = 4
-# Standard errors to either side: nineteen of twenty estimates are right.
+# Standard errors on either side, for 95 % of estimates.
 SURE = 2
 
 
 class Figure(Struct, frozen=True):
-    """A number, or between which two it lies."""
+    """A number, or its bounds."""
 
     low: int = 0
     high: int = 0
 
     def __str__(self) -> str:
-        """Write it as people read it."""
+        """Format it."""
         between = f"{self.low:,} to {self.high:,}"
         return f"{self.low:,}" if self.low == self.high else between
 
     def __add__(self, other: Figure) -> Figure:
-        """Return the sum of two."""
+        """Add another estimate."""
         return Figure(self.low + other.low, self.high + other.high)
 
 
 def exactly(number: int) -> Figure:
-    """Return a number that is known."""
+    """Return a known number as an estimate."""
     return Figure(number, number)
 
 
 def estimate(values: list[int], unseen: int) -> Figure:
-    """Return the sum of values and of more like them that were not seen.
+    """Estimate a total from a sample.
 
     Args:
-        values: Of some items.
-        unseen: How many further items of the same sort there are.
+        values: The values of the sample.
+        unseen: The number of other items.
     """
     seen = sum(values)
     if not values or not unseen:
         return exactly(seen)
     mean = seen / len(values)
-    # One more, since unseen values may differ even if the seen ones do not.
+    # One more, since other values may differ even if those of the sample do not.
     squares = 1 + sum((one - mean) ** 2 for one in values)
     spread = SURE * sqrt(squares / max(1, len(values) - 1) / len(values))
     low, high = unseen * max(0, mean - spread), unseen * (mean + spread)
@@ -55,11 +55,11 @@ def estimate(values: list[int], unseen: int) -> Figure:
 
 
 def sample(items: list[T], most: int | None) -> tuple[list[T], int, int]:
-    """Return some of the items, how many are the first ones, and how many are left.
+    """Return a sample, how many of it are the largest, and how many are left out.
 
     Args:
-        items: Those that matter most come first.
-        most: How many to return, the rest evenly spread; None for all.
+        items: The items, largest first.
+        most: The size of the sample; None for all items.
     """
     if most is None or len(items) <= most:
         return items, len(items), 0

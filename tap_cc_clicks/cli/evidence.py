@@ -1,4 +1,4 @@
-"""What a run takes for granted of the service, looked at on one email with clicks."""
+"""Tests of what a run assumes about the service, on one email with clicks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tap_cc_clicks.cli.recording import Witness, body_of, links_of, shape_of
 from tap_cc_clicks.events.declaration import CLICKS
 
 OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
-# So many campaigns are looked up for an email that has clicks, and so many reports.
+# Campaigns to look up for an email with clicks, and reports to read.
 LOOKED_UP = 2
 DOCUMENTED_TIME = "9999-99-99T99:99:99.999Z"
 NO_EMAIL = "no email was sent yet: there is none to look at"
@@ -39,10 +39,10 @@ NO_COUNTERS = (
 
 
 class Evidence:
-    """Asks for one email's counters and clicks; seven requests at most.
+    """Reads the counters and clicks of one email; seven requests at most.
 
     Args:
-        client: Keeps what came.
+        client: The client, which keeps the responses.
     """
 
     def __init__(self, client: Witness) -> None:
@@ -67,7 +67,7 @@ class Evidence:
         return OK, told
 
     def summaries(self) -> tuple[str, str]:
-        """Read the first page of the summaries: they tell which emails have clicks."""
+        """Read the first page of the summaries, which show the emails with clicks."""
         try:
             rows = next(self.service.summaries())
         except (FatalAPIError, GoneError) as error:
@@ -77,7 +77,7 @@ class Evidence:
         return OK, f"{len(rows)} on the first page, {clicked} of them with clicks"
 
     def counters(self) -> tuple[str, str]:
-        """Find an email with clicks, and see whether its counters can be read."""
+        """Find an email with clicks, and test whether its counters can be read."""
         self._ids = ids = self._activities()
         if not ids:
             return SKIPPED, self._nothing
@@ -99,7 +99,7 @@ class Evidence:
         return self._counted.get(activity_id, UNKNOWN)
 
     def clicks(self) -> tuple[str, str]:
-        """Read a page of its report, and hold it against the counter."""
+        """Read a page of its report, and compare it with the counter."""
         if not self._ids:
             return SKIPPED, self._nothing
         counters = UNKNOWN
@@ -111,7 +111,7 @@ class Evidence:
         return _compared(self._page, counters, clicked=self._clicked)
 
     def paging(self) -> tuple[str, str]:
-        """Tell how many rows a page has, and what next links are like."""
+        """Report the rows of a page, and the form of next links."""
         if self._page is None:
             return SKIPPED, self._nothing
         told = f"next links: {self._links()}"
@@ -125,10 +125,10 @@ class Evidence:
         return OK, f"{size}; {told}"
 
     def _links(self) -> str:
-        """Return what next links are like; a page of one row has one, if any has."""
+        """Return the form of next links: a page of one row has one, if any page has."""
         if not links_of(self._client.responses):
             asked = self.service.summaries if self._people else self.service.campaigns
-            # What is told of here is no reason to fail.
+            # This is no reason to fail.
             with suppress(FatalAPIError, GoneError):
                 next(asked(limit=1))
         told = [
@@ -138,7 +138,7 @@ class Evidence:
         return "; ".join(told) or "none was given"
 
     def order(self) -> tuple[str, str]:
-        """See whether the newest row comes first: a run stops at what it knows."""
+        """Test whether the newest row comes first: a run stops at known rows."""
         times = self._times()
         if not times:
             return SKIPPED, "no clicks to look at"
@@ -152,7 +152,7 @@ class Evidence:
         )
 
     def times(self) -> tuple[str, str]:
-        """Tell in which forms times are written, and whether they can be read."""
+        """Report the forms of timestamps, and whether they can be read."""
         if self._page is None:
             return SKIPPED, self._nothing
         unread = len(self._page.rows) - len(self._times())
@@ -177,7 +177,7 @@ class Evidence:
         return [time for one in told if (time := timestamp_or_none(one))]
 
     def _activities(self) -> list[str]:
-        """Return the activities with reports of the campaigns looked up."""
+        """Return the activities with reports of the campaigns that were looked up."""
         chosen = self._chosen()
         self._nothing = NO_REPORT if chosen else NO_EMAIL
         found = []
@@ -197,7 +197,7 @@ class Evidence:
         return found[:IDS_PER_STATS_REQUEST]
 
     def _chosen(self) -> list[str]:
-        """Return the campaigns with most clicks; the newest last, which may lag."""
+        """Return the campaigns with most clicks; the newest, perhaps late, last."""
         ids = [str(row["campaign_id"]) for row in self._sent]
         people = {one: self._people.get(one, 0) for one in ids}
         newest = ids[:1]
@@ -211,12 +211,12 @@ class Evidence:
 def _compared(
     page: Page | None, counters: Counters, *, clicked: bool
 ) -> tuple[str, str]:
-    """Tell what a report and its counter say of each other.
+    """Compare a report with its counter.
 
     Args:
-        page: The first of the report.
-        counters: The email's.
-        clicked: Whether a summary tells of clicks.
+        page: The first page of the report.
+        counters: The counters of the email.
+        clicked: Whether a summary shows clicks.
     """
     rows, more = len(page.rows) if page else 0, bool(page and page.link)
     there = f"{rows:,} rows{' and more' if more else ''} in the report"

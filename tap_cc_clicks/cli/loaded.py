@@ -1,4 +1,4 @@
-"""Counting what was loaded: in PostgreSQL, in JSON lines, or by someone else."""
+"""Counts of loaded clicks: from PostgreSQL, JSON lines, or a file of counts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLICKS = """
     select campaign_activity_id, count(distinct click_id), max(created_time)
     from {} group by campaign_activity_id
 """
-# As JSON, since columns that were not selected are not there.
+# As JSON: columns that were not selected do not exist.
 ROWS = "select to_jsonb(landed) from {} as landed"
 
 
@@ -40,7 +40,7 @@ def from_postgres(url: str, schema: str) -> Loaded:
     """Count what target-postgres loaded.
 
     Args:
-        url: A URL of PostgreSQL, or of SQLAlchemy.
+        url: A URL for PostgreSQL or SQLAlchemy.
         schema: The loader's schema.
 
     Raises:
@@ -79,12 +79,12 @@ def _in_postgres(connection: psycopg.Connection[Any], schema: str) -> Loaded:
 
 
 def _named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Leave rows out that are of no activity."""
+    """Drop rows without an activity."""
     return (row for row in rows if isinstance(row.get(ACTIVITY_ID), str))
 
 
 def _utc(when: object) -> str:
-    """Write a moment; the loader's columns have no zone, and hold UTC."""
+    """Format a timestamp: the loader's columns are UTC without a zone."""
     if not isinstance(when, datetime):
         return timestamp_or_none(when) or ""
     try:
@@ -102,7 +102,7 @@ def _without_clicks(activities: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
-    """Return each activity's newest counters."""
+    """Return the newest counters of each activity."""
     ordered = sorted(rows, key=lambda row: str(row.get("last_refresh_time") or ""))
     return {
         row[ACTIVITY_ID]: counters_of({**row, "stats": row}, Anomalies())
@@ -111,7 +111,7 @@ def _counters(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counters]:
 
 
 def from_jsonl(folder: Path) -> Loaded:
-    """Count what target-jsonl wrote into a folder.
+    """Count the clicks in the files of target-jsonl.
 
     Raises:
         ClickException: There are no clicks, or a file cannot be read as rows.
@@ -159,7 +159,7 @@ def _row(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def _readable(path: Path) -> Generator[None]:
-    """Say in a sentence why a file cannot be read."""
+    """Return a sentence about a file that cannot be read."""
     try:
         yield
     except (OSError, csv.Error) as error:
@@ -169,10 +169,10 @@ def _readable(path: Path) -> Generator[None]:
 
 
 def from_counts(path: Path) -> Loaded:
-    """Read counts that a query of any warehouse gave: activity, count.
+    """Read counts from a CSV file: activity, count.
 
     Raises:
-        ClickException: A line is something else, or the file cannot be read.
+        ClickException: A line is not a count, or the file cannot be read.
     """
     clicks: dict[str, int] = {}
     lines = io.StringIO(read_text("counts", str(path)), newline="")

@@ -28,10 +28,10 @@ from tap_cc_clicks.cli.options import (
 from tap_cc_clicks.cli.signin import Request, SignIn, tokens_of
 from tap_cc_clicks.cli.tables import print_json, say
 
-# A fixed one, since the service compares redirect URIs with their ports.
+# Fixed, since the service compares the ports of redirect URIs.
 PORT = 8917
 BROWSER_SECONDS = 600
-# Stands in for what the sign-in is to bring, so that the other settings are checked.
+# A placeholder, so that the other settings can be checked before the sign-in.
 TO_COME = "to come"
 PASSWORD = (
     "Treat the refresh token as a password: anyone who has it can read the account."  # noqa: S105
@@ -69,8 +69,7 @@ FRAME_WIDTH = 4
 def login(configs: Sequence[str], client_id: str | None, **options: Any) -> None:
     """Sign in, and print the settings client_id and refresh_token.
 
-    What you are to do is said on stderr. The refresh token is printed on stdout, since
-    you are to keep it: treat it as a password.
+    Instructions go to stderr, and the refresh token to stdout. Keep it like a password.
     """
     config = settings(configs, client_id)
     if options["env_file"]:
@@ -91,10 +90,10 @@ def login(configs: Sequence[str], client_id: str | None, **options: Any) -> None
 
 
 def settings(configs: Sequence[str], client_id: str | None) -> dict[str, Any]:
-    """Return the tap's settings, checked but for the token that is to come.
+    """Return the tap's settings, checked except for the refresh token.
 
     Raises:
-        ConfigValidationError: One is wrong, or client_id is missing.
+        ConfigValidationError: A setting is wrong, or client_id is missing.
     """
     found = dict(tap_of(configs, validated=False).config)
     chosen = {"client_id": client_id} if client_id else {}
@@ -102,7 +101,7 @@ def settings(configs: Sequence[str], client_id: str | None) -> dict[str, Any]:
 
 
 def by_device(sign_in: SignIn, screen: Console) -> dict[str, Any]:
-    """Sign in by the device flow: on any machine that has a browser."""
+    """Sign in by the device flow, with a browser on any machine."""
     code = sign_in.code()
     show(screen, "Open", code.direct, "and see that it shows the code", code.user_code)
     if code.direct != code.page:
@@ -114,7 +113,7 @@ def by_device(sign_in: SignIn, screen: Console) -> dict[str, Any]:
 def in_browser(
     sign_in: SignIn, screen: Console, port: int, *, no_browser: bool
 ) -> dict[str, Any]:
-    """Sign in by a browser on this machine."""
+    """Sign in with a browser on this machine."""
     with loopback(port) as server:
         request = Request.new(server.redirect_uri)
         address = sign_in.address(request)
@@ -126,7 +125,7 @@ def in_browser(
 
 
 def show(screen: Console, *parts: str) -> None:
-    """Show what a person is to do, framed in a terminal if no address is broken."""
+    """Show the instructions, framed in a terminal if the URLs fit on a line."""
     longest = max(map(len, parts))
     if not screen.is_terminal or longest > screen.width - FRAME_WIDTH:
         for part in parts:
@@ -140,10 +139,9 @@ def show(screen: Console, *parts: str) -> None:
 
 
 def keep(config: Mapping[str, Any], tokens: Tokens, screen: Console) -> None:
-    """Store the tokens as those of the refresh token that a person is about to set.
+    """Put the tokens into the token store, so that the first run needs no refresh.
 
-    The first run then needs no refresh. Without the store it makes one, so that a
-    store that does not work loses nothing yet.
+    Nothing is lost if the store does not work: the first run then makes a refresh.
     """
     store = TokenStore.from_config({**config, "refresh_token": tokens.refresh_token})
     try:
@@ -167,7 +165,7 @@ def hand_over(
     *,
     as_json: bool,
 ) -> None:
-    """Give the person the settings: on stdout, or in a file and then not on screen."""
+    """Write the settings to stdout, or to a file and then not to the screen."""
     found = {"client_id": config["client_id"], "refresh_token": tokens.refresh_token}
     if env_file:
         secret = config.get("client_secret")

@@ -1,8 +1,8 @@
-"""Catching the browser's answer to a sign-in, on this machine only (RFC 8252, 7.3).
+"""A local server for the browser's answer to a sign-in (RFC 8252, 7.3).
 
-Any page in any browser, and any program on this machine, can connect here too. What is
-no answer to this sign-in is refused, whatever it says, and the waiting goes on; each
-connection has a thread, some seconds and some kilobytes, and cannot hold up others.
+Any page in any browser, and any program on this machine, can connect. Requests that are
+no answer to this sign-in are refused. Each connection has a thread, some seconds and
+some kilobytes, and cannot block others.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing_extensions import override
 from tap_cc_clicks.cli.signin import SignInError
 
 HOST = "127.0.0.1"
-# For a connection as a whole, from the first byte read to the last one written.
+# For a whole connection, from the first byte read to the last byte written.
 CONNECTION_SECONDS = 5.0
 LONGEST_HEAD = 16 * 1024
 END_OF_HEAD = b"\r\n\r\n"
-# How soon an answer that a thread took is noticed.
+# The interval of looking for an answer.
 GLANCE_SECONDS = 0.1
 PAGE = (
     b"<!doctype html><title>tap-cc-clicks</title>"
@@ -38,13 +38,13 @@ class Loopback(ThreadingTCPServer):
     """Listens until a browser brings the answer.
 
     Args:
-        port: Where, or 0 for a free port.
+        port: The port; 0 for a free one.
     """
 
     answer: dict[str, str] | None = None
     daemon_threads = True
     request_queue_size = 64
-    # Else a second sign-in would find the port busy for a minute; Windows lets others
+    # Otherwise the port would be busy for a minute after a sign-in; Windows lets others
     # take the port then.
     allow_reuse_address = os.name != "nt"
 
@@ -54,20 +54,20 @@ class Loopback(ThreadingTCPServer):
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser is to be sent."""
+        """The redirect URI."""
         return f"http://{HOST}:{self.server_address[1]}/"
 
     def wait(
         self, seconds: float, expected: Callable[[dict[str, str]], bool]
     ) -> dict[str, str]:
-        """Return the query that a browser brought.
+        """Wait for the answer, and return its query.
 
         Args:
-            seconds: How long to wait for it.
-            expected: Tells the answer from what others bring.
+            seconds: How long to wait.
+            expected: Returns whether a query is the answer.
 
         Raises:
-            SignInError: None did in time.
+            SignInError: It did not come in time.
         """
         self.expected = expected
         deadline = time.monotonic() + seconds
@@ -85,12 +85,12 @@ class Loopback(ThreadingTCPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Leave a browser that hangs up alone."""
+        """Ignore a browser that closes the connection."""
 
 
 class _Handler(BaseRequestHandler):
     def handle(self) -> None:
-        """Take the answer; browsers ask for other things too, such as an icon."""
+        """Handle a request. Browsers also request other things, such as an icon."""
         self._deadline = time.monotonic() + CONNECTION_SECONDS
         server, query = cast("Loopback", self.server), _query(self._head())
         if query is None or not server.expected(query):
@@ -99,11 +99,11 @@ class _Handler(BaseRequestHandler):
         try:
             self._reply(HTTPStatus.OK, PAGE)
         finally:
-            # Only now, or the process might end before the page is out.
+            # Only now: the process might end before the page is sent.
             server.answer = query
 
     def _head(self) -> bytes:
-        """Return a request up to the end of its headers.
+        """Read a request up to the end of its headers.
 
         Raises:
             OSError: It takes too long, is too long, or is broken off.
@@ -123,7 +123,7 @@ class _Handler(BaseRequestHandler):
             f"HTTP/1.1 {status.value} {status.phrase}",
             "Content-Type: text/html; charset=utf-8",
             f"Content-Length: {len(body)}",
-            # The address holds the code: no other page is to learn it.
+            # The URL has the code: no other page should see it.
             "Referrer-Policy: no-referrer",
             "Connection: close",
         )
@@ -131,10 +131,10 @@ class _Handler(BaseRequestHandler):
         self.request.sendall("\r\n".join(lines).encode() + END_OF_HEAD + body)
 
     def _hurry(self) -> None:
-        """Let the next step take what is left of the connection's time.
+        """Limit the next step to the rest of the connection's time.
 
         Raises:
-            TimeoutError: Nothing is.
+            TimeoutError: None is left.
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -143,7 +143,7 @@ class _Handler(BaseRequestHandler):
 
 
 def _query(head: bytes) -> dict[str, str] | None:
-    """Return the query of a request for the one page there is; None for others."""
+    """Return the query of a request for the page; None for other paths."""
     method, _, rest = head.decode("latin-1").partition(" ")
     path, _, query = rest.partition(" ")[0].partition("?")
     return dict(parse_qsl(query)) if (method, path) == ("GET", "/") else None

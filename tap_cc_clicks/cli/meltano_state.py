@@ -1,4 +1,4 @@
-"""The state that Meltano keeps, read where Meltano runs a command."""
+"""The state in Meltano, for commands that Meltano runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import subprocess
 
 from tap_cc_clicks.api.errors import InputError
 
-# In place of a file's name.
+# Instead of a file name.
 MELTANO = "meltano"
 EXTRACTOR = "MELTANO_EXTRACTOR_NAME"
 
 
 def usual_file() -> str:
-    """Return where a state comes from that nobody named: Meltano, or else stdin."""
+    """Return the default source of a state: Meltano, or else stdin."""
     return MELTANO if EXTRACTOR in os.environ else "-"
 
 
@@ -22,7 +22,7 @@ def read_meltano() -> str:
     """Return the state of the extractor in Meltano's environment; empty if none.
 
     Raises:
-        InputError: There are several, or Meltano cannot be asked.
+        InputError: There are several, or Meltano fails.
     """
     environment = os.environ.get("MELTANO_ENVIRONMENT", "*")
     pattern = f"{environment}:{os.environ.get(EXTRACTOR, 'tap-cc-clicks')}-to-*"
@@ -41,7 +41,7 @@ def _meltano(*arguments: str) -> str:
     if not program:
         message = "Meltano is not on PATH: hand over a file of meltano state get"
         raise InputError(message)
-    # Not a shell, and each argument is one.
+    # No shell is involved.
     done = subprocess.run(  # noqa: S603
         [program, "state", *arguments], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""What the commands have in common: where settings come from, how results are shown."""
+"""Options that the commands share, and the console."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ json_option = click.option(
 
 
 class CommandTap(TapCCClicks):
-    """The tap as a command uses it: Ctrl-C ends the command at once."""
+    """The tap in a command: Ctrl-C ends it at once."""
 
     handles_signals = False
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where people read: colours and lines only in a terminal.
+    """Return a console, with colours and lines in a terminal only.
 
-    No text is taken for markup, links or emoji: much of it is foreign.
+    No text is interpreted as markup, links or emoji: much of it comes from the service.
     """
     return Console(
         markup=False, emoji=False, highlight=False, soft_wrap=True, stderr=stderr
@@ -41,12 +41,12 @@ def console(*, stderr: bool = False) -> Console:
 def tap_of(
     configs: Sequence[str], *, validated: bool = True, **inputs: Any
 ) -> CommandTap:
-    """Return the tap with the settings that a person named.
+    """Return the tap with its settings.
 
     Args:
         configs: Paths of JSON files, and ENV for the environment.
-        validated: Whether wrong settings are refused; sign-in comes before credentials.
-        inputs: A state, a catalog, as the tap itself takes them.
+        validated: Whether wrong settings are refused; not before a sign-in.
+        inputs: A state and a catalog, as the tap expects them.
 
     Raises:
         ConfigValidationError: Settings are wrong.

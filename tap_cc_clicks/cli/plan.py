@@ -1,4 +1,4 @@
-"""``cc-clicks plan``: what a run would cost, before it runs."""
+"""``cc-clicks plan``: the cost of a run, before it runs."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def plan(  # noqa: PLR0913 - one for each option
     exact: bool,
     as_json: bool,
 ) -> None:
-    """Tell what a run would cost: requests, minutes, and days of quota.
+    """Estimate a run: requests, minutes, and days of quota.
 
-    Numbers that a sample was taken for are given as bounds. The plan makes a few
-    requests itself: two for every 500 campaigns, and three times the sample at most.
+    Numbers from a sample are bounds. The plan makes a few requests itself: two for
+    every 500 campaigns, and three times the sample at most.
     """
     tap = tap_of(
         configs,

@@ -1,8 +1,7 @@
-"""What a run would cost, from the agenda that the run itself would have.
+"""The cost of a run, from its agenda.
 
-What is new is looked up and counted for a sample: the campaigns with most clickers, all
-of them, and of the others some, evenly spread. Between which numbers the whole lies
-follows from how much these differ.
+A sample of new campaigns is looked up and counted: the largest, and an even sample of
+the others. The bounds follow from how much these differ.
 """
 
 from __future__ import annotations

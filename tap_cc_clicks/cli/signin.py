@@ -46,14 +46,13 @@ SCOPES = {
         "portal, and allow it at the sign-in"
     ),
 }
-# What RFC 8628 says of a server that gives no interval, and of one that is asked too
-# often.
+# The default interval of RFC 8628, and its increase after slow_down.
 USUAL_INTERVAL = 5
 SLOW_DOWN_SECONDS = 5
 LONGEST_INTERVAL = 60
 USUAL_LIFETIME = 600
 LONGEST_LIFETIME = 3600
-# What a person is to type.
+# The code that people type.
 LONGEST_CODE = 40
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 ANOTHER_WAY = (
@@ -87,18 +86,18 @@ NO_LINE = (
 
 
 class SignInError(SingerSDKError):
-    """Nobody is signed in; the message says why and what to do."""
+    """The sign-in failed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """What a person enters, and where.
+    """A user code, and where to enter it.
 
     Attributes:
-        page: The page, and ``direct`` the same with the code filled in.
-        device_code: What the device asks with; not for display.
-        interval: Seconds between two questions.
-        lifetime: Seconds until the code ends.
+        page: The page; ``direct`` is the same with the code filled in.
+        device_code: The secret code of the device.
+        interval: Seconds between two requests.
+        lifetime: Seconds until the code expires.
     """
 
     page: str
@@ -115,7 +114,7 @@ class SignIn:
     Args:
         client: The application.
         token_url: The token endpoint; the others are its siblings.
-        say: Tells the person what goes on, in a line.
+        say: Shows a line of progress.
     """
 
     def __init__(
@@ -126,10 +125,10 @@ class SignIn:
         self._say = say
 
     def code(self) -> Code:
-        """Ask for a code for the person to enter.
+        """Request a code.
 
         Raises:
-            SignInError: There is none.
+            SignInError: The service gives none.
         """
         url = self._sibling("device/authorize")
         try:
@@ -157,15 +156,15 @@ class SignIn:
         )
 
     def await_person(self, code: Code) -> dict[str, Any]:
-        """Ask until the person has allowed or refused it.
+        """Poll until the person has allowed or refused it.
 
-        A question whose answer was lost is asked again, less often (RFC 8628, 3.5).
+        After a lost response, it polls less often (RFC 8628, 3.5).
 
         Returns:
             The token endpoint's answer.
 
         Raises:
-            SignInError: Refused, or too late.
+            SignInError: It was refused, or the code has expired.
             FatalAPIError: As in :func:`token_answer`.
         """
         form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
@@ -201,10 +200,10 @@ class SignIn:
         return None
 
     def address(self, request: Request) -> str:
-        """Return the address that a person opens in a browser.
+        """Return the URL to open in a browser.
 
         Raises:
-            SignInError: ``token_url`` leads to none.
+            SignInError: ``token_url`` is wrong.
         """
         query = {
             "client_id": self._client.client_id,
@@ -218,11 +217,11 @@ class SignIn:
         return _for_browser(f"{self._sibling('authorize')}?{urlencode(query)}")
 
     def redeem(self, request: Request, answer: Mapping[str, str]) -> dict[str, Any]:
-        """Turn what the browser brought into tokens, with one request.
+        """Exchange the authorization code for tokens.
 
         Args:
             request: The request.
-            answer: One that :meth:`Request.is_answered_by`.
+            answer: The query that the browser brought.
 
         Raises:
             SignInError: Refused, or no answer came.
@@ -251,12 +250,12 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Request:
-    """What ties a browser's answer to this sign-in.
+    """A request for authorization, with the secrets that protect it.
 
     Attributes:
-        redirect_uri: Where the browser brings it.
-        state: Comes back with it.
-        verifier: Proves at the token endpoint that the same program asks (PKCE).
+        redirect_uri: Where the browser brings the answer.
+        state: Comes back with the answer.
+        verifier: Proves to the token endpoint that the same program asks (PKCE).
     """
 
     redirect_uri: str
@@ -265,11 +264,11 @@ class Request:
 
     @classmethod
     def new(cls, redirect_uri: str) -> Request:
-        """Make up the secrets of a request."""
+        """Create a request with new secrets."""
         return cls(redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(48))
 
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
-        """Tell whether an answer is one to this request, and to no other."""
+        """Return whether a query is the answer to this request."""
         given = answer.get("state", "")
         return bool({"code", "error"} & set(answer)) and secrets.compare_digest(
             given.encode(), self.state.encode()
@@ -277,19 +276,18 @@ class Request:
 
     @property
     def challenge(self) -> str:
-        """What of the verifier may be shown."""
+        """The public digest of the verifier."""
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def tokens_of(answer: Mapping[str, Any]) -> Tokens:
-    """Return the tokens of an answer with all that the tap needs.
+    """Return the tokens of a response.
 
     Raises:
-        SignInError: A scope is missing, or the refresh token is none; says what is to
-            be done.
+        SignInError: A scope or the refresh token is missing.
     """
-    # A server that grants what was asked for need not repeat it (RFC 6749, 5.1).
+    # The scope is optional if it is what was requested (RFC 6749, 5.1).
     granted = str(answer.get("scope") or " ".join(SCOPES)).split()
     if not isinstance(answer.get("refresh_token"), str):
         granted = [scope for scope in granted if scope != "offline_access"]
@@ -307,10 +305,10 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
 
 
 def _for_browser(address: object) -> str:
-    """Return an address that a person may be sent to.
+    """Check a URL that a person should open.
 
     Raises:
-        SignInError: It is none that a browser should open.
+        SignInError: It is not an https URL.
     """
     if not (isinstance(address, str) and address.isascii() and is_safe(address)):
         message = (
@@ -322,10 +320,10 @@ def _for_browser(address: object) -> str:
 
 
 def _to_type(code: object) -> str:
-    """Return a code that a person can type.
+    """Check a code that a person should type.
 
     Raises:
-        SignInError: It is none.
+        SignInError: It cannot be typed.
     """
     text = str(code)
     if text != printable(text, LONGEST_CODE):

@@ -1,4 +1,4 @@
-"""``cc-clicks state``: what the bookmarks say, and how to have something read again."""
+"""``cc-clicks state``: shows bookmarks, and has something read again."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ LINES = 40
 
 
 class Line(Struct):
-    """What is shown of an activity.
+    """An activity, as shown.
 
     Attributes:
-        newest: The newest click read; None if there is none.
-        hours: Since then.
-        clicks: What the service had counted when they were read; None if not known.
-        rows: Clicks read; None if they never were.
-        missing: Clicks counted that no report showed.
-        looked_hours: Since it was looked at for change; None if that is not known.
+        newest: The time of the newest click read; None if there is none.
+        hours: Hours since then.
+        clicks: Clicks that the service had counted; None if unknown.
+        rows: Clicks read; None if they were never read.
+        missing: Counted clicks that no report showed.
+        looked_hours: Hours since the last look; None if unknown.
     """
 
     campaign_id: str | None
@@ -53,7 +53,7 @@ class Line(Struct):
 
     @classmethod
     def of(cls, known: KnownActivity) -> Line:
-        """Say what a state knows of an activity."""
+        """Return the line of an activity."""
         bookmark = known.bookmark
         newest = bookmark.value if bookmark else None
         search = bookmark.search if bookmark else None
@@ -71,7 +71,7 @@ class Line(Struct):
 
     @property
     def never_read(self) -> bool:
-        """Whether its clicks are still to be read for the first time."""
+        """Whether its clicks were never read."""
         return self.rows is None
 
 
@@ -80,7 +80,7 @@ def _hours_ago(seconds: int) -> float | None:
 
 
 def _age(timestamp: str) -> float | None:
-    """Return the hours since a moment; None if the calendar does not have it."""
+    """Return the hours since a timestamp; None if it is not a valid date."""
     try:
         return round(hours_since(timestamp), 1)
     except (ValueError, OverflowError):
@@ -88,12 +88,12 @@ def _age(timestamp: str) -> float | None:
 
 
 class Totals(Struct):
-    """A state in a few numbers.
+    """Totals of a state.
 
     Attributes:
-        oldest_look_hours: Since the look that is longest ago, of those known.
-        bookmarks: The bookmark of each stream that has one for itself.
-        bytes_per_activity: Of the state, by its activities.
+        oldest_look_hours: Hours since the oldest known look.
+        bookmarks: The bookmarks of whole streams.
+        bytes_per_activity: The size of the state by its activities.
     """
 
     version: int | None
@@ -111,7 +111,7 @@ class Totals(Struct):
 
 @click.group()
 def state() -> None:
-    """Look at bookmarks, or have something read again."""
+    """Show bookmarks, or have something read again."""
 
 
 @state.command()
@@ -307,10 +307,10 @@ def _forget(
 
 
 def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
-    """Return where to write; None for stdout.
+    """Return the file to write; None for stdout.
 
     Raises:
-        UsageError: The input would be lost, or there is no file to write over.
+        UsageError: The input would be overwritten, or there is no file to overwrite.
     """
     if in_place and (output or file in {STDIN, MELTANO}):
         message = "--in-place needs a FILE, and no --output"
@@ -328,10 +328,10 @@ def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
 
 
 def _chosen(read: StateFile, activity: str | None, campaign: str | None) -> set[str]:
-    """Return the activities that are meant.
+    """Return the selected activities.
 
     Raises:
-        InputError: The state knows none.
+        InputError: The state has none of them.
     """
     known = {one.campaign_activity_id: one for one in known_activities(read.state)}
     if activity or campaign:

@@ -1,4 +1,4 @@
-"""Looking at a state, and changing one, outside of a run."""
+"""Reading and changing a state outside of a run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from tap_cc_clicks.sync.state_format import key_of
 
 @dataclass(frozen=True)
 class KnownActivity:
-    """What a state knows of an activity, once for each link asked for alone.
+    """A bookmark in a state, and its activity.
 
     Attributes:
-        campaign_id: Its campaign; None if that is not remembered.
-        url_id: The link that this bookmark is for; None for all of them.
-        bookmark: How far its clicks were read; None if they never were.
-        looked: When it was last looked at, in seconds since 1970; 0 if that is not
-            known.
+        campaign_id: The campaign; None if unknown.
+        url_id: The link of ``url_ids``; None for all links.
+        bookmark: The bookmark; None if the clicks were never read.
+        looked: The last look, in seconds since 1970; 0 if unknown.
     """
 
     campaign_activity_id: str
@@ -33,7 +32,7 @@ class KnownActivity:
 
 
 def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
-    """Yield what a state, found good, knows of each activity."""
+    """Yield the activities of a valid state."""
     campaign_of = dict(_activities_of_campaigns(state))
     unread = dict(campaign_of)
     memory = campaigns_of(state)
@@ -50,12 +49,12 @@ def known_activities(state: Mapping[str, Any]) -> Iterator[KnownActivity]:
 
 
 def campaigns_of(state: Mapping[str, Any]) -> CampaignMemory:
-    """Return what a state remembers of campaigns."""
+    """Return the campaigns in a state."""
     return CampaignMemory(_bookmark(state, "campaign_activities"))
 
 
 def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
-    """Let the next run read all reports of an activity from their beginning."""
+    """Make the next run read all reports of an activity completely."""
     clicks = _bookmark(state, "email_clicks")
     if "partitions" in clicks:
         clicks["partitions"] = [
@@ -73,15 +72,15 @@ def forget_activity(state: dict[str, Any], campaign_activity_id: str) -> None:
 
 
 def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
-    """Let the next run read the links of an activity again, and nothing else of it."""
+    """Make the next run read only the links of an activity again."""
     _bookmark(state, "email_links").get("clicks", {}).pop(campaign_activity_id, None)
 
 
 def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
-    """Let the next run look a campaign up again, and read all reports of it.
+    """Make the next run look a campaign up again, and read all its reports.
 
-    Which activities it had stays known: a campaign that was removed since can no more
-    be looked up, but its reports can be read.
+    Its activities stay known: a campaign that was removed cannot be looked up any more,
+    but its reports can be read.
 
     Returns:
         The activities that are read again.
@@ -100,7 +99,7 @@ def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
 
 
 def _move_back(bookmark: dict[str, Any], to: str | None) -> None:
-    """Let the listing's rows from this moment on be written again."""
+    """Make the next run write campaigns from this time on again."""
     value = bookmark.get("replication_key_value")
     if value and to:
         bookmark["replication_key_value"] = min(timestamp(value), to)

@@ -1,4 +1,4 @@
-"""State as it comes: by itself, or within what Meltano puts around it."""
+"""State files: of the tap, or in the forms of Meltano."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tap_cc_clicks.inputs import json_object, read_text
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.sync.state_format import load
 
-# By these names `meltano state get`, its back-ends and its database wrap a state.
+# The keys in which `meltano state get`, its back-ends and its database wrap a state.
 WRAPPERS = ("completed_state", "completed", "singer_state")
 PARTIAL = ("partial_state", "partial")
 STDIN = "-"
@@ -29,12 +29,11 @@ EMPTY = (
 
 @dataclass(frozen=True)
 class StateFile:
-    """A state, and the document it came in.
+    """A state, and the document around it.
 
     Attributes:
-        document: All of it.
-        state: The state within, found to be one of this tap's; to change it changes the
-            document.
+        document: The whole document.
+        state: The state in it, checked; changes to it change the document.
     """
 
     document: dict[str, Any]
@@ -42,12 +41,12 @@ class StateFile:
 
     @property
     def encoded(self) -> bytes:
-        """The document as it is written: one line, in the form it came in."""
+        """The document as one line of JSON."""
         return msgspec.json.encode(self.document) + b"\n"
 
     @property
     def size(self) -> int:
-        """The bytes that the state itself takes."""
+        """The size of the state in bytes."""
         return len(msgspec.json.encode(self.state))
 
 
@@ -55,7 +54,7 @@ def read_state(path: str) -> StateFile:
     """Read a state from a file, from stdin (``-``), or from Meltano.
 
     Raises:
-        InputError: It cannot be read, or is none of this tap's; says why.
+        InputError: It cannot be read, or is not a state of this tap.
     """
     text = read_meltano() if path == MELTANO else read_text("state", path)
     document = json_object("state", text)
@@ -75,7 +74,7 @@ def read_state(path: str) -> StateFile:
 
 
 def _refuse_partial(document: dict[str, Any]) -> None:
-    """Refuse a state of which a part lies elsewhere, and would come back."""
+    """Refuse a state with a partial state beside it, which would be merged again."""
     if any(document.get(name) for name in PARTIAL):
         message = (
             "The file holds a partial state besides the completed one: take what "
@@ -85,7 +84,7 @@ def _refuse_partial(document: dict[str, Any]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Put a file in its place, whole or not at all; its permissions stay.
+    """Replace a file atomically; its permissions stay.
 
     Raises:
         InputError: It cannot be written.

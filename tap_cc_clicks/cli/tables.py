@@ -1,7 +1,7 @@
-"""How results are printed: lines, tables, moments and JSON.
+"""Printing results: lines, tables, durations and JSON.
 
-Whatever a command shows passes here, and with it all that comes from the service, a
-file or a database: nothing in it steers the terminal or is taken for markup.
+All output of the commands goes through this module. Text of the service, a file or a
+database cannot control the terminal here, and is not interpreted as markup.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.options import console
 
 HOURS_PER_DAY = 24
-# A pipe has no width: what reads from it wants whole lines.
+# A pipe has no width: its reader needs whole lines.
 PLAIN_GAP = "  "
 LONGEST_LINE = 2000
 
 
 def say(screen: Console, *cells: object, indent: str = "", style: str = "") -> None:
-    """Print one line of cells, cleaned; without any, an empty line."""
+    """Print one line of cells, cleaned; an empty line without cells."""
     line = PLAIN_GAP.join(printable(cell, LONGEST_LINE) for cell in cells)
     screen.print(indent + line, style=style)
 
@@ -37,9 +37,9 @@ def table(
     """Return a table for a terminal, with cells cleaned.
 
     Args:
-        header: The columns' names.
-        rows: Cells, row by row.
-        look: What :class:`rich.table.Table` takes.
+        header: The names of the columns.
+        rows: The rows.
+        look: Options of :class:`rich.table.Table`.
     """
     drawn = Table(*header, **look)
     for row in rows:
@@ -48,7 +48,7 @@ def table(
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: with lines in a terminal, with aligned columns elsewhere."""
+    """Print a table, with lines in a terminal only."""
     if console().is_terminal:
         console().print(table(header, rows, box=box.SIMPLE_HEAD))
         return
@@ -60,17 +60,17 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
-    """Print a value, unchanged, as JSON in printable ASCII.
+    """Print a value as JSON in printable ASCII.
 
     Args:
-        value: What is to be printed.
+        value: The value.
         indent: Spaces for each level; None for a single line.
     """
     click.echo(json.dumps(msgspec.to_builtins(value), indent=indent))
 
 
 def ago(hours: float | None) -> str:
-    """Write a number of hours as people say it; nothing for None."""
+    """Format a number of hours; empty for None."""
     if hours is None:
         return ""
     if hours < 2 * HOURS_PER_DAY:

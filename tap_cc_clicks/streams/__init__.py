@@ -1,4 +1,4 @@
-"""The streams, declared: where each comes from, and what it is known by.
+"""The streams, declared: source and keys of each.
 
 ``tap`` may import it; it imports ``singer`` and ``sync``, and what is below.
 """

@@ -1,4 +1,4 @@
-"""What all streams share."""
+"""The base classes of the tap and its streams."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RunTap(OwnTap):
     """A tap whose streams share a run.
 
     Attributes:
-        at_end: What is to be done once all records were written.
+        at_end: Called after all records were written.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -35,12 +35,12 @@ class RunTap(OwnTap):
 
     @cached_property
     def run(self) -> Run:
-        """What all streams share, made when the first of them wants it."""
+        """What all streams of this run share."""
         settings = Settings.from_config(self.config)
         return Run(settings, self.config, self.logger)
 
     def finish(self) -> None:
-        """End the run, once: write STATE and tell what was done.
+        """End the run, once: write STATE and log what was done.
 
         Raises:
             FatalSyncError: Something could not be read, and was logged.
@@ -74,13 +74,13 @@ class ConstantContactStream(OwnStream):
 
     @property
     def reads_all(self) -> bool:
-        """Whether everything is read, whatever was read before."""
+        """Whether bookmarks are ignored (FULL_TABLE)."""
         return self.replication_method == REPLICATION_FULL_TABLE
 
     def flush(self) -> None:
         """Write STATE, unless records still wait for their BATCH message."""
         if not self.batching:
-            # A pipe that is closed is told where it was met, or at the end of the run.
+            # A closed pipe is reported where it happened, or at the end of the run.
             with suppress(ClosedPipeError):
                 self._tap.paced.flush(self.tap_state)
         if self.run.counter.value:

@@ -44,7 +44,7 @@ class Campaigns(ConstantContactStream):
 
     @property
     def since(self) -> str:
-        """The moment from which on campaigns are wanted; empty for all."""
+        """The bookmark; empty for all campaigns."""
         bookmark = self.stream_state.get("replication_key_value")
         return timestamp(bookmark) if bookmark and not self.reads_all else ""
 
@@ -62,7 +62,7 @@ class Campaigns(ConstantContactStream):
                 if updated_at >= since or not updated_at or restated:
                     self.run.progress.records += 1
                     yield dict(record)
-            # Read for some campaigns only, the bookmark would hide the others later.
+            # With campaign_ids, the bookmark would hide other campaigns later.
             partial = listing.incomplete or self.run.settings.campaign_ids
             if newest and not self.reads_all and not partial:
                 self.stream_state["replication_key"] = self.replication_key
@@ -74,23 +74,23 @@ class Campaigns(ConstantContactStream):
 
 
 class CampaignSummaries(ConstantContactStream):
-    """Whom each campaign reached, from «GET an Email Campaigns Summary Report»."""
+    """Last send and counts, from «GET an Email Campaigns Summary Report»."""
 
     name = "campaign_summaries"
     primary_keys = ("campaign_id",)
 
     @property
     def written(self) -> dict[str, str]:
-        """The fingerprints of summaries as written last, by the beginning of their id.
+        """The fingerprints of summaries as last written, by the start of their id.
 
-        Two ids with the same beginning only cost a repeated record.
+        Two ids with the same start cost a repeated record.
         """
         kept: dict[str, str] = self.stream_state.setdefault("written", {})
         return kept
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        """Yield what has changed of the summaries, which looking reads anyway."""
+        """Yield changed summaries. The pass reads them anyway."""
         activities = self._tap.streams[CampaignActivities.name]
         listing = cast("CampaignActivities", activities).listing
         new: dict[str, str] = {}
@@ -129,7 +129,7 @@ class CampaignActivities(ConstantContactStream):
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        """Yield new and changed activities, and write the reports of all on the way."""
+        """Yield new and changed activities, and write reports in between."""
         failures = self.run.failures
         reports = [child.name for child in self.selected_children]
         failures.recall(self.stream_state.get("failed", {}), reports)
@@ -151,13 +151,13 @@ class CampaignActivities(ConstantContactStream):
                 self.stream_state["whole"] = int(self.looks.hour * SECONDS_PER_HOUR)
 
     def _remember_failures(self) -> None:
-        """Let the next run know what to try last."""
+        """Keep failures in state for the next run."""
         self.stream_state["failed"] = self.run.failures.marks()
         if not self.stream_state["failed"]:
             del self.stream_state["failed"]
 
     def _write(self, started: StartedActivity) -> None:
-        """Write an activity's reports, and note that it was looked at."""
+        """Write an activity's reports, and note its look."""
         activity, counters = started.activity, started.counters
         read = {
             child.name: child.write_report(started) for child in self.selected_children
@@ -165,7 +165,7 @@ class CampaignActivities(ConstantContactStream):
         for child in self.selected_children:
             child.report.note(activity, counters)
         if started.at or activity.record is not None:
-            # Also for streams that this run does not select.
+            # Also for streams that are not selected in this run.
             for child in self.known_children:
                 whole = read.get(child.name, False)
                 child.report.put_off(activity, counters, read=whole)
@@ -177,7 +177,7 @@ class CampaignActivities(ConstantContactStream):
                 self.memory.remember(activity.campaign_id, **activity.told)
 
     def _settle(self, passed: FinishedCampaign) -> None:
-        """Remember a campaign, once its activities' records are surely written."""
+        """Remember a campaign, after its activities' records were written."""
         looks = passed.campaign.looks
         self.run.progress.campaigns += not looks
         self.run.progress.looks += len(looks)
@@ -217,7 +217,7 @@ class CampaignActivities(ConstantContactStream):
 
     @cached_property
     def selected_children(self) -> list[ReportStream]:
-        """The streams of reports to be read."""
+        """The selected streams of reports."""
         return [
             child
             for child in self.child_streams
@@ -226,7 +226,7 @@ class CampaignActivities(ConstantContactStream):
 
     @cached_property
     def known_children(self) -> list[ReportStream]:
-        """Those streams, and others of which state has something."""
+        """Those streams, and others that are in state."""
         return [
             child
             for child in self.child_streams
@@ -235,7 +235,7 @@ class CampaignActivities(ConstantContactStream):
 
     @cached_property
     def memory(self) -> CampaignMemory:
-        """What earlier runs looked up."""
+        """What state remembers of campaigns."""
         return CampaignMemory(self.stream_state)
 
     @cached_property
@@ -246,13 +246,13 @@ class CampaignActivities(ConstantContactStream):
 
     @cached_property
     def backlog(self) -> Backlog:
-        """What may be asked today of activities that were known before."""
+        """The daily limit for older activities."""
         bookmarks = self.tap_state.get("bookmarks", {}).values()
         return Backlog(bookmarks, int(self.looks.hour))
 
     @cached_property
     def listing(self) -> Listing:
-        """The listing, to be read as far as any stream of this run wants it."""
+        """The listing, read as far as the selected streams need it."""
         listing = self.run.listing
         campaigns = cast("Campaigns", self._tap.streams[Campaigns.name])
         if campaigns.selected:
@@ -260,7 +260,7 @@ class CampaignActivities(ConstantContactStream):
         passes = self.selected or bool(self.selected_children)
         summaries = cast("CampaignSummaries", self._tap.streams[CampaignSummaries.name])
         if summaries.selected:
-            # Until all were written once, and where nobody remembers when that was.
+            # Until all were written once, or if state does not show it.
             listing.all_summaries = not (summaries.written and passes)
         if passes:
             listing.memory = self.memory
@@ -272,7 +272,7 @@ class CampaignActivities(ConstantContactStream):
 
     @cached_property
     def campaign_pass(self) -> CampaignPass:
-        """What is asked of the API, in its order."""
+        """The pass over all campaigns."""
         run, listing = self.run, self.listing
         lookups = Lookups(run, run.service, run.once)
         reports = [child.report for child in self.selected_children]
@@ -290,6 +290,6 @@ class CampaignActivities(ConstantContactStream):
 
 
 def _is_late(campaign: Campaign, ids: Sequence[str]) -> bool:
-    """Tell whether a look-up may not show yet what was sent: no activity is new."""
+    """Return whether a look-up shows no new activity although there was a send."""
     known = [one.activity_id for one in campaign.known_activities()]
     return campaign.is_announced and set(ids) <= set(known)

@@ -1,4 +1,4 @@
-"""What is reported of an email."""
+"""The streams of reports of an email."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class EmailStream(ReportStream):
 
     @property
     def parent(self) -> CampaignActivities:
-        """The stream whose pass fetches it."""
+        """The parent stream, whose pass fetches the report."""
         return cast("CampaignActivities", self._tap.streams[CampaignActivities.name])
 
     def asked_once(
         self, once: int, ask: Callable[[Service, str], list[Record]]
     ) -> Report:
-        """Return a report that is asked for once, and again after a change."""
+        """Return a report that is read once, and again after a change."""
         return OncePerActivity(
             self.name,
             once,
@@ -123,7 +123,7 @@ class CampaignActivityStats(EmailStream):
 
 
 class FurtherEventStream(EventStream):
-    """A stream of events beside the clicks: it costs requests, so it is opt-in."""
+    """A stream of events other than clicks: opt-in, since it costs requests."""
 
     parent_stream_type = CampaignActivities
     selected_by_default = False
@@ -167,4 +167,4 @@ class EmailForwards(FurtherEventStream):
 
 
 def no_count(_: str) -> None:
-    """Return that it is not known what the service had counted."""
+    """Return None: the count is unknown."""

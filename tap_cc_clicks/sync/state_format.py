@@ -1,4 +1,4 @@
-"""What a state holds, and whether one can be used.
+"""The form of the state, and its validation.
 
 Version 2::
 
@@ -35,9 +35,9 @@ from tap_cc_clicks.api.timestamps import timestamp
 from tap_cc_clicks.events.bookmark import DEFAULT_LOOKBACK, Bookmark, Number
 
 VERSION = 2
-# The status of nearly all campaigns: what a state does not say.
+# The status of nearly all campaigns; state leaves it out.
 CAMPAIGN_DONE = "Done"
-# Of campaigns that version 1 knew, until they are looked at.
+# The status of campaigns in version 1 of state, until they are looked at.
 UNKNOWN_STATUS = "?"
 
 
@@ -53,7 +53,7 @@ class _Context(Struct):
 class _Partition(Bookmark, kw_only=True):
     context: _Context
     lookback: _Hours | _HoursTold = DEFAULT_LOOKBACK  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
-    # Versions before kept more numbers of a search.
+    # Earlier versions have more numbers.
     search: list[Number] | None = None  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]
 
 
@@ -72,7 +72,7 @@ class _Links(Struct, array_like=True, forbid_unknown_fields=True):
 
 class _Remembered(Struct):
     updated_at: str | None = None
-    # Versions before had ids alone, too.
+    # Earlier versions have ids alone, too.
     activities: list[str | _Activity] = []
     status: str | None = None
     sent: Annotated[str, Meta(pattern=r"^-?[0-9]{1,12}-")] | None = None
@@ -81,7 +81,7 @@ class _Remembered(Struct):
 
 
 class _StreamState(Struct):
-    """All that any stream keeps, to see whether a state can be used."""
+    """The state of any stream, for validation."""
 
     replication_key_value: str | None = None
     partitions: list[_Partition] = []
@@ -97,14 +97,14 @@ class _StreamState(Struct):
 
 
 def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
-    """Check a state that was handed in, and return it.
+    """Check a state, and return it.
 
     Args:
-        state: As an earlier run of this tap wrote it.
+        state: A state of an earlier run.
         streams: The names of this tap's streams.
 
     Raises:
-        InputError: It is not a state of this tap; says why.
+        InputError: It is not a state of this tap.
     """
     problem = _problem(state, streams)
     if problem:
@@ -116,10 +116,10 @@ def load(state: Mapping[str, Any], streams: Collection[str]) -> dict[str, Any]:
 
 
 def _complete(stream_state: dict[str, Any]) -> None:
-    """Let a state of version 1 say what is not known of its campaigns.
+    """Complete a state of version 1.
 
-    It had no status; and it believed for good, after one empty list or some 404s, that
-    campaigns had no activities.
+    It has no status of campaigns. An empty list of activities may be wrong: version 1
+    kept it after one empty response or some 404s.
     """
     campaigns = stream_state.get("campaigns", {})
     for campaign_id, known in list(campaigns.items()):
@@ -129,12 +129,12 @@ def _complete(stream_state: dict[str, Any]) -> None:
 
 
 def kept_status(status: str | None) -> str | None:
-    """Return what is kept of a campaign's status: nothing of nearly all."""
+    """Return a campaign's status for state; None for the usual one."""
     return None if status == CAMPAIGN_DONE else status
 
 
 def stamp(state: TapState) -> None:
-    """Say in a state which version of its format it has."""
+    """Set the version of a state."""
     cast("dict[str, Any]", state)["version"] = VERSION
 
 
@@ -177,5 +177,5 @@ def _bookmark_problem(bookmark: Any) -> str | None:
 
 
 def key_of(context: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a bookmark is found by: its activity and, if it has one, its link."""
+    """Return the key of a bookmark: its activity and, if it has one, its link."""
     return context["campaign_activity_id"], context.get("url_id")
