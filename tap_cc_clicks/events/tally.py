@@ -1,9 +1,9 @@
 """Which activities have new clicks, and when a report was read far enough.
 
 The service counts every click (``em_clicks_all``, «GET an Email Campaign Activity Stats
-Report»), ten activities per request; a report is read only when its count tells of
-something new. Counts and reports need not agree at every moment, nor ever: each may run
-ahead of the other, and a click can come to the report late, below newer ones.
+Report»), ten activities per request. A report is read when its count shows something
+new. Counts and reports may differ, even permanently: either can be late, and a click can
+appear in the report below newer ones.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class ReadScope:
     """The settings that say how far a report is read.
 
     Attributes:
-        start: The moment before which no click is wanted; empty for none.
+        start: Clicks before this time are not read; empty for no limit.
         lookback: Hours before a bookmark that are read again.
         filtered: Whether the report is read for one link only.
-        whole: Whether all of it is read, since its counter does not count its rows.
+        whole: Whether all of it is read, because its counter does not count rows.
     """
 
     start: str = ""
@@ -38,21 +38,21 @@ class ReadScope:
     whole: bool = False
 
     def floor(self, known: Bookmark | None) -> str:
-        """Return the moment before which no click is expected to be new."""
+        """Return the time before which no new click is expected."""
         if self.whole or not known or not known.value:
             return self.start
         return max(self.start, earlier(known.value, self.lookback))
 
     @property
     def sees_all(self) -> bool:
-        """Whether all that the service counts is wanted."""
+        """Whether all clicks that the service counts are read."""
         return not self.start and not self.filtered
 
 
 def is_due(known: Bookmark | None, counters: Counters) -> bool:
-    """Tell whether an activity's counters ask for a look at its report.
+    """Return whether counters show that a report has something new.
 
-    A counter of 0 is believed once the report was read: it may count nothing, ever.
+    A counter of 0 is trusted only after the report was read once.
     """
     if known is None or known.is_uncompared or counters.clicks is None:
         return True
@@ -60,9 +60,9 @@ def is_due(known: Bookmark | None, counters: Counters) -> bool:
 
 
 def lasting_gap(known: Bookmark, counters: Counters) -> int:
-    """Return how many rows a report has beyond its counter; below 0 if it lacks some.
+    """Return by how many rows a report exceeds its counter; negative if it has fewer.
 
-    0 as long as the service may still count, or show, a click of the last day.
+    0 while the service may still count, or show, a click of the last day.
     """
     if counters.clicks is None or is_within([known.value], COUNTED_WITHIN_HOURS):
         return 0
@@ -70,9 +70,9 @@ def lasting_gap(known: Bookmark, counters: Counters) -> int:
 
 
 def compared(known: Bookmark, counters: Counters) -> Bookmark:
-    """Return the bookmark of a report that was read before anything was counted.
+    """Compare a bookmark with the first counters after the read.
 
-    Where fewer are counted, they were not counted yet, or never are; more are new ones.
+    A lower count may catch up, or be final; a higher one shows new clicks.
     """
     if counters is NOT_ASKED or not known.is_uncompared:
         return known
@@ -92,17 +92,14 @@ def compared(known: Bookmark, counters: Counters) -> Bookmark:
 
 
 def new_clicks(known: Bookmark | None, counters: Counters) -> int:
-    """Return how many clicks were counted since the bookmark and are not read."""
+    """Return how many clicks were counted since the bookmark."""
     known = known or Bookmark()
     before = known.rows_read if known.clicks is None else known.clicks + known.ahead
     return max(0, (counters.clicks or 0) - before)
 
 
 def rows_to_read(known: Bookmark | None, counters: Counters, scope: ReadScope) -> int:
-    """Return how many rows of a report are read, if its new clicks are the newest.
-
-    Down to the first one below the floor, or to the end; as :class:`Tally` stops.
-    """
+    """Return how many rows :class:`Tally` reads if all new clicks are the newest."""
     total = counters.clicks
     if known is None or not known.value:
         return total or 0
@@ -115,22 +112,22 @@ def rows_to_read(known: Bookmark | None, counters: Counters, scope: ReadScope) -
 
 
 def _later(times: list[str], than: str) -> int:
-    """Return how many of the sorted moments are later than another one."""
+    """Return how many of the sorted timestamps are later than another one."""
     return len(times) - bisect_right(times, than)
 
 
 class Tally:
-    """Counts what is read of a report, and tells when that is enough.
+    """Counts the rows of a report, and decides when to stop reading.
 
     Attributes:
-        floor: The moment down to which the report is read.
+        floor: The time down to which the report is read.
         enough: Whether reading may stop.
 
     Args:
-        known: How far the report was read, or None.
-        counters: What the service counts.
-        terms: How far it is wanted.
-        search: Whether to read all of it, for what is counted and was not shown.
+        known: The bookmark; None if it was never read.
+        counters: The counters.
+        scope: How far to read.
+        search: Whether to read all of it, for clicks that are counted and not shown.
     """
 
     def __init__(
@@ -145,7 +142,7 @@ class Tally:
         self.enough = False
         self._known = known or Bookmark()
         self._searched = self._known.search or Search()
-        # A count that rises is searched for at once, until one was in vain.
+        # Higher counts are searched for at once, until a search found nothing.
         self._may_search = search or self._known.search is None
         self._first = known is None
         self._counters = counters
@@ -156,10 +153,10 @@ class Tally:
         self._all = self._newer = self._window = self._uncounted = self._beyond = 0
 
     def take(self, fresh: list[Any], page: list[Any]) -> list[Any]:
-        """Return the wanted ones of a page's rows, and see whether to read on.
+        """Return the rows of a page to write, and decide whether to read on.
 
         Args:
-            fresh: The page's rows that were not met before.
+            fresh: The rows of the page that are not repeats.
             page: All rows of the page.
         """
         oldest = min((row.created_time for row in page), default=self.floor)
@@ -192,7 +189,7 @@ class Tally:
 
     @property
     def _value(self) -> str | None:
-        """The newest moment read; none so far to come that it would hide others."""
+        """The newest time read, without future ones, which would hide other clicks."""
         return min(self._newest, self._latest) if self._newest else None
 
     @property
@@ -201,7 +198,7 @@ class Tally:
 
     @property
     def _counted(self) -> int:
-        """Clicks the service has counted beyond those known."""
+        """Clicks that were counted since the bookmark."""
         known = self._known
         before = known.rows_read
         if known.clicks is not None:
@@ -210,7 +207,7 @@ class Tally:
 
     @property
     def _found(self) -> int:
-        """Clicks read beyond those known, as far as that can be told."""
+        """New clicks that were read, as far as that is known."""
         if self._complete:
             return max(0, self._all - self._known.rows_read)
         comparable = self._known.lookback == self._scope.lookback
@@ -219,7 +216,7 @@ class Tally:
         return self._newer + max(0, grown)
 
     def _must_search(self) -> bool:
-        """Tell whether clicks were counted that must lie below what was read."""
+        """Return whether counted clicks must be further down in the report."""
         return (
             self.floor > self._scope.start
             and self._counters.clicks is not None
@@ -228,10 +225,10 @@ class Tally:
         )
 
     def bookmark(self, unusable: int = 0) -> Bookmark:
-        """Return how far the activity is read now.
+        """Return the new bookmark.
 
         Args:
-            unusable: Rows beside those taken.
+            unusable: Rows that were left out.
         """
         known, clicks, found = self._known, self._counters.clicks, self._found
         rows = self._all if self._complete else known.rows_read + found
@@ -249,9 +246,9 @@ class Tally:
         return self._moved(clicks, rows, ahead, search)
 
     def _uncompared(self, rows: int, unusable: int) -> Bookmark:
-        """Return the bookmark where nothing was counted to compare with.
+        """Return the bookmark of a read without counters.
 
-        The next counter is compared with what was read.
+        The next counters are compared with it.
         """
         known = self._known
         if self._scope.sees_all and (self._first or known.is_uncompared):
@@ -270,7 +267,7 @@ class Tally:
         compared: bool = True,
     ) -> Bookmark:
         if self._beyond:
-            # As if they were not there: read again until the future has come.
+            # Clicks in the future do not count: they are read again until then.
             rows -= self._beyond
             clicks, ahead, search = rows, 0, None
         missing = search.missing if search else 0
@@ -285,7 +282,7 @@ class Tally:
         )
 
     def unmoved(self) -> Bookmark:
-        """Return the bookmark as it was, but so that the next run reads again."""
+        """Return the old bookmark, marked to be read again."""
         known = self._known
         return replace(known, clicks=None, rows=known.rows_read, doubt=True)
 

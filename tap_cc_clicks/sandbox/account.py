@@ -34,7 +34,7 @@ LISTS = ("contact_list_ids", "segment_ids")
 
 
 def timestamp(when: datetime) -> str:
-    """Write a moment as the API does."""
+    """Format a timestamp as the API does."""
     text = when.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
@@ -96,7 +96,7 @@ class Activity:
         return {one.row["contact_id"] for one in self.events.get(report, ())}
 
     def insert(self, event: Click, report: str = CLICKS) -> None:
-        """Put an event in its place: before all that are not newer."""
+        """Insert an event before all that are not newer."""
         rows = self.rows_of(report)
         place = bisect_right(_Descending(rows), _Key(event.created_time)) if rows else 0
         while place and rows[place - 1].created_time == event.created_time:
@@ -106,7 +106,7 @@ class Activity:
             self.people.add(event.row["contact_id"])
 
     def extend(self, events: list[Click], report: str = CLICKS) -> None:
-        """Put many events in their places."""
+        """Insert many events."""
         rows = self.rows_of(report)
         rows[:] = sorted(
             [*events, *rows], key=lambda event: event.created_time, reverse=True
@@ -180,7 +180,7 @@ class Account:
         now: datetime = START,
         stats_lag: timedelta = timedelta(0),
     ) -> None:
-        """Open an empty account."""
+        """Create an empty account."""
         self.random = random.Random(seed)  # noqa: S311 - made-up data
         self.now = now
         self.stats_lag = stats_lag
@@ -190,7 +190,7 @@ class Account:
         self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
-        """Make up an id."""
+        """Create an id."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def advance(self, **by: float) -> None:
@@ -423,7 +423,7 @@ class Account:
         return [row for row in rows if row.created_time <= until]
 
     def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:
-        """Return every click there is, or every row of another report: the truth."""
+        """Return all clicks, or all rows of another report."""
         return [
             dict(event.row)
             for activity in self.activities.values()

@@ -100,7 +100,7 @@ class SignIns:
 
 @dataclass
 class Tokens:
-    """Which tokens are good.
+    """The valid tokens.
 
     Attributes:
         rotating: Whether a refresh token is good for one use only.

@@ -69,7 +69,7 @@ class Log:
 
 @dataclass
 class Server:
-    """An account with its API, its tokens and its troubles.
+    """An account with its API, tokens and faults.
 
     Attributes:
         latency: Seconds that every answer takes, or the least and the most.
