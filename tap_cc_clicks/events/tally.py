@@ -2,8 +2,8 @@
 
 The service counts every click (``em_clicks_all``, «GET an Email Campaign Activity Stats
 Report»), ten activities per request. A report is read when its count shows something
-new. Counts and reports may differ, even permanently: either can be late, and a click can
-appear in the report below newer ones.
+new. Counts and reports may differ, even permanently: either can be late, and a click
+can appear below newer ones.
 """
 
 from __future__ import annotations
