@@ -125,7 +125,7 @@ def test_every_fault_of_the_table_shows_no_secret(
     text = printed(rotating, tmp_path, environment=environment, page_size=3)
     # What is looked through is really there.
     assert "GET /v3/emails" in text
-    assert "Trying again" in text
+    assert "Retrying in" in text
     assert "METRIC" in text
 
 
