@@ -18,9 +18,9 @@ from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.reports import Events
 
 HOUR = time.time() / SECONDS_PER_HOUR
-
-
 OLD = 1_000
+# A moment is one, however often it is asked for.
+MOMENTS: dict[float, str] = {}
 
 
 def ago(hours: float) -> str:
@@ -37,10 +37,6 @@ def listed(
         "updated_at": MOMENTS.setdefault(hours, ago(hours)),
         "current_status": status,
     }
-
-
-# A moment is one, however often it is asked for.
-MOMENTS: dict[float, str] = {}
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tap_cc_clicks.api.client import Form
+from typing_extensions import override
+
 from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import UNKNOWN, Counters
@@ -14,11 +14,7 @@ from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import CLICKS, Click
 from tap_cc_clicks.events.reading import Read, Reader, Reading
 from tap_cc_clicks.events.tally import ReadScope
-
-ACTIVITY = "f2e6c9ab-0000-4000-8000-000000000001"
-
-
-URL = "https://api.example.com/v3/reports"
+from tests.reports import ACTIVITY, URL, Paged
 
 
 def timestamp(minute: int) -> str:
@@ -39,9 +35,10 @@ def row(minute: int, contact: str = "a", **values: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Service:
+class Service(Paged):
     """A report that is paged by offset, and may grow before any page is given."""
 
+    first = f"{URL}?0"
     rows: list[dict[str, Any]] = field(default_factory=list)
     arrivals: list[list[dict[str, Any]]] = field(default_factory=list)
     page_size: int = 2
@@ -54,23 +51,7 @@ class Service:
             [*rows, *self.rows], key=lambda row: row["created_time"], reverse=True
         )
 
-    def events(
-        self, report: str, form: Form, activity_id: str, **query: Any
-    ) -> Iterator[Page]:
-        """Give the report page by page."""
-        assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
-        assert not query
-        url: str | None = f"{URL}?0"
-        while url:
-            page = self.page(url)
-            yield page
-            url = page.link
-
-    def again(self, page: Page, form: Form) -> Page:
-        """Give a page once more."""
-        assert form is CLICKS.form
-        return self.page(page.url)
-
+    @override
     def page(self, url: str) -> Page:
         """Give the page at a place."""
         if self.arrivals:

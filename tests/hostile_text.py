@@ -13,7 +13,6 @@ from tap_cc_clicks.cli.commands import cc_clicks
 if TYPE_CHECKING:
     from click.testing import Result
 
-
 HOSTILE = (
     "\x1b]0;title\x07",
     "\x1b]52;c;Y2xpcA==\x07",
@@ -29,19 +28,11 @@ HOSTILE = (
     "\x7f\u200b\ufeff",
     "a" * 3000,
 )
-
-
 TEXTS = st.sampled_from(HOSTILE) | st.text()
-
-
 MOMENTS = st.sampled_from(
     ["2026-01-01T00:00:00.000Z", "2026-02-31T00:00:00.000Z", "1-1-1", "\x1b2026-01-01"]
 )
-
-
 NUMBERS = st.integers() | st.sampled_from([10**400, -(10**400), 2**63, 0, 12])
-
-
 ANYTHING = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.floats(allow_nan=False) | TEXTS | MOMENTS,
     lambda inner: (
@@ -49,18 +40,12 @@ ANYTHING = st.recursive(
     ),
     max_leaves=6,
 )
-
-
 DEEP = "[" * 5000
-
-
 # In a terminal Rich draws lines; one that is dumb gets no codes for colours.
 SCREENS: dict[str, dict[str, str | None]] = {
     "pipe": {"FORCE_COLOR": None, "TERM": "dumb"},
     "terminal": {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"},
 }
-
-
 MANY = settings(
     max_examples=60,
     deadline=None,

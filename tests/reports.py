@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
+
+from typing_extensions import override
 
 from tap_cc_clicks.api.client import Form
 from tap_cc_clicks.api.columns import Anomalies
@@ -39,8 +42,36 @@ def nothing() -> None:
     """Let no click come in."""
 
 
+class Paged(ABC):
+    """The clicks report as the reader asks for it, page by page."""
+
+    first: ClassVar[str] = URL
+    """The link of the first page."""
+
+    @abstractmethod
+    def page(self, url: str) -> Page:
+        """Give a page by its link."""
+
+    def events(
+        self, report: str, form: Form, activity_id: str, **query: Any
+    ) -> Iterator[Page]:
+        """Give the report page by page."""
+        assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
+        assert not query
+        url: str | None = self.first
+        while url:
+            page = self.page(url)
+            yield page
+            url = page.link
+
+    def again(self, page: Page, form: Form) -> Page:
+        """Give a page once more."""
+        assert form is CLICKS.form
+        return self.page(page.url)
+
+
 @dataclass
-class Report:
+class Report(Paged):
     """A report, newest first, that may grow before any page is given.
 
     Attributes:
@@ -83,23 +114,7 @@ class Report:
         when = format_timestamp(FIRST + timedelta(milliseconds=self._at(row)))
         return Click(contact_id=row[1].contact, url_id=row[1].link, created_time=when)
 
-    def events(
-        self, report: str, form: Form, activity_id: str, **query: Any
-    ) -> Iterator[Page]:
-        """Give the report page by page."""
-        assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
-        assert not query
-        url: str | None = URL
-        while url:
-            page = self.page(url)
-            yield page
-            url = page.link
-
-    def again(self, page: Page, form: Form) -> Page:
-        """Give a page once more."""
-        assert form is CLICKS.form
-        return self.page(page.url)
-
+    @override
     def page(self, url: str) -> Page:
         """Give a page by its link."""
         self.before()

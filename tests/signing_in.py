@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_cc_clicks.sandbox import Sandbox
+from tap_cc_clicks.sandbox import Account, Sandbox
 from tests.companion import companion, secrets_of
 
 if TYPE_CHECKING:
@@ -12,11 +12,17 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-
 SIGNED_IN = (
     "TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n"
     "TAP_CC_CLICKS_REFRESH_TOKEN=sandbox-refresh-1\n"
 )
+
+
+def clicked_once() -> Account:
+    """Return an account in which somebody clicked once."""
+    account = Account()
+    account.add_click(account.add_campaign().activities[0])
+    return account
 
 
 def login(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from demo.stack import ROOT, tool
-from tests.support import HANGS, Output
+from tests.commands import output_of
+from tests.support import Output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,17 +62,7 @@ def dbt(folder: Path, *command: str, **settings: str) -> str:
         "DBT_SNOWFLAKE_DATABASE": "db",
         **settings,
     }
-    run = subprocess.run(
-        command,
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    return output_of(*command, env=environment, cwd=folder)
 
 
 def step(*command: str, **options: Any) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from demo.stack import ROOT
-from tests.support import HANGS
+from tests.commands import output_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
@@ -72,17 +71,8 @@ class Demo:
     def run(self, *command: str) -> str:
         """Run a command to a good end, and return what it printed."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME")}
-        result = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**environment, "LANG": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            timeout=HANGS,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+        environment["LANG"] = "C.UTF-8"
+        return output_of(*command, cwd=self.folder, env=environment)
 
     def ask(self, sql: str) -> list[list[str]]:
         """Look again, as the demo's last line says."""

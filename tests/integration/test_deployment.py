@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from demo.run import query
 from demo.stack import ROOT, Postgres, settings_of
-from tests.support import HANGS
+from tests.commands import output_of
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
@@ -93,16 +93,8 @@ class Image:
 
     def run(self, command: str, **more: str) -> None:
         """Run a command as a step, or as the container does."""
-        result = subprocess.run(
-            ["sh", "-c", self.inside(command)],
-            cwd=self.work,
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-            timeout=HANGS,
-            check=False,
-        )
-        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+        environment = {**self.environment, **more}
+        output_of("sh", "-c", self.inside(command), cwd=self.work, env=environment)
 
     def set(self, arguments: str) -> None:
         """Set environment variables; the cache is left on."""
@@ -126,7 +118,7 @@ def test_the_steps_of_the_image_make_what_loads_and_builds(
         elif name == "ENV":
             image.set(arguments)
         elif name == "RUN" and not arguments.startswith("useradd"):
-            image.run(arguments.replace("--no-cache ", ""))
+            image.run(arguments)
     said = dict(steps)
     command = [*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"])]
     with Postgres(tmp_path / "postgres") as postgres:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cc_clicks.sandbox import Account, Fault, Sandbox
-from tests.signing_in import SIGNED_IN, login, shown
+from tap_cc_clicks.sandbox import Fault, Sandbox
+from tests.signing_in import SIGNED_IN, clicked_once, login, shown
 from tests.support import run_tap
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Return an account in which somebody clicked once."""
-    account = Account()
-    account.add_click(account.add_campaign().activities[0])
-    with Sandbox(account) as running:
+    with Sandbox(clicked_once()) as running:
         yield running
 
 

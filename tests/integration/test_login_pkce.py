@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from tap_cc_clicks.cli import login as login_module
-from tap_cc_clicks.sandbox import Account, Fault, Sandbox
+from tap_cc_clicks.sandbox import Fault, Sandbox
 from tap_cc_clicks.sandbox.faults import KINDS
-from tests.signing_in import SIGNED_IN, login, shown
+from tests.signing_in import SIGNED_IN, clicked_once, login, shown
 from tests.support import HANGS, NEVER
 from tools import record_login
 
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Return an account in which somebody clicked once."""
-    account = Account()
-    account.add_click(account.add_campaign().activities[0])
-    with Sandbox(account) as running:
+    with Sandbox(clicked_once()) as running:
         yield running
 
 

@@ -7,13 +7,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
@@ -21,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from demo.stack import ROOT, tool
-from tests.support import HANGS
+from tests.commands import run
 from tools import sync_settings
 from tools.audit import SUBJECTS
 
@@ -42,13 +41,6 @@ IMAGE = ROOT / "requirements" / "image.txt"
 # In older ones, what a hostile server sends fills the memory.
 LEAST_URLLIB3 = Version("2.6.3")
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
-
-
-def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, whatever that is."""
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=HANGS, check=False, **options
-    )
 
 
 def build(kind: str, source: Path, into: Path) -> Path:
