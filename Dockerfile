@@ -12,10 +12,10 @@ RUN pip install --no-cache-dir --requirement /tmp/uv.txt
 
 USER 10001
 WORKDIR /project
+ENV PATH=/meltano/bin:$PATH UV_NO_CACHE=1 MELTANO_ENVIRONMENT=prod
 COPY --chown=10001 requirements/meltano.txt requirements/
 RUN uv venv /meltano \
-    && uv pip install --no-cache --python /meltano --requirement requirements/meltano.txt
-ENV PATH=/meltano/bin:$PATH UV_NO_CACHE=1 MELTANO_ENVIRONMENT=prod
+    && uv pip install --python /meltano --requirement requirements/meltano.txt
 COPY --chown=10001 pyproject.toml README.md LICENSE meltano.yml ./
 COPY --chown=10001 requirements requirements
 COPY --chown=10001 tap_cc_clicks tap_cc_clicks

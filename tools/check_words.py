@@ -37,7 +37,9 @@ def files(paths: list[str]) -> list[Path]:
     return [
         path
         for path in found
-        if path.suffix in SUFFIXES and path.name != Path(__file__).name
+        if path.suffix in SUFFIXES
+        and path.name != Path(__file__).name
+        and path.is_file()
     ]
 
 
@@ -47,7 +49,7 @@ def main() -> None:
         f"{path}:{number}: {match.group()}"
         for path in files(sys.argv[1:])
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if path.is_file() and (match := BANNED.search(line))
+        if (match := BANNED.search(line))
     ]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.exit(1 if lines else 0)
