@@ -39,7 +39,7 @@ from singer_sdk.streams._state import StreamStateManager
 from typing_extensions import override
 
 from tap_cc_clicks.api.text import printable
-from tap_cc_clicks.settings import drop_retired, from_environment, problems, typed
+from tap_cc_clicks.config import drop_retired, from_environment, problems, typed
 
 # STATE is written after this many seconds and a tenth of the run, or after this many
 # records and ten for each activity. What a run writes then grows with its records, and

@@ -13,10 +13,12 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, TapCapabilities
 from typing_extensions import override
 
 from tap_cc_clicks.api.log_filter import guard_logs
+from tap_cc_clicks.catalog import check_catalog, check_maps
+from tap_cc_clicks.config import check_log_level
 from tap_cc_clicks.connection_test import run_connection_test
 from tap_cc_clicks.error_handling import exit_on_error
-from tap_cc_clicks.inputs import ConfigInput, JSONFile, check_catalog, check_maps
-from tap_cc_clicks.settings import check_log_level, jsonschema
+from tap_cc_clicks.inputs import ConfigInput, JSONFile
+from tap_cc_clicks.settings import jsonschema
 from tap_cc_clicks.singer import SIGNAL_EXIT_BASE
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.streams.base import RunTap

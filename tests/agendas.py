@@ -12,10 +12,10 @@ from tap_cc_clicks.events.declaration import CLICKS
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.agenda import Agenda, Planner
 from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.event_reports import Events
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.reports import Events
 
 HOUR = time.time() / SECONDS_PER_HOUR
 OLD = 1_000

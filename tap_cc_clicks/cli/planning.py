@@ -25,8 +25,9 @@ from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups
 from tap_cc_clicks.sync.progress import SECONDS_PER_MINUTE
 from tap_cc_clicks.sync.readahead import ReadAhead
-from tap_cc_clicks.sync.reports import BACKLOG_PER_DAY, Deferred, Stats
+from tap_cc_clicks.sync.reports import Deferred
 from tap_cc_clicks.sync.schedule import promised_days
+from tap_cc_clicks.sync.single_reports import BACKLOG_PER_DAY, Stats
 
 T = TypeVar("T")
 

@@ -119,6 +119,7 @@ class EventReport:
         counter: The service's counter.
         counts_people: Whether the counter counts people, not events: then it shows that
             there is something new, but not how much.
+        by_link: Whether the service can filter it by link.
         namespace: Of the ids; must never change.
     """
 
@@ -130,6 +131,7 @@ class EventReport:
     natural_key: tuple[str, ...]
     counter: str
     counts_people: bool
+    by_link: bool
     namespace: uuid.UUID
 
     @cached_property
@@ -163,6 +165,7 @@ def _declared(  # noqa: PLR0913 - told apart by name
     *,
     counter: str,
     counts_people: bool = False,
+    by_link: bool = False,
     natural_key: tuple[str, ...] = CONTACT_AND_TIME,
     required: Collection[str] = (),
     made_here: Collection[str] = (),
@@ -181,6 +184,7 @@ def _declared(  # noqa: PLR0913 - told apart by name
         natural_key=natural_key,
         counter=counter,
         counts_people=counts_people,
+        by_link=by_link,
         namespace=uuid.uuid5(uuid.NAMESPACE_URL, f"https://api.cc.email/v3/#{path}"),
     )
 
@@ -190,6 +194,7 @@ CLICKS = _declared(
     "clicks",
     "click_id",
     counter="em_clicks_all",
+    by_link=True,
     natural_key=("contact_id", "url_id", "created_time", "device_type"),
     required=("link_url", "url_id"),
 )

@@ -18,18 +18,15 @@ from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.streams.report_streams import ReportStream
 from tap_cc_clicks.sync.agenda import Planner
 from tap_cc_clicks.sync.budget import Budget
-from tap_cc_clicks.sync.campaign_pass import (
-    CampaignPass,
-    FinishedCampaign,
-    StartedActivity,
-)
+from tap_cc_clicks.sync.campaign_pass import CampaignPass, FinishedCampaign
+from tap_cc_clicks.sync.fetching import StartedActivity
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Campaign, Lookups
 from tap_cc_clicks.sync.memory import CampaignMemory, fingerprint
 from tap_cc_clicks.sync.readahead import read_ahead
-from tap_cc_clicks.sync.reports import Backlog
 from tap_cc_clicks.sync.schedule import DAILY_HOURS
+from tap_cc_clicks.sync.single_reports import Backlog
 from tap_cc_clicks.sync.state_format import kept_status
 
 ID_DIGITS = 8

@@ -21,9 +21,11 @@ from tap_cc_clicks.events.declaration import (
 from tap_cc_clicks.streams.campaign_streams import CampaignActivities
 from tap_cc_clicks.streams.report_streams import EventStream, ReportStream
 from tap_cc_clicks.sync.bookmarks import ShortBookmarks
+from tap_cc_clicks.sync.event_reports import Events
 from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.memory import DETAILS, HISTORY
-from tap_cc_clicks.sync.reports import Events, Links, OncePerActivity, Report, Stats
+from tap_cc_clicks.sync.reports import Report
+from tap_cc_clicks.sync.single_reports import Links, OncePerActivity, Stats
 
 
 class EmailStream(ReportStream):

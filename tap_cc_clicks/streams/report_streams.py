@@ -15,11 +15,12 @@ from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
-from tap_cc_clicks.sync.campaign_pass import StartedActivity
+from tap_cc_clicks.sync.event_reports import Events
 from tap_cc_clicks.sync.failures import UNRESOLVED, LeftAloneError
+from tap_cc_clicks.sync.fetching import StartedActivity
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
 from tap_cc_clicks.sync.readahead import Job
-from tap_cc_clicks.sync.reports import BookmarkUpdate, Events, Report
+from tap_cc_clicks.sync.reports import BookmarkUpdate, Report
 
 
 class ReportStream(ConstantContactStream):

@@ -13,11 +13,12 @@ from singer_sdk.helpers.types import Record
 
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
+from tap_cc_clicks.sync.event_reports import Events
 from tap_cc_clicks.sync.failures import LOOK_UPS
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.memory import CampaignMemory
-from tap_cc_clicks.sync.reports import Events, Report
+from tap_cc_clicks.sync.reports import Report
 from tap_cc_clicks.sync.schedule import (
     COUNTERS,
     REQUEST,

@@ -13,25 +13,29 @@ histories, links and other events.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from singer_sdk.exceptions import FatalAPIError
-
-from tap_cc_clicks.api.errors import GoneError, RunEndedError
+from tap_cc_clicks.api.errors import RunEndedError
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
-from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
-from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
+from tap_cc_clicks.api.wire import people_of
 from tap_cc_clicks.sync.agenda import Agenda, Planner
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.failures import COUNTERS
-from tap_cc_clicks.sync.findings import UNCOUNTED
+from tap_cc_clicks.sync.fetching import (
+    CountersResult,
+    ReportFetcher,
+    ReportRequest,
+    StartedActivity,
+    is_events,
+)
 from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookupResult, Lookups
 from tap_cc_clicks.sync.readahead import Job, ReadAhead
-from tap_cc_clicks.sync.reports import Deferred, Events, Report, Stats
+from tap_cc_clicks.sync.reports import Deferred, Report
 from tap_cc_clicks.sync.schedule import left_out
+from tap_cc_clicks.sync.single_reports import Stats
 
 # Items per thread that may wait between two stages, and before the reader.
 ITEMS_BETWEEN_STAGES = 2
@@ -50,41 +54,6 @@ class FinishedCampaign:
 
     campaign: Campaign
     found: LookupResult
-
-
-@dataclass(frozen=True)
-class StartedActivity:
-    """An activity whose reports are being fetched.
-
-    Attributes:
-        at: When the counters were requested, in seconds since 1970; 0 if they were not.
-        reads: The jobs by stream; each yields pages and BookmarkUpdates.
-        left: The streams whose reports should be read, but are not being fetched.
-    """
-
-    activity: Activity
-    counters: Counters = NOT_ASKED
-    at: int = 0
-    reads: Mapping[str, Job[Any]] = field(default_factory=dict)
-    left: Collection[str] = ()
-
-
-@dataclass(frozen=True)
-class CountersResult:
-    """Counters of up to ten activities; unreadable ones are left out."""
-
-    counters: Mapping[str, Counters]
-    at: int
-
-
-@dataclass(frozen=True)
-class ReportRequest:
-    """A report to read, and the requests that is expected to take."""
-
-    report: Report
-    activity: Activity
-    counters: Counters
-    requests: int
 
 
 Item: TypeAlias = "Activity | FinishedCampaign"
@@ -114,9 +83,11 @@ class CampaignPass:
         self._memory = planner.memory
         self._agenda = Agenda()
         self._budget = Budget(self._run.gate)
-        self._large: list[ReportRequest] = []
         self._found: dict[str, list[str]] = {}
         self._ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
+        self._fetcher = ReportFetcher(
+            lookups, self._all, planner.looks, self._memory, self._budget, self._ahead
+        )
 
     def __iter__(self) -> Iterator[StartedActivity | FinishedCampaign]:
         """Yield activities being fetched, each campaign after its activities."""
@@ -226,18 +197,14 @@ class CampaignPass:
     def _large_ones(self) -> Iterator[StartedActivity]:
         """Yield the reports that did not fit into the budget and now do."""
         refused = []
-        for large in sorted(self._large, key=lambda one: one.requests):
+        for large in sorted(self._fetcher.large, key=lambda one: one.requests):
             if self._run.gate.ended:
                 return
             # With no budget left, the first of them ends the run.
             if not self._budget.reserve(large.requests) and self._budget.left:
                 refused.append(large)
                 continue
-            # Its record was written already.
-            activity = replace(large.activity, record=None)
-            job = self._ahead.submit(self._read(large))
-            reads = {large.report.stream: job}
-            yield StartedActivity(activity, large.counters, int(time.time()), reads)
+            yield self._fetcher.started_again(large)
         if refused:
             self._warn_refused(refused)
 
@@ -314,19 +281,17 @@ class CampaignPass:
             if not fits and self._budget.left:
                 refused.append(wanted)
                 continue
-            job = self._ahead.submit(self._read(wanted))
-            yield StartedActivity(wanted.activity, reads={wanted.report.stream: job})
+            reads = {wanted.report.stream: self._fetcher.fetch(wanted)}
+            yield StartedActivity(wanted.activity, reads=reads)
         if refused:
             self._warn_refused(sorted(refused, key=lambda one: one.requests))
 
     def _wanted_later(self, activities: Sequence[Activity]) -> Iterator[ReportRequest]:
         for report in self._deferred:
             for activity in report.pending(activities, self._planner.looks.hour):
-                activity_id = activity.activity_id
-                if self._failures.is_turn(report.stream, activity_id):
-                    counters = report.counters(activity_id)
-                    requests = report.expected(activity_id, counters).requests
-                    yield ReportRequest(report, activity, counters, requests)
+                if self._failures.is_turn(report.stream, activity.activity_id):
+                    counters = report.counters(activity.activity_id)
+                    yield ReportRequest.of(report, activity, counters)
 
     def _newest_first(self) -> Iterator[Activity]:
         campaigns = sorted(
@@ -406,105 +371,7 @@ class CampaignPass:
                         item, left=[one.stream for one in self._reports]
                     )
                 else:
-                    yield self._start(item, counted)
-
-    def _start(self, activity: Activity, counted: CountersResult) -> StartedActivity:
-        if not activity.has_reports:
-            self._budget.release(activity.kept)
-            return StartedActivity(activity)
-        counters = counted.counters.get(activity.activity_id, NOT_ASKED)
-        if counters is not NOT_ASKED and counters.clicks is None:
-            self._note_uncounted(activity, counters)
-        if activity.counted and counters is NOT_ASKED and activity.looks:
-            reports = max(1, sum(isinstance(one, Events) for one in self._all))
-            looks = self._planner.looks.uncounted(activity.looks, reports)
-            if not looks:
-                return StartedActivity(activity)
-            activity = replace(activity, looks=looks)
-        wanted = self._wanted(activity, counters)
-        reads = {
-            one.report.stream: self._ahead.submit(self._read(one))
-            for one in self._reserved(wanted, activity.kept)
-        }
-        left = {one.report.stream for one in wanted} - reads.keys()
-        at = 0 if activity.only is not None else counted.at
-        return StartedActivity(activity, counters, at, reads, left)
-
-    def _reserved(
-        self, wanted: Iterable[ReportRequest], kept: int
-    ) -> Iterator[ReportRequest]:
-        """Yield the reports that fit into the budget; keep the others for later."""
-        for one in wanted:
-            if self._budget.reserve(one.requests, kept):
-                yield one
-            else:
-                self._large.append(one)
-            kept = 0
-        self._budget.release(kept)
-
-    def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
-        if counters.stats or activity.settled:
-            lacking = "em_clicks_all" if counters.stats else "counters"
-            self._run.anomalies.note(UNCOUNTED, f"without {lacking}")
-
-    def _wanted(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
-        """Return the reports to read, the largest first."""
-        wanted = [
-            ReportRequest(
-                one,
-                activity,
-                counters,
-                one.expected(activity.activity_id, counters).requests,
-            )
-            for one in self._all
-            if self._failures.is_turn(one.stream, activity.activity_id)
-            and self._is_due(one, activity, counters)
-        ]
-        return sorted(wanted, key=lambda one: one.requests, reverse=True)
-
-    def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
-        if activity.only is not None and report.stream not in activity.only:
-            return False
-        if self._failures.is_retry(report.stream, activity.activity_id):
-            return True
-        if report.is_due(activity, counters):
-            return True
-        stale = activity.recent and self._is_stale(activity, counters)
-        return is_events(report) and (stale or activity.is_last)
-
-    def _is_stale(self, activity: Activity, counters: Counters) -> bool:
-        """Whether counters are older than the last look."""
-        looked = self._memory.looked(activity.activity_id)
-        return hour_of(counters.refreshed) * SECONDS_PER_HOUR < looked
-
-    def _read(self, wanted: ReportRequest) -> Iterator[Any]:
-        try:
-            with self._failures.asking(
-                wanted.report.stream, wanted.activity.activity_id
-            ):
-                yield from self._records(wanted)
-        finally:
-            self._budget.release(wanted.requests)
-
-    def _records(self, wanted: ReportRequest) -> Iterator[Any]:
-        report, activity = wanted.report, wanted.activity
-        retried = self._failures.is_retry(report.stream, activity.activity_id)
-        service = self._lookups.once if retried else self._lookups.service
-        try:
-            yield from report.read(service, activity, wanted.counters)
-        except GoneError as error:
-            if wanted.counters is NOT_ASKED and self._is_counted_now(wanted):
-                # It should exist.
-                raise FatalAPIError(str(error)) from None
-            raise
-
-    def _is_counted_now(self, wanted: ReportRequest) -> bool:
-        """Whether the service counts clicks of a report that was never read."""
-        activity_id = wanted.activity.activity_id
-        if not (is_events(wanted.report) and wanted.report.is_new(activity_id)):
-            return False
-        counters = next(self._lookups.count([activity_id]))
-        return bool(counters.get(activity_id, NOT_ASKED).clicks)
+                    yield self._fetcher.start(item, counted)
 
     def _result(self, job: Job[Any]) -> Any:
         """Return a job's only item, or None if the run ended first."""
@@ -513,8 +380,3 @@ class CampaignPass:
         except RunEndedError as reason:
             self._run.log_end(reason)
             return None
-
-
-def is_events(report: Report) -> TypeGuard[Events]:
-    """Whether a report is an event report that is read with each look."""
-    return isinstance(report, Events) and not isinstance(report, Deferred)

@@ -17,30 +17,19 @@ from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.timestamps import this_hour
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
-from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.events.tally import is_due
-from tap_cc_clicks.settings import Settings
-from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.event_reports import Events
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import fingerprint
-from tap_cc_clicks.sync.reports import BookmarkUpdate, Deferred, Events, Expected
+from tap_cc_clicks.sync.reports import BookmarkUpdate, Deferred, Expected
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class FurtherEvents(Events, Deferred):
     """An event report that is read after the clicks."""
 
-    def __init__(
-        self,
-        report: EventReport,
-        settings: Settings,
-        bookmarks: Bookmarks,
-        *,
-        reads_all: bool,
-    ) -> None:
-        # Only the clicks report can be filtered by link.
-        settings = replace(settings, url_ids=())
-        super().__init__(report, settings, bookmarks, reads_all=reads_all)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._counters: dict[str, Counters] = {}
         self._searched: set[str] = set()
 

@@ -70,7 +70,9 @@ class _Links(Struct, array_like=True, forbid_unknown_fields=True):
     clicked: Number = 0
 
 
-class _Remembered(Struct):
+class Remembered(Struct):
+    """What state remembers of a campaign, for validation."""
+
     updated_at: str | None = None
     # Earlier versions have ids alone, too.
     activities: list[str | _Activity] = []
@@ -80,12 +82,12 @@ class _Remembered(Struct):
     unwritten: bool = False
 
 
-class _StreamState(Struct):
+class StreamState(Struct):
     """The state of any stream, for validation."""
 
     replication_key_value: str | None = None
     partitions: list[_Partition] = []
-    campaigns: dict[str, _Remembered] = {}
+    campaigns: dict[str, Remembered] = {}
     failed: dict[str, dict[str, Number]] = {}
     told: list[str] = []
     looks: tuple[Number, Number, Number] | None = None
@@ -163,7 +165,7 @@ def _bookmark_problem(bookmark: Any) -> str | None:
     if not isinstance(bookmark, dict):
         return "is not an object"
     try:
-        state = msgspec.convert(bookmark, _StreamState)
+        state = msgspec.convert(bookmark, StreamState)
         read = map(Bookmark.from_list, state.read.values())
         bookmarks = [*state.partitions, *read]
         values = [state.replication_key_value, *(one.value for one in bookmarks)]

@@ -1,4 +1,4 @@
-"""The pages for people: links lead somewhere."""
+"""The pages for people: links lead somewhere, and the form of state is as in code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from tap_cc_clicks.sync.state_format import Remembered, StreamState
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -32,3 +34,13 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
         file = page.parent / name if name else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
+
+
+def test_the_page_lists_every_part_of_state() -> None:
+    """Those of a stream, and those of a campaign."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    _, _, section = page.partition("\n## State\n")
+    listed = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
+    names = re.findall(r"\w+", " ".join(listed))
+    expected = [*StreamState.__struct_fields__, *Remembered.__struct_fields__]
+    assert sorted(names) == sorted(expected)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import logging
 import os
-import signal
-import socket
 from copy import deepcopy
-from functools import partial
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks import inputs
-from tap_cc_clicks.sandbox import Sandbox, generate
-from tap_cc_clicks.tap import TapCCClicks, main
-from tests.child import never_wait
-from tests.support import Output, captured, run_tap, select
+from tap_cc_clicks.tap import TapCCClicks
+from tests.input_files import FAST, PREFIX, handed_in, run, small_account, written
+from tests.support import Output, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +23,11 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn
 
-PREFIX = "TAP_CC_CLICKS_"
+    from tap_cc_clicks.sandbox import Sandbox
+
 # A value that must not be shown.
 SECRET = "s3cret-\u00e9"
 EXAMPLES = int(os.environ.get("INPUT_EXAMPLES", "60"))
-FAST = {"requests_per_second": 1000, "concurrency": 2}
 # Where a number could only make the run slow, or lead out of this machine.
 ONLY_WRONG = {"requests_per_second", "api_url", "token_url"}
 WRONG = [None, True, -1, [], {}, [SECRET], {"a": SECRET}, SECRET, "", " ", "[", "\x00"]
@@ -104,44 +97,11 @@ def variables(draw: DrawFn) -> dict[str, str]:
     return {name: text.replace("\x00", "") for name, text in texts.items()}
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> tuple[int, str, Output]:
-    """Run the tap's command in this process: exit code, what it says and writes."""
-    said = io.StringIO()
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(PREFIX)
-    }
-    with (
-        # Each run adds one.
-        mock.patch.object(logging.root, "handlers", []),
-        mock.patch.dict(os.environ, {**kept, **environment}, clear=True),
-        mock.patch("sys.argv", ["tap-cc-clicks", *arguments]),
-        captured() as output,
-        contextlib.redirect_stderr(said),
-        pytest.raises(SystemExit) as end,
-    ):
-        main()
-    code = end.value.code
-    return code if isinstance(code, int) else int(bool(code)), said.getvalue(), output
-
-
-def _near(look_up: Any, host: str, *rest: Any) -> Any:
-    if host != "127.0.0.1":
-        raise socket.gaierror
-    return look_up(host, *rest)
-
-
 @pytest.fixture(scope="module")
 def account() -> Iterator[Sandbox]:
     """Return a small account."""
-    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.MonkeyPatch.context() as patch:
-        never_wait(patch.setattr)
-        # Without api_url, the vendor's own service is meant.
-        patch.setattr(socket, "getaddrinfo", partial(_near, socket.getaddrinfo))
-        with Sandbox(generate(campaigns=2, clicks=6)) as running:
-            yield running
-    signal.signal(signal.SIGINT, before[0])
-    signal.signal(signal.SIGTERM, before[1])
+    with small_account() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +129,11 @@ def test_whatever_is_handed_in_is_a_sentence_or_a_right_run(
     }
     environment, lines = data.draw(variables()), data.draw(variables()).items()
     dotenv = "\n".join(f"{name}={text}" for name, text in lines)
-    written = data.draw(st.sampled_from(BYTES))(dotenv)
+    encoded = data.draw(st.sampled_from(BYTES))(dotenv)
     more = ["--config=ENV"] * data.draw(st.integers(0, 1))
     with contextlib.chdir(folder):
-        (folder / ".env").write_bytes(written)
-        arguments = [*_written(folder, files), *more]
+        (folder / ".env").write_bytes(encoded)
+        arguments = [*written(folder, files), *more]
         code, said, output = run(arguments, environment)
     assert "Traceback" not in said
     assert "s3cret" not in said
@@ -182,15 +142,6 @@ def test_whatever_is_handed_in_is_a_sentence_or_a_right_run(
     assert code == 0 or " | ERROR " in said
     assert "cannot explain" not in said, said
     _check(output)
-
-
-def _written(folder: Path, files: dict[str, bytes | None]) -> list[str]:
-    arguments = []
-    for name, content in files.items():
-        if content is not None:
-            (folder / name).write_bytes(content)
-            arguments.append(f"--{name}={folder / name}")
-    return arguments
 
 
 def _check(output: Output) -> None:
@@ -204,14 +155,6 @@ def _check(output: Output) -> None:
             )
         elif message["type"] == "RECORD":
             assert set(keys[message["stream"]]) <= set(message["record"])
-
-
-def handed_in(folder: Path, account: Sandbox, **files: bytes) -> tuple[int, str]:
-    """Return how a run ends with these files, and what it says."""
-    config = json.dumps({**account.config, **FAST}).encode()
-    arguments = _written(folder, {"config": config, **files})
-    code, said, _ = run(arguments, {})
-    return code, said
 
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
@@ -258,86 +201,6 @@ def test_a_file_without_end_is_not_read_to_it(
     monkeypatch.setattr(inputs, "LARGEST", 1000)
     _, said = handed_in(tmp_path, account, state=b" " * 1001)
     assert "cannot be read: it is larger than 1,000 bytes" in said
-
-
-def entry(**changes: Any) -> dict[str, Any]:
-    """Return a catalog with one stream, changed."""
-    (found,) = (
-        one for one in CATALOG["streams"] if one["tap_stream_id"] == "email_clicks"
-    )
-    return {"streams": [{**deepcopy(found), **changes}]}
-
-
-def without(name: str) -> dict[str, Any]:
-    """Return a catalog that lacks a column of clicks."""
-    catalog = entry()
-    del catalog["streams"][0]["schema"]["properties"][name]
-    return catalog
-
-
-def deselected(name: str) -> dict[str, Any]:
-    """Return a catalog that leaves out a column of clicks."""
-    catalog = entry()
-    for one in catalog["streams"][0]["metadata"]:
-        if name in one["breadcrumb"]:
-            one["metadata"] = {"inclusion": "available", "selected": False}
-    return catalog
-
-
-@pytest.mark.parametrize(
-    ("catalog", "sentence"),
-    [
-        ({"streams": []}, "The catalog selects no stream"),
-        (select(), "The catalog selects no stream"),
-        (without("click_id"), "email_clicks leaves out click_id"),
-        (without("created_time"), "email_clicks leaves out created_time"),
-        (deselected("click_id"), "email_clicks leaves out click_id"),
-        (deselected("created_time"), "email_clicks leaves out created_time"),
-        (entry(stream="clicks"), "has a stream other than email_clicks"),
-        (
-            entry(key_properties=["contact_id"]),
-            "has a key_properties other than ['click_id']",
-        ),
-        (entry(replication_method="x"), "has a replication_method other than"),
-        (entry(replication_key="x"), "has a replication_key other than created_time"),
-        (entry(schema={"type": "nothing"}), "leaves out click_id"),
-        (entry(schema={"items": 5}), "email_clicks has an invalid schema"),
-        (entry(metadata=[{}]), "The catalog is not a list of streams"),
-    ],
-)
-def test_a_catalog_is_checked_before_the_first_request(
-    account: Sandbox, tmp_path: Path, catalog: dict[str, Any], sentence: str
-) -> None:
-    """One of these cost 309 requests and ended with 0."""
-    before = account.log.counts().total()
-    code, said = handed_in(tmp_path, account, catalog=json.dumps(catalog).encode())
-    assert code == 1
-    assert sentence in said
-    assert "Traceback" not in said
-    assert account.log.counts().total() == before
-
-
-@pytest.mark.parametrize("name", ["stream", "key_properties", "replication_key"])
-def test_what_a_catalog_does_not_say_is_the_tap_s(account: Sandbox, name: str) -> None:
-    """A stream without a name was a traceback, one without keys a table without."""
-    catalog = entry()
-    del catalog["streams"][0][name]
-    output = run_tap(account, catalog=catalog)
-    (schema,) = (one for one in output.messages if one["type"] == "SCHEMA")
-    assert schema["key_properties"] == ["click_id"]
-    assert output.records("email_clicks")
-
-
-def test_a_stream_without_key_says_so(account: Sandbox) -> None:
-    """Null left key_properties out, without which loaders refuse the SCHEMA."""
-    maps = {"campaigns": {"__key_properties__": None}}
-    output = run_tap(account, stream_maps=maps)
-    keys = [
-        one["key_properties"]
-        for one in output.messages
-        if one["type"] == "SCHEMA" and one["stream"] == "campaigns"
-    ]
-    assert keys == [[]]
 
 
 def test_campaigns_none_of_which_exist_are_told_after_the_listing(

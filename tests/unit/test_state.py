@@ -20,7 +20,7 @@ from tap_cc_clicks.sync.memory import (
     NEVER_ASKED,
     CampaignMemory,
 )
-from tap_cc_clicks.sync.reports import Links
+from tap_cc_clicks.sync.single_reports import Links
 from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, load
 
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
