@@ -141,8 +141,10 @@ class EventReport:
     def tolerated(self, row: Record, anomalies: Anomalies) -> Any:
         """Convert a row that does not match the documentation."""
         columns = dict.fromkeys(self.row.__struct_fields__, text)
-        told = anomalies.record(self.stream, columns, row)
-        return self.row(**{name: one for name, one in told.items() if one is not None})
+        values = anomalies.record(self.stream, columns, row)
+        return self.row(
+            **{name: one for name, one in values.items() if one is not None}
+        )
 
 
 # What the contract requires of every row.
@@ -158,7 +160,7 @@ REQUIRED = frozenset(
 CONTACT_AND_TIME = ("contact_id", "created_time")
 
 
-def _declared(  # noqa: PLR0913 - told apart by name
+def _declared(  # noqa: PLR0913 - all by name
     row: type[Any],
     path: str,
     key: str,

@@ -1,7 +1,8 @@
 """A simulated Constant Contact account behind a real HTTP server.
 
-For the demo, the tests and the benchmarks; made from the vendor's documentation, not
-from the service. It imports nothing of the tap. Needs the extra ``[sandbox]``::
+Used by the demo, the tests and the benchmarks. It follows the vendor's documentation
+and was never compared with the service. It imports nothing of the tap, and needs the
+extra ``[sandbox]``::
 
     with Sandbox(generate(seed=7)) as sandbox:
         requests.get(sandbox.api_url + "/emails", headers=sandbox.headers)

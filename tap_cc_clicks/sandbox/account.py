@@ -1,4 +1,4 @@
-"""The account: campaigns, activities and clicks, and what happens to them."""
+"""The simulated account: campaigns, activities and events, and changes to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 CLICKS = "clicks"
-# The other reports of events, with the columns that are theirs alone.
+# The other event reports, with the columns that only they have.
 EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "sends": {},
     "opens": {"device_type": DEVICES},
@@ -29,7 +29,7 @@ EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "optouts": {"opt_out_reason": ("I did not sign up — ever", None)},
     "forwards": {},
 }
-# What an activity was sent to.
+# The recipients of an activity.
 LISTS = ("contact_list_ids", "segment_ids")
 
 
@@ -41,28 +41,26 @@ def timestamp(when: datetime) -> str:
 
 @dataclass(slots=True)
 class Click:
-    """A row of a report of events, with its JSON made once."""
+    """A row of an event report, encoded once."""
 
     row: dict[str, Any]
     encoded: bytes = b""
 
     def __post_init__(self) -> None:
-        """Encode the row."""
         self.encode()
 
     def encode(self) -> None:
-        """Encode the row anew, after a change."""
+        """Encode the row again after a change."""
         self.encoded = msgspec.json.encode(self.row)
 
     @property
     def created_time(self) -> str:
-        """When it happened."""
         return str(self.row["created_time"])
 
 
 @dataclass(slots=True)
 class Activity:
-    """A campaign activity; its events are newest first, as reports give them."""
+    """A campaign activity; its events are sorted newest first, as in reports."""
 
     campaign_activity_id: str
     campaign_id: str
@@ -72,23 +70,23 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
-    # What people click on, the more often the more they like it; else any link.
+    # Links to choose clicks from, popular ones several times; empty for any link.
     popular: list[dict[str, Any]] = field(default_factory=list)
     sends: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[Click]] = field(default_factory=dict)
 
     @property
     def has_reports(self) -> bool:
-        """Whether the API reports on it."""
+        """Whether the API has reports of it."""
         return self.role in ROLES_WITH_REPORTS
 
     def rows_of(self, report: str) -> list[Click]:
-        """Return the rows of a report of events, as it gives them."""
+        """Return the rows of an event report in its order."""
         return self.clicks if report == CLICKS else self.events.setdefault(report, [])
 
     @property
     def has_events(self) -> bool:
-        """Whether more is known of it than clicks."""
+        """Whether it has events other than clicks."""
         return any(self.events.values())
 
     def people_of(self, report: str) -> set[str]:
@@ -96,7 +94,7 @@ class Activity:
         return {one.row["contact_id"] for one in self.events.get(report, ())}
 
     def insert(self, event: Click, report: str = CLICKS) -> None:
-        """Insert an event before all that are not newer."""
+        """Insert an event before older ones and those of the same time."""
         rows = self.rows_of(report)
         place = bisect_right(_Descending(rows), _Key(event.created_time)) if rows else 0
         while place and rows[place - 1].created_time == event.created_time:
@@ -106,7 +104,6 @@ class Activity:
             self.people.add(event.row["contact_id"])
 
     def extend(self, events: list[Click], report: str = CLICKS) -> None:
-        """Insert many events."""
         rows = self.rows_of(report)
         rows[:] = sorted(
             [*events, *rows], key=lambda event: event.created_time, reverse=True
@@ -117,7 +114,7 @@ class Activity:
 
 @dataclass(slots=True)
 class _Key:
-    """A moment that sorts before earlier ones."""
+    """A timestamp that sorts newest first."""
 
     text: str
 
@@ -127,7 +124,7 @@ class _Key:
 
 @dataclass(slots=True)
 class _Descending:
-    """The moments of clicks, for a search."""
+    """The timestamps of clicks, for a binary search."""
 
     clicks: list[Click]
 
@@ -140,7 +137,7 @@ class _Descending:
 
 @dataclass(slots=True)
 class Campaign:
-    """A campaign as the listing shows it, with its activities."""
+    """A campaign and its activities."""
 
     campaign_id: str
     name: str
@@ -169,9 +166,9 @@ class Account:
     """A Constant Contact account. The same seed and calls give the same account.
 
     Args:
-        seed: Of all that is made up.
-        now: The account's present; it passes only by ``advance``.
-        stats_lag: Clicks younger than this are not counted yet.
+        seed: The seed of all random values.
+        now: The current time of the account; only ``advance`` changes it.
+        stats_lag: The counters leave out clicks that are younger than this.
     """
 
     def __init__(
@@ -180,7 +177,6 @@ class Account:
         now: datetime = START,
         stats_lag: timedelta = timedelta(0),
     ) -> None:
-        """Create an empty account."""
         self.random = random.Random(seed)  # noqa: S311 - made-up data
         self.now = now
         self.stats_lag = stats_lag
@@ -190,11 +186,10 @@ class Account:
         self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
-        """Create an id."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def advance(self, **by: float) -> None:
-        """Let time pass: ``advance(hours=3)``."""
+        """Advance the account's clock: ``advance(hours=3)``."""
         self.now += timedelta(**by)
 
     def add_campaign(
@@ -205,7 +200,7 @@ class Account:
         roles: tuple[str, ...] = ("primary_email", "permalink"),
         **values: Any,
     ) -> Campaign:
-        """Make a campaign, sent unless its status says otherwise."""
+        """Add a campaign; it is sent unless its status is another."""
         sent = sent or self.now
         campaign = Campaign(
             campaign_id=self.uuid(),
@@ -223,7 +218,7 @@ class Account:
         return campaign
 
     def add_activity(self, campaign: Campaign, role: str) -> Activity:
-        """Give a campaign an activity with a few links."""
+        """Add an activity with a few links to a campaign."""
         first = self.random.randrange(10**11, 10**12)
         activity = Activity(
             campaign_activity_id=self.uuid(),
@@ -246,7 +241,7 @@ class Account:
 
     @staticmethod
     def _send(activity: Activity, when: datetime, **values: Any) -> None:
-        """Send an email, to contacts to whom it was not sent before."""
+        """Add an entry to the send history."""
         lists = {name: activity.details[name] for name in LISTS}
         usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
         ids = {"send_id": len(activity.sends) + 1, "run_date": timestamp(when)}
@@ -262,7 +257,7 @@ class Account:
             "from_email": "shop@example.com",
             "reply_to_email": "reply@example.com",
             "template_id": "",
-            # Not drawn, so that the same seed goes on making the same account.
+            # Not random, so that a seed still generates the same account.
             "document_id": str(uuid.uuid5(uuid.NAMESPACE_URL, campaign.name + role)),
             "permalink_url": f"https://example.com/p/{role}",
             "contact_list_ids": [self.uuid()],
@@ -272,7 +267,7 @@ class Account:
     def add_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Let someone click; an older moment than others' makes it a late click."""
+        """Add a click; one that is older than others is a late click."""
         click = self.make_click(activity, when, **fields)
         activity.insert(click)
         return click
@@ -280,7 +275,7 @@ class Account:
     def make_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Make up a click of an activity, without putting it there."""
+        """Return a random click on an activity, without adding it."""
         link = self.random.choice(activity.popular or activity.links)
         device = self.random.choice(self.devices)
         row = {
@@ -302,7 +297,7 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Let something else happen than a click: one of ``EVENTS``."""
+        """Add an event of one of ``EVENTS``."""
         event = self.make_event(activity, report, when, **fields)
         activity.insert(event, report)
         return event
@@ -314,7 +309,7 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Make up a row of one of ``EVENTS``, without putting it there."""
+        """Return a random event of one of ``EVENTS``, without adding it."""
         own = {name: self.random.choice(some) for name, some in EVENTS[report].items()}
         row = {
             **(fields if "contact_id" in fields else self._contact()),
@@ -346,7 +341,7 @@ class Account:
         return self.contacts[-1]
 
     def add_clicks(self, number: int, emails: int = 5) -> None:
-        """Let people click within the last hour, in the emails sent last."""
+        """Add clicks within the last hour to the latest emails."""
         activities = self.clickable()
         activities.sort(key=lambda one: self.campaigns[one.campaign_id].updated_at)
         for n in range(number):
@@ -357,14 +352,14 @@ class Account:
     def add_scans(
         self, activity: Activity, contacts: int = 3, when: datetime | None = None
     ) -> None:
-        """Let the mail servers of some contacts try every link of an email at once."""
+        """Add the clicks of mail servers that test every link of an email at once."""
         for contact in self.random.sample(self.contacts, contacts):
             for number, link in enumerate(activity.links):
                 second = (when or self.now) + timedelta(seconds=number)
                 self.add_click(activity, second, **contact, **link)
 
     def reported(self) -> list[Activity]:
-        """Return the activities with reports that can be found."""
+        """Return the activities whose reports can be found."""
         return [
             activity
             for campaign in self.campaigns.values()
@@ -374,7 +369,7 @@ class Account:
         ]
 
     def clickable(self) -> list[Activity]:
-        """Return those of them that people go on clicking in: not what failed."""
+        """Return those of them that still get clicks: failed ones do not."""
         return [
             activity
             for activity in self.reported()
@@ -382,12 +377,12 @@ class Account:
         ]
 
     def resend(self, campaign: Campaign) -> Activity:
-        """Send a campaign again to those who did not open it."""
+        """Resend a campaign to contacts who did not open it."""
         campaign.updated_at = campaign.last_sent_date = self.now
         return self.add_activity(campaign, "resend")
 
     def send_again(self, campaign: Campaign, **values: Any) -> None:
-        """Send an email again to contacts who are new on its lists.
+        """Send an email to contacts who were added to its lists since.
 
         Its campaign's ``updated_at`` does not tell.
         """
@@ -398,12 +393,12 @@ class Account:
             self.add_event(activity, "sends", **self.add_contact())
 
     def remove_campaign(self, campaign: Campaign) -> None:
-        """Delete a campaign: it stays in the listing."""
+        """Mark a campaign as removed; it stays in the listing."""
         campaign.current_status = "Removed"
         campaign.updated_at = self.now
 
     def delete_contact(self, contact_id: str) -> None:
-        """Delete a contact: its events stay, marked."""
+        """Delete a contact; its events stay and get ``deleted_at``."""
         for activity in self.activities.values():
             for event in chain(activity.clicks, *activity.events.values()):
                 if event.row["contact_id"] == contact_id:
@@ -411,19 +406,19 @@ class Account:
                     event.encode()
 
     def counted(self, activity: Activity) -> int:
-        """Return how many clicks the service has counted of an activity."""
+        """Return the counter of an activity's clicks."""
         clicks = self.counted_rows(activity.clicks)
         return max(0, len(clicks) + activity.count_offset)
 
     def counted_rows(self, rows: list[Click]) -> list[Click]:
-        """Return those of a report's rows that the service has counted."""
+        """Return the rows of a report that are counted."""
         if not self.stats_lag:
             return rows
         until = timestamp(self.now - self.stats_lag)
         return [row for row in rows if row.created_time <= until]
 
     def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:
-        """Return all clicks, or all rows of another report."""
+        """Return all rows of a report of all activities."""
         return [
             dict(event.row)
             for activity in self.activities.values()

@@ -1,4 +1,4 @@
-"""The endpoints of the API, as answers made from the account."""
+"""The endpoints of the API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(body: Any, status: int = 200) -> Reply:
 
 
 def error(status: int, key: str) -> Reply:
-    """Return an error as the API words most: a list."""
+    """Return an error in the usual form, a list."""
     return answer([{"error_key": key, "error_message": f"Sandbox: {key}"}], status)
 
 
@@ -58,7 +58,7 @@ BAD_QUERY = error(400, "query.param.invalid")
 
 
 class Api:
-    """Answers requests about one account.
+    """Responds to requests for one account.
 
     Args:
         account: The account.
@@ -70,7 +70,6 @@ class Api:
     """
 
     def __init__(self, account: Account, *, keyset: bool = False) -> None:
-        """List the endpoints."""
         self.account = account
         self.keyset = keyset
         self.uncounted: set[str] = set()
@@ -99,7 +98,7 @@ class Api:
         ]
 
     def endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, str]], Reply]]:
-        """Return the name of a path's endpoint, and what answers it."""
+        """Return the name and the handler of a path's endpoint."""
         for pattern, name, handler in self._routes:
             if match := re.fullmatch(pattern, path):
                 return name, partial(_call, handler, match.groups())
@@ -113,7 +112,7 @@ class Api:
         rows: Sequence[bytes | Click],
         **beside: Any,
     ) -> Reply:
-        """Return a page of rows, with a link to the next one and what is beside."""
+        """Return a page of rows, with its next link and other properties."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
             return BAD_QUERY
@@ -132,7 +131,7 @@ class Api:
         return Reply(200, body + b"}")
 
     def _cursor(self, place: int, rows: Sequence[object]) -> str:
-        # From the end: rows that come in at the front do not move what is behind them.
+        # Counted from the end: new rows at the front do not move the others.
         text = f"-{len(rows) - place}" if self.keyset else str(place)
         return base64.urlsafe_b64encode(text.encode()).decode()
 
@@ -258,9 +257,9 @@ class Api:
         }
 
     def stats_of(self, activity: Activity) -> dict[str, int]:
-        """Return what the service counts of an activity."""
+        """Return the counters of an activity."""
         people, counted = len(activity.people), self.account.counted(activity)
-        # Counted are the oldest clicks; an offset of the count has no device.
+        # The oldest clicks are counted; count_offset belongs to no device.
         devices = Counter(
             click.row.get("device_type", "none")
             for click in activity.clicks[-counted:] * bool(counted)
@@ -279,7 +278,7 @@ class Api:
         }
 
     def _counted_events(self, activity: Activity) -> dict[str, int]:
-        """Return what is counted of other events than clicks; nothing without any."""
+        """Return the counters of other events; empty without any."""
         if not activity.has_events:
             return {}
         rows = {
@@ -303,7 +302,7 @@ class Api:
 
     @staticmethod
     def _made_up(people: int) -> dict[str, int]:
-        """Return counts for an email of which nothing is known but its clicks."""
+        """Return counters that fit the clicks of an email without other events."""
         opens = {"computer": 2 * people, "mobile": people, "none": people}
         bounces = {"mailbox_full": 1}
         return {

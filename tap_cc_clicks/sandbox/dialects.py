@@ -1,8 +1,7 @@
-"""Dialects: the forms in which the vendor's own pages show one and the same answer.
+"""Dialects: forms of responses in which the vendor's pages disagree.
 
-The API reference, the API guide's examples and public applications disagree. Each
-dialect changes the answers of the reference by one difference; the guide's by all that
-its examples show.
+The default form is that of the API reference. Each dialect changes one thing; ``guide``
+changes everything that differs in the API guide's examples.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ if TYPE_CHECKING:
 OK = 200
 NOT_FOUND = 404
 SUMMARIES = "bulk_email_campaign_summaries"
-# What the guide's offset says beside the place.
+# Another part of the guide's offset links.
 CAMPAIGN_TYPES = "10,14,15,57"
-# One counted click of so many is left out, where some are.
+# The share of clicks that is never counted is one in this many.
 LEFT_OUT = 5
 LAG = timedelta(hours=6)
 NO_STATS = {"error_key": "reportingsvc.not_found.stats", "error_message": "Sandbox"}
 
 
 def dotted_counters(endpoint: str, body: dict[str, Any]) -> None:
-    """Name counters ``em_clicks.all.mobile``."""
+    """Spell counters ``em_clicks.all.mobile``."""
     for result in body["results"] if endpoint == "stats" else ():
         stats = result["stats"]
         result["stats"] = {dotted(name): count for name, count in stats.items()}
 
 
 def dotted(name: str) -> str:
-    """Return a counter's name as the guide writes it; any other as it is."""
+    """Return the guide's spelling of a counter; other names are unchanged."""
     return re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name)
 
 
@@ -51,7 +50,7 @@ def _dotted(match: re.Match[str]) -> str:
 
 
 def counts_as_text(endpoint: str, body: dict[str, Any]) -> None:
-    """Give counts as text."""
+    """Write counts as text."""
     for row in body.get("link_click_counts", ()):
         row["unique_clicks"] = str(row["unique_clicks"])
     for result in body["results"] if endpoint == "stats" else ():
@@ -65,7 +64,7 @@ def _as_text(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
-    """Give counters and aggregates as a list of one object."""
+    """Wrap counters and aggregates in a list."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [body["aggregate_percents"]]
     for result in body["results"] if endpoint == "stats" else ():
@@ -73,30 +72,30 @@ def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def listed_percents(endpoint: str, body: dict[str, Any]) -> None:
-    """Give the aggregates of summaries as text, in a list of one object."""
+    """Write the aggregates of summaries as text, in a list."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [_as_text(body["aggregate_percents"])]
 
 
 def offset_links(endpoint: str, body: dict[str, Any]) -> None:
-    """Let the next link of summaries be an offset, packed into ``next``."""
+    """Use next links with an offset, encoded in ``next``, for summaries."""
     if endpoint == "summaries" and "_links" in body:
         link = urlsplit(body["_links"]["next"]["href"])
         query = dict(parse_qsl(link.query))
         place = base64.urlsafe_b64decode(query["cursor"]).decode()
-        told = {"campaign_types": CAMPAIGN_TYPES, "limit": query["limit"], "o": place}
-        packed = base64.b64encode(urlencode(told).encode()).decode()
+        offset = {"campaign_types": CAMPAIGN_TYPES, "limit": query["limit"], "o": place}
+        packed = base64.b64encode(urlencode(offset).encode()).decode()
         href = f"{link.path}?{urlencode({'next': packed})}"
         body["_links"]["next"]["href"] = href
 
 
 def null_links(_: str, body: dict[str, Any]) -> None:
-    """Let a last page have a next link that is null."""
+    """Add a null next link to last pages."""
     body.setdefault("_links", {"next": {"href": None}})
 
 
 def left_out_arrays(_: str, body: dict[str, Any]) -> None:
-    """Leave out arrays that are empty and not required."""
+    """Omit empty arrays that are not required."""
     for name in ("campaigns", "campaign_activities", "link_click_counts", "errors"):
         if body.get(name) == []:
             del body[name]
@@ -113,7 +112,7 @@ def other_times(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def other_roles(_: str, body: dict[str, Any]) -> None:
-    """Give campaigns an activity of a role that no page names."""
+    """Add an activity with an undocumented role."""
     if "campaign_activities" in body:
         activity_id = f"{body['campaign_id'][:-4]}0000"
         row = {"campaign_activity_id": activity_id, "role": "text_message"}
@@ -121,20 +120,20 @@ def other_roles(_: str, body: dict[str, Any]) -> None:
 
 
 def some_never_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Leave a share of clicks and opens out of the counters, for good."""
+    """Never count a share of the clicks and opens."""
     for result in body["results"] if endpoint == "stats" else ():
         for name in ("em_clicks_all", "em_opens_all"):
             result["stats"][name] -= result["stats"][name] // LEFT_OUT
 
 
 def none_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Have no counters of any activity."""
+    """Return the error for missing counters."""
     if endpoint == "stats":
         body.clear()
         body.update(NO_STATS)
 
 
-# The guide's examples; and each difference by itself.
+# The differences in the guide's examples; and all single differences.
 GUIDE = (dotted_counters, counts_as_text, listed_percents, offset_links)
 ALONE = (
     dotted_counters,
@@ -163,7 +162,7 @@ def spoken(
     endpoint: str,
     handler: Callable[[Mapping[str, str]], Reply],
 ) -> Callable[[Mapping[str, str]], Reply]:
-    """Return what answers with these changes, from what answers without them."""
+    """Wrap a handler so that it applies these changes to its responses."""
 
     def answer(query: Mapping[str, str]) -> Reply:
         reply = handler(_unpacked(query))
@@ -184,6 +183,6 @@ def _unpacked(query: Mapping[str, str]) -> Mapping[str, str]:
     """Return the query that an offset link stands for."""
     if "next" not in query:
         return query
-    told = parse_qs(base64.b64decode(query["next"]).decode())
-    cursor = base64.urlsafe_b64encode(told["o"][0].encode()).decode()
-    return {"limit": told["limit"][0], "cursor": cursor}
+    offset = parse_qs(base64.b64decode(query["next"]).decode())
+    cursor = base64.urlsafe_b64encode(offset["o"][0].encode()).decode()
+    return {"limit": offset["limit"][0], "cursor": cursor}

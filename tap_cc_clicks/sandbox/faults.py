@@ -1,4 +1,4 @@
-"""Faults to be injected: what a network, a gateway or a broken server may do."""
+"""Faults to inject: what a network, a gateway or a broken server can do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
-# What keeps a request from being served at all.
+# Faults that replace the response.
 REFUSING = frozenset({"status", "reset", "half_close", "redirect"})
-# What befalls the answer on its way, or what is in it.
+# Faults that change the response or its delivery.
 DISTORTING = frozenset(
     {
         "lost_answer",
@@ -35,20 +35,20 @@ KINDS = REFUSING | DISTORTING
 
 @dataclass
 class Fault:
-    """One fault, and when it strikes.
+    """A fault, and the requests that it affects.
 
     Attributes:
         kind: One of ``KINDS``.
         match: A regular expression that the path must contain.
         query: One that the query must contain.
-        times: How often it strikes; None for as often as there is occasion.
-        probability: How likely it is at each occasion.
+        times: The most requests that it affects; None for no limit.
+        probability: The probability for each matching request.
         status: For kind ``status``: the status.
         body: For kind ``status``: the body, JSON if not a string.
-        seconds: For kinds ``slow`` and ``drip``: for how long.
-        field: For kind ``bad_row``: what the last row of the page lacks.
-        href: For kind ``next_link``: where the next link leads.
-        content: For kind ``body``: all that is answered, packed with gzip or not.
+        seconds: For kinds ``slow`` and ``drip``: how long they take.
+        field: For kind ``bad_row``: the property that the last row lacks.
+        href: For kind ``next_link``: the next link.
+        content: For kind ``body``: the whole body, plain or gzip.
     """
 
     kind: str
@@ -64,7 +64,6 @@ class Fault:
     content: bytes = b""
 
     def __post_init__(self) -> None:
-        """Refuse a kind there is not."""
         if self.kind not in KINDS:
             message = f"There is no fault {self.kind}: one of {sorted(KINDS)}"
             raise ValueError(message)
@@ -72,18 +71,17 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults in force."""
+    """The active faults."""
 
     seed: int = 7
     rules: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Prepare the dice."""
-        self._random = random.Random(self.seed)  # noqa: S311 - made-up trouble
+        self._random = random.Random(self.seed)  # noqa: S311 - simulated
         self._lock = threading.Lock()
 
     def strike(self, path: str, query: str = "") -> Fault | None:
-        """Return the fault that befalls a request, if any."""
+        """Return the fault for a request, if any."""
         with self._lock:
             for fault in self.rules:
                 if fault.times == 0 or not (

@@ -1,4 +1,4 @@
-"""Tokens: the endpoints of the authorization server."""
+"""The authorization server: sign-in and tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCOPES = "campaign_data offline_access"
 CLIENT_ID = "sandbox-client"
-CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing
+CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - simulated
 USER_CODE = "SBOX-1234"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ACTIVATE_PAGE = (
@@ -27,15 +27,15 @@ ACTIVATE_PAGE = (
 
 @dataclass
 class SignIns:
-    """People signing in, by the device flow or in a browser.
+    """Sign-ins, by the device flow or in a browser.
 
     Attributes:
-        outcome: What they do: ``approved``, ``access_denied`` or ``expired_token``.
-        before: What a device is answered before that, in turn.
-        interval: Seconds that a device is told to wait between polls.
-        expires_in: Seconds that a device code lives.
-        scope: What they grant.
-        page: Where a person enters the code; the server's own page if empty.
+        outcome: ``approved``, ``access_denied`` or ``expired_token``.
+        before: The errors that polls get before the outcome.
+        interval: Seconds between polls, as announced.
+        expires_in: The lifetime of a device code, in seconds.
+        scope: The granted scopes.
+        page: Where the code is entered; the server's own page if empty.
         issued: All device codes and authorization codes so far.
     """
 
@@ -50,7 +50,7 @@ class SignIns:
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def device(self, url: str) -> dict[str, Any]:
-        """Return what a device shows to the person."""
+        """Return the response that starts a device flow."""
         code = self._code()
         self.devices[code] = list(self.before)
         page = self.page or f"{url}/activate"
@@ -68,7 +68,7 @@ class SignIns:
         return self.issued[-1]
 
     def poll(self, code: str) -> str | None:
-        """Return the error that a device is answered with, or None once allowed."""
+        """Return the error for a poll; None once approved."""
         if code not in self.devices:
             return "invalid_grant"
         if self.devices[code]:
@@ -77,7 +77,7 @@ class SignIns:
         return None if self.outcome == "approved" else self.outcome
 
     def browser(self, query: Mapping[str, str]) -> str:
-        """Return where a person's browser is sent back to."""
+        """Return the URL that the browser is redirected to."""
         redirect_uri = query["redirect_uri"]
         answer = {"state": query.get("state", "")}
         if query.get("code_challenge_method") != "S256":
@@ -90,12 +90,12 @@ class SignIns:
         return f"{redirect_uri}?{urlencode(answer)}"
 
     def redeem(self, form: Mapping[str, str]) -> str | None:
-        """Return the error that an authorization code is answered with, or None."""
+        """Return the error for an authorization code; None if it is valid."""
         challenge, redirect_uri = self.codes.pop(form.get("code", ""), ("", ""))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        good = challenge == proof and redirect_uri == form.get("redirect_uri")
-        return None if good else "invalid_grant"
+        valid = challenge == proof and redirect_uri == form.get("redirect_uri")
+        return None if valid else "invalid_grant"
 
 
 @dataclass
@@ -103,11 +103,11 @@ class Tokens:
     """The valid tokens.
 
     Attributes:
-        rotating: Whether a refresh token is good for one use only.
-        expires_in: How long access tokens live, in seconds.
-        scope: What new access tokens may do.
-        renewals: How many access tokens the token endpoint gave out.
-        issued: How many there are in all.
+        rotating: Whether a refresh token can be used only once.
+        expires_in: The lifetime of access tokens, in seconds.
+        scope: The scopes of new access tokens.
+        renewals: Access tokens issued by the token endpoint.
+        issued: Access tokens issued in total.
     """
 
     rotating: bool = False
@@ -115,21 +115,21 @@ class Tokens:
     scope: str = SCOPES
     renewals: int = 0
     issued: int = 0
-    refresh_token: str = "sandbox-refresh-0"  # noqa: S105 - opens nothing
+    refresh_token: str = "sandbox-refresh-0"  # noqa: S105 - simulated
     access: dict[str, float] = field(default_factory=dict)
     sign_ins: SignIns = field(default_factory=SignIns)
 
     def grant(
         self, form: Mapping[str, str], authorization: str
     ) -> tuple[int, dict[str, Any]]:
-        """Answer a request to the token endpoint with a status and a body."""
+        """Return status and body for a request to the token endpoint."""
         if not self.knows(form, authorization):
             return 401, {"error": "invalid_client"}
         error = self._refusal(form)
         return (400, {"error": error}) if error else (200, self.answer())
 
     def knows(self, form: Mapping[str, str], authorization: str = "") -> bool:
-        """Tell whether a client is one that there is."""
+        """Whether the client's credentials are valid."""
         if not authorization.startswith("Basic "):
             return form.get("client_id") == CLIENT_ID
         encoded = authorization.removeprefix("Basic ")
@@ -138,8 +138,8 @@ class Tokens:
     def _refusal(self, form: Mapping[str, str]) -> str | None:
         kind = form.get("grant_type")
         if kind == "refresh_token":
-            good = form.get("refresh_token") == self.refresh_token
-            return None if good else "invalid_grant"
+            valid = form.get("refresh_token") == self.refresh_token
+            return None if valid else "invalid_grant"
         if kind == DEVICE_GRANT:
             error = self.sign_ins.poll(form.get("device_code", ""))
         elif kind == "authorization_code":
@@ -155,7 +155,7 @@ class Tokens:
         self.refresh_token = f"sandbox-refresh-{self.renewals + 1}"
 
     def answer(self) -> dict[str, Any]:
-        """Give out a new access token, and a new refresh token if they rotate."""
+        """Issue an access token, and a new refresh token if they rotate."""
         self.renewals += 1
         if self.rotating:
             self.refresh_token = f"sandbox-refresh-{self.renewals}"
@@ -170,7 +170,7 @@ class Tokens:
         return answer
 
     def issue(self) -> str:
-        """Make an access token, in the form of a JWT."""
+        """Return a new access token in the form of a JWT."""
         self.issued += 1
         ends = time.time() + self.expires_in
         claims = {"scp": self.scope.split(), "exp": int(ends), "n": self.issued}
@@ -185,10 +185,10 @@ class Tokens:
         return token
 
     def expire_all(self) -> None:
-        """End all access tokens."""
+        """Expire all access tokens."""
         self.access.clear()
 
     def is_good(self, authorization: str) -> bool:
-        """Tell whether a request may pass."""
+        """Whether a request has a valid access token."""
         token = authorization.removeprefix("Bearer ")
         return self.access.get(token, 0) > time.time()

@@ -1,7 +1,7 @@
-"""Answers in the form of a recording that ``cc-clicks check --record`` wrote.
+"""Responses in the form of a recording of ``cc-clicks check --record``.
 
-What the simulator says stays its own; kinds, spellings, properties, forms of times and
-links, and refusals are those of the recording.
+The values are the simulator's. Types, spellings, properties, forms of times and links,
+and errors are those of the recording.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ VERSION = 1
 OTHER = "(other)"
 LINKS = "_links"
 RECORDED = "sandbox.recorded"
-# The format of the roles that the tap knows.
+# The recorded format of known roles.
 ROLE = "role"
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?")
 ZONE = re.compile(r"(Z|[+-][9:]+)?$")
-# What stands for a property that the simulator does not know.
+# Values of properties that the simulator does not know.
 SAMPLES = {"boolean": False, "integer": 0, "number": 0.0}
 TEXTS = {
     "empty": "",
@@ -49,11 +49,11 @@ TEXTS = {
 
 
 class RecordingError(ValueError):
-    """A file is no recording that can be answered like; the message says why."""
+    """A file cannot be used as a recording; the message says why."""
 
 
 class Shape(msgspec.Struct):
-    """What the values in one place are like, as far as it is imitated."""
+    """The form of the values in one place of a response."""
 
     absent: float = 0.0
     kinds: dict[str, float] = {}
@@ -63,35 +63,35 @@ class Shape(msgspec.Struct):
 
     @property
     def kind(self) -> str:
-        """The usual kind of value; null only if there is no other."""
-        told = self.kinds
-        return max(told, key=lambda one: (one != "null", told[one]), default="null")
+        """The most frequent type; null only if there is no other."""
+        kinds = self.kinds
+        return max(kinds, key=lambda one: (one != "null", kinds[one]), default="null")
 
     @property
     def format(self) -> str:
-        """The usual format of a text."""
+        """The most frequent format of texts."""
         return max(self.formats, key=lambda one: self.formats[one], default="text")
 
     def within(self, name: str) -> Shape:
-        """Return what a property is like."""
+        """Return the form of a property."""
         return self.properties.get(name) or Shape()
 
 
 class Link(msgspec.Struct):
-    """What a next link is like."""
+    """The form of a next link."""
 
     query: list[str] = []
 
 
 class Answered(msgspec.Struct):
-    """What the answers of one status are like."""
+    """The form of the responses with one status."""
 
     body: Shape = msgspec.field(default_factory=Shape)
     links: list[Link] = []
 
 
 class Head(msgspec.Struct):
-    """What every recording has, of whatever version."""
+    """The part that recordings of all versions have."""
 
     format: Literal["cc-clicks recording"]
     version: Annotated[int, msgspec.Meta(ge=1)]
@@ -108,7 +108,7 @@ class Recording(Head):
     def spoken(
         self, endpoint: str, handler: Callable[[Mapping[str, str]], Reply]
     ) -> Callable[[Mapping[str, str]], Reply]:
-        """Return what answers as recorded, from what answers in some form."""
+        """Wrap a handler so that it responds in the recorded form."""
         answered = self.endpoints.get(endpoint)
         if not answered:
             return handler
@@ -123,7 +123,7 @@ def read_recording(path: str) -> Recording:
     """Return the recording in a file.
 
     Raises:
-        UnlikeError: It is none, is of a newer version, or cannot be read.
+        RecordingError: It is not a recording, is of a newer version, or cannot be read.
     """
     try:
         content = Path(path).read_bytes()
@@ -143,7 +143,7 @@ def read_recording(path: str) -> Recording:
 
 
 def _refusal(endpoint: str, status: int, answered: Answered) -> Reply:
-    """Return a refusal, or what is no answer of the API's, of its status and kind."""
+    """Return an error of the recorded status and kind."""
     if answered.body.kind == "array":
         return error(status, RECORDED)
     if answered.body.kind == "object":
@@ -172,7 +172,7 @@ def _changes(answered: Answered) -> tuple[Change, ...]:
 
 
 def _shaped(shape: Shape, value: Any) -> Any:
-    """Return a value of the simulator's in the form of those recorded."""
+    """Return a value of the simulator in the recorded form."""
     items = shape.items or Shape()
     if shape.kind == "null":
         return value if not shape.kinds else None
@@ -188,16 +188,18 @@ def _shaped(shape: Shape, value: Any) -> Any:
 
 
 def _object(shape: Shape, value: dict[str, Any]) -> dict[str, Any]:
-    told = shape.properties
-    named = {name if name in told else dotted(name): one for name, one in value.items()}
-    kept = {
-        name: _shaped(told[name], one) for name, one in named.items() if name in told
+    known = shape.properties
+    named = {
+        name if name in known else dotted(name): one for name, one in value.items()
     }
-    # What every row has; of other properties the simulator may know a few rows.
-    everywhere = {name for name, one in told.items() if not one.absent}
+    kept = {
+        name: _shaped(known[name], one) for name, one in named.items() if name in known
+    }
+    # Only properties that all recorded rows had.
+    everywhere = {name for name, one in known.items() if not one.absent}
     unknown = everywhere - named.keys() - {LINKS, OTHER}
     links = {LINKS: value[LINKS]} if LINKS in value else {}
-    return {**kept, **{name: _sample(told[name]) for name in unknown}, **links}
+    return {**kept, **{name: _sample(known[name]) for name in unknown}, **links}
 
 
 def _scalar(shape: Shape, value: Any) -> Any:
@@ -215,7 +217,7 @@ def _scalar(shape: Shape, value: Any) -> Any:
 
 
 def _retimed(text: str, form: str) -> str:
-    """Return a moment in a form that has a 9 for each digit."""
+    """Return a timestamp in a recorded form, which has a 9 for each digit."""
     zone = ZONE.search(form, len("9999-99-99"))
     tail = zone.group() if zone else ""
     head = len(form) - len(tail)
@@ -225,7 +227,7 @@ def _retimed(text: str, form: str) -> str:
 
 
 def _sample(shape: Shape) -> Any:
-    """Return something for a property that the simulator does not know."""
+    """Return a value for a property that the simulator does not know."""
     if shape.kind == "object":
         return {name: _sample(one) for name, one in shape.properties.items()}
     if shape.kind == "array":

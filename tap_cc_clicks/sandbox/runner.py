@@ -1,4 +1,4 @@
-"""Running the server in a thread, for as long as a ``with`` block lasts."""
+"""The server, run in a thread during a ``with`` block."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Sandbox(Server):
     """A server on a free loopback port.
 
     Args:
-        account: The account; a made-up one if none is given.
-        port: The port, or 0 for a free one.
+        account: The account; a generated one if omitted.
+        port: The port; 0 for a free one.
         options: See :class:`Server`.
     """
 
     def __init__(
         self, account: Account | None = None, *, port: int = 0, **options: Any
     ) -> None:
-        """Bind the port, so that the addresses are known at once."""
+        # The port is bound here, so that the URLs are known.
         super().__init__(account or generate(), **options)
-        # Named TCP, so that asyncio turns off the delay of small packets.
+        # With the protocol named, asyncio sets TCP_NODELAY.
         self.socket = socket.socket(
             socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
         )
@@ -69,7 +69,7 @@ class Sandbox(Server):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Return settings with which the tap reads this account, as fast as it can."""
+        """Return the tap's settings for this account, without a rate limit."""
         return {
             "api_url": self.api_url,
             "token_url": self.token_url,
@@ -92,20 +92,18 @@ class Sandbox(Server):
         await self._app(scope, receive, send)
 
     def serve(self) -> None:
-        """Serve until told to end."""
+        """Serve until :meth:`stop`."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         asyncio.run(self._served())
 
     async def _served(self) -> None:
         await self._server.serve(sockets=[self.socket])
-        # Whose answers are still under way: else their sockets stay open until they
-        # are collected, which warns of them in the middle of something else.
+        # Otherwise open sockets cause a warning when they are garbage-collected.
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
 
     def __enter__(self) -> Self:
-        """Start serving in a thread."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
@@ -117,11 +115,10 @@ class Sandbox(Server):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop serving."""
         self.stop()
 
     def stop(self) -> None:
-        """Stop serving, and wait for it."""
+        """Stop the server and wait for its thread."""
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(STOP_SECONDS)
         self.socket.close()

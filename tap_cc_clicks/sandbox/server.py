@@ -1,4 +1,4 @@
-"""The HTTP server: limits, faults, tokens and the log of requests around the API."""
+"""The HTTP server: limits, faults, tokens and a log of requests around the API."""
 
 from __future__ import annotations
 
@@ -50,20 +50,19 @@ MORE_HEADERS_THAN_CLIENTS_READ = 120
 
 @dataclass
 class Log:
-    """Every request that was answered, as endpoint and status."""
+    """The answered requests, each as endpoint and status."""
 
     entries: list[tuple[str, int]] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
-        """Return how often each endpoint was asked."""
+        """Return the number of requests by endpoint."""
         return Counter(endpoint for endpoint, _ in self.entries)
 
     def statuses(self) -> Counter[int]:
-        """Return how often each status was answered."""
+        """Return the number of responses by status."""
         return Counter(status for _, status in self.entries)
 
     def clear(self) -> None:
-        """Forget all requests."""
         self.entries.clear()
 
 
@@ -72,11 +71,11 @@ class Server:
     """An account with its API, tokens and faults.
 
     Attributes:
-        latency: Seconds that every answer takes, or the least and the most.
-        dialect: One of ``DIALECTS``: which of the vendor's pages it answers like.
-        like: A recording of a real account's answers, whose form these take.
-        on_request: Called before each answer with the endpoint's name; tests let
-            clicks come in there.
+        latency: Seconds that each response takes, or the least and the most.
+        dialect: The form of the responses, one of ``DIALECTS``.
+        like: A recording of a real account, whose form the responses take.
+        on_request: Called before each response with the endpoint's name; tests add
+            clicks there.
     """
 
     account: Account
@@ -91,14 +90,13 @@ class Server:
     on_request: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
-        """Set up the API; refuse a dialect there is not."""
         if self.dialect not in DIALECTS:
             message = f"There is no dialect {self.dialect}: one of {sorted(DIALECTS)}"
             raise ValueError(message)
         if self.dialect == LAGGING:
             self.account.stats_lag = LAG
         self.api = Api(self.account, keyset=self.keyset)
-        self._random = random.Random(7)  # noqa: S311 - made-up latency
+        self._random = random.Random(7)  # noqa: S311 - simulated
         self._links_given = 0
 
     def routes(self) -> list[BaseRoute]:
@@ -165,7 +163,7 @@ class Server:
         return JSONResponse(self.tokens.sign_ins.device(url))
 
     async def _authorize(self, request: Request) -> Response:
-        # A client that is not known is not sent its browser back.
+        # The browser of an unknown client is not redirected.
         if not self.tokens.knows(request.query_params):
             return JSONResponse({"error": "invalid_client"}, 400)
         return RedirectResponse(self.tokens.sign_ins.browser(request.query_params), 302)
@@ -230,19 +228,19 @@ def _bomb() -> bytes:
 
 
 def _given(content: bytes) -> Response:
-    """Answer with a body as it is, packed or not."""
+    """Respond with a body, plain or gzip."""
     packed = content.startswith(GZIP)
     return Response(content, headers={"content-encoding": "gzip"} if packed else {})
 
 
 def _hang_up(request: Request) -> Response:
-    """Reset the connection; what is returned reaches nobody."""
+    """Reset the connection; the returned response is not sent."""
     request.scope["hang_up"]()
     return Response()
 
 
 async def _half_close(request: Request) -> Response:
-    """End our side of the connection without a word, and wait for the other's end."""
+    """Close the sending side without a response, and wait for the client to close."""
     request.scope["say_no_more"]()
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -250,7 +248,7 @@ async def _half_close(request: Request) -> Response:
 
 
 def _dripping(reply: Reply, seconds: float) -> Response:
-    """Answer drop by drop."""
+    """Respond in small pieces."""
 
     async def drops() -> AsyncIterator[bytes]:
         size = 1 + len(reply.body) // DRIPS

@@ -108,13 +108,13 @@ class CampaignSummaries(ConstantContactStream):
     ) -> Iterator[Record]:
         wanted = self.run.settings.campaign_ids
         for record in records:
-            campaign_id, told = record["campaign_id"], fingerprint(record)
+            campaign_id, digest = record["campaign_id"], fingerprint(record)
             if not campaign_id or (wanted and campaign_id not in wanted):
                 continue
-            if self.written.get(campaign_id[:ID_DIGITS]) != told:
+            if self.written.get(campaign_id[:ID_DIGITS]) != digest:
                 self.run.progress.records += 1
                 yield record
-                new[campaign_id[:ID_DIGITS]] = told
+                new[campaign_id[:ID_DIGITS]] = digest
 
 
 class CampaignActivities(ConstantContactStream):
@@ -170,8 +170,9 @@ class CampaignActivities(ConstantContactStream):
             self.memory.note_look(activity.activity_id, started.at)
             self.looks.note(activity.looks)
             self.run.progress.looks += len(activity.looks)
-            if activity.told and activity.record is None:
-                self.memory.remember(activity.campaign_id, **activity.told)
+            campaign = activity.campaign
+            if activity.record is None and campaign.after_look:
+                self.memory.remember(campaign.campaign_id, **campaign.after_look)
 
     def _settle(self, passed: FinishedCampaign) -> None:
         """Remember a campaign, after its activities' records were written."""
@@ -200,7 +201,7 @@ class CampaignActivities(ConstantContactStream):
             ids,
             updated_at=record.get("updated_at"),
             status=kept_status(status),
-            sent=campaign.told or campaign.known.get("sent"),
+            sent=campaign.summary_mark or campaign.known.get("sent"),
             looked=int(time.time()) if again else None,
             unwritten=None if self.selected else True,
         )

@@ -79,7 +79,7 @@ class ReportStream(ConstantContactStream):
 
     def _failed(self, started: StartedActivity, error: Exception) -> None:
         activity = started.activity
-        if activity.removed:
+        if activity.campaign.removed:
             self.run.failures.excuse([activity.activity_id])
         self.run.failures.record(self.name, activity.activity_id, error)
 
@@ -87,10 +87,10 @@ class ReportStream(ConstantContactStream):
         """Handle a missing report (404): an error if it should have rows."""
         activity = started.activity
         there = self.report.has_rows(activity.activity_id, started.counters)
-        if there and not activity.removed:
+        if there and not activity.campaign.removed:
             self._failed(started, error)
             return
-        if activity.removed:
+        if activity.campaign.removed:
             self.run.failures.succeeded(self.name, activity.activity_id)
         else:
             self.run.failures.put_off(self.name, activity.activity_id)

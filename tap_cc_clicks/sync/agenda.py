@@ -200,7 +200,7 @@ class Planner:
     def _unread(self, campaign: Campaign) -> Iterator[Activity]:
         for activity_id in self.memory.activities(campaign.campaign_id):
             if self._is_unread(activity_id):
-                yield campaign.activity(activity_id)
+                yield Activity(campaign, activity_id)
 
     def _chosen(
         self, campaigns: Sequence[Campaign], candidates: list[Candidate]
@@ -219,7 +219,8 @@ class Planner:
                 others.append(replace(campaign, looks=tuple(its_looks)))
                 continue
             campaign = by_id[str(self.memory.campaign_of(key))]
-            activity = campaign.activity(
+            activity = Activity(
+                campaign,
                 key,
                 counted=any(look.candidate.cost == COUNTERS for look in its_looks),
                 search=any(look.candidate.key.startswith(SEARCH) for look in its_looks),

@@ -69,8 +69,8 @@ class ShortBookmarks(Bookmarks):
 
     @override
     def find(self, context: Mapping[str, Any]) -> Bookmark | None:
-        told = self._read.get(context["campaign_activity_id"])
-        return None if told is None else Bookmark.from_list(told)
+        values = self._read.get(context["campaign_activity_id"])
+        return None if values is None else Bookmark.from_list(values)
 
     @override
     def move(self, context: Mapping[str, Any], bookmark: Bookmark) -> None:

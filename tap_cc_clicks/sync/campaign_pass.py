@@ -158,21 +158,17 @@ class CampaignPass:
         yield from agenda.fresh
         # In one order: a campaign that was looked up is read next, whatever the budget.
         never_read: list[Campaign | Activity] = [*agenda.new, *agenda.unread]
-        for one in sorted(never_read, key=self._latest, reverse=True):
+        for one in sorted(never_read, key=_latest, reverse=True):
             if isinstance(one, Campaign):
                 yield self._look_up(one)
                 continue
-            campaign = agenda.campaigns[one.campaign_id]
             known = any(
                 report.known(one.activity_id)
                 for report in filter(is_events, self._reports)
             )
-            yield replace(one, counted=known or self._counts_first(campaign))
+            yield replace(one, counted=known or self._counts_first(one.campaign))
         for one in agenda.others:
             yield one if isinstance(one, Activity) else self._look_up(one)
-
-    def _latest(self, one: Campaign | Activity) -> str:
-        return self._agenda.campaigns[one.campaign_id].latest
 
     def _look_up(self, campaign: Campaign) -> Task:
         """Look up a campaign as soon as the budget has room for its report too."""
@@ -261,7 +257,7 @@ class CampaignPass:
                     if self._failures.is_retry(one.stream, item)
                     or (counted and isinstance(one, Stats))
                 )
-                yield campaign.activity(item, counted=True, only=only)
+                yield Activity(campaign, item, counted=True, only=only)
 
     def _uncounted(self) -> Iterator[Activity]:
         """Yield the activities whose counters were never requested."""
@@ -303,7 +299,7 @@ class CampaignPass:
             known = self._memory.activities(campaign.campaign_id)
             found = self._found.get(campaign.campaign_id, ())
             for activity_id in dict.fromkeys([*known, *found]):
-                yield campaign.activity(activity_id)
+                yield Activity(campaign, activity_id)
 
     def _items(self, tasks: Iterable[Task]) -> Iterator[Item]:
         for task in tasks:
@@ -380,3 +376,8 @@ class CampaignPass:
         except RunEndedError as reason:
             self._run.log_end(reason)
             return None
+
+
+def _latest(one: Campaign | Activity) -> str:
+    """Return when a campaign, or an activity's, was last changed or sent."""
+    return one.latest if isinstance(one, Campaign) else one.campaign.latest

@@ -78,7 +78,7 @@ class Events(Report):
             yield Reading(
                 report=self._report,
                 activity_id=activity.activity_id,
-                campaign_id=activity.campaign_id,
+                campaign_id=activity.campaign.campaign_id,
                 url_id=url_id,
                 known=None if self._reads_all else known,
                 counters=counters,
@@ -111,7 +111,7 @@ class Events(Report):
         if searched or self.is_new(activity.activity_id):
             return True
         # Counted clicks may appear in a fresh report at any time.
-        late = activity.fresh and any(one.search for one in known)
+        late = activity.campaign.is_fresh and any(one.search for one in known)
         return late or any(is_due(one, counters) for one in known)
 
     @override

@@ -137,7 +137,7 @@ class ReportFetcher:
         self.budget.release(kept)
 
     def _note_uncounted(self, activity: Activity, counters: Counters) -> None:
-        if counters.stats or activity.settled:
+        if counters.stats or activity.campaign.is_settled:
             lacking = "em_clicks_all" if counters.stats else "counters"
             self.lookups.run.anomalies.note(UNCOUNTED, f"without {lacking}")
 
@@ -159,7 +159,7 @@ class ReportFetcher:
             return True
         if report.is_due(activity, counters):
             return True
-        stale = activity.recent and self._is_stale(activity, counters)
+        stale = activity.campaign.is_recent and self._is_stale(activity, counters)
         return is_events(report) and (stale or activity.is_last)
 
     def _is_stale(self, activity: Activity, counters: Counters) -> bool:

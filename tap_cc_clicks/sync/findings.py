@@ -36,7 +36,7 @@ SENTENCES = {
 }
 # Kinds that cost neither requests nor rows.
 FREE = frozenset({UNKNOWN})
-MOST_PARTS_TOLD = 20
+MOST_PARTS = 20
 # A limit for state, should the service differ each time.
 MOST_REMEMBERED = 200
 
@@ -62,8 +62,8 @@ def tell(counts: Counts, state: dict[str, Any], logger: logging.Logger) -> None:
         if kind in kinds:
             level = logging.INFO if kind in FREE else logging.WARNING
             logger.log(level, "%s", sentence)
-    told = {*remembered, *map(" ".join, new)}
-    remembered[:] = sorted(told)[:MOST_REMEMBERED]
+    known = {*remembered, *map(" ".join, new)}
+    remembered[:] = sorted(known)[:MOST_REMEMBERED]
 
 
 def warnings_of(counts: Counts) -> Iterator[str]:
@@ -75,6 +75,6 @@ def _sentences(counts: Counts) -> Iterator[tuple[str, str]]:
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for (kind, part), times in sorted(counts.items()):
         parts[kind].append(f"{times:,} {part}" if times else part)
-    for kind, told in parts.items():
-        more = ["…"] * (len(told) > MOST_PARTS_TOLD)
-        yield kind, SENTENCES[kind] % ", ".join(told[:MOST_PARTS_TOLD] + more)
+    for kind, found in parts.items():
+        more = ["…"] * (len(found) > MOST_PARTS)
+        yield kind, SENTENCES[kind] % ", ".join(found[:MOST_PARTS] + more)

@@ -19,7 +19,7 @@ from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.tally import is_due
 from tap_cc_clicks.sync.event_reports import Events
-from tap_cc_clicks.sync.lookups import Activity
+from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.memory import fingerprint
 from tap_cc_clicks.sync.reports import BookmarkUpdate, Deferred, Expected
 from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
@@ -80,7 +80,10 @@ class FurtherEvents(Events, Deferred):
         return (
             is_due(known, self._own(counters))
             # Counted events may appear in a fresh report at any time.
-            or (known.search is not None and (activity.search or activity.fresh))
+            or (
+                known.search is not None
+                and (activity.search or activity.campaign.is_fresh)
+            )
             or self._has_moved(known, counters)
         )
 
@@ -113,8 +116,8 @@ class FurtherEvents(Events, Deferred):
 
     @override
     def expected(self, activity_id: str, counters: Counters) -> Expected:
-        told = super().expected(activity_id, self._own(counters))
-        return Expected(requests=told.requests)
+        expected = super().expected(activity_id, self._own(counters))
+        return Expected(requests=expected.requests)
 
     @override
     def has_rows(self, activity_id: str, counters: Counters) -> bool:
@@ -124,7 +127,7 @@ class FurtherEvents(Events, Deferred):
 
     @override
     def gap(self, activity_id: str, counters: Counters) -> int:
-        if self.will_be_due(Activity("", activity_id), counters):
+        if self.will_be_due(Activity(Campaign(""), activity_id), counters):
             return 0
         gap = super().gap(activity_id, self._own(counters))
         return min(0, gap) if self._report.counts_people else gap

@@ -58,8 +58,8 @@ class Campaign:
     @property
     def status(self) -> str:
         """Its last known status, in lower case."""
-        told = (self.record or {}).get("current_status", self.known.get("status"))
-        return str(told or DONE).lower()
+        status = (self.record or {}).get("current_status", self.known.get("status"))
+        return str(status or DONE).lower()
 
     @property
     def removed(self) -> bool:
@@ -74,8 +74,8 @@ class Campaign:
     @property
     def updated_at(self) -> str | None:
         """When it was changed."""
-        told: str | None = (self.record or self.known).get("updated_at")
-        return told
+        updated_at: str | None = (self.record or self.known).get("updated_at")
+        return updated_at
 
     @property
     def sent_at(self) -> str | None:
@@ -88,7 +88,7 @@ class Campaign:
         return max(self.updated_at or "", self.sent_at or "")
 
     @property
-    def told(self) -> str | None:
+    def summary_mark(self) -> str | None:
         """What state keeps of its summary: the last send and a digest of its counts."""
         if self.summary is None:
             return None
@@ -110,7 +110,8 @@ class Campaign:
     def is_hinted(self) -> bool:
         """Whether its summary has changed since the last look."""
         known = self.known.get("sent")
-        return bool(known and self.told and known != self.told)
+        mark = self.summary_mark
+        return bool(known and mark and known != mark)
 
     @property
     def is_resent(self) -> bool:
@@ -153,31 +154,27 @@ class Campaign:
     def known_activities(self) -> list[Activity]:
         """Return its activities with reports, according to state."""
         ids = [item[0] for item in self.known.get("activities", ())]
-        return [self.activity(one, counted=True) for one in ids]
+        return [Activity(self, one, counted=True) for one in ids]
 
     @property
-    def _told_by_look(self) -> Mapping[str, Any]:
-        told: dict[str, Any] = {}
-        if self.told and not self.is_resent:
-            told["sent"] = self.told
-        if self.record and self.known.get("status") == UNKNOWN_STATUS:
-            told["status"] = kept_status(self.record["current_status"])
-        return told
+    def is_recent(self) -> bool:
+        """Whether it was sent or changed within a day."""
+        return self.is_within(HOURS_PER_DAY)
 
-    def activity(self, activity_id: str, **values: Any) -> Activity:
-        """Return one of its activities."""
-        recent = self.is_within(HOURS_PER_DAY)
-        return Activity(
-            self.campaign_id,
-            activity_id,
-            fresh=self.is_fresh,
-            recent=recent,
-            settled=self.status == DONE and not recent,
-            removed=self.removed,
-            at_rest=self.is_at_rest,
-            told=self._told_by_look,
-            **values,
-        )
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was sent more than a day ago, and should have counters."""
+        return self.status == DONE and not self.is_recent
+
+    @property
+    def after_look(self) -> Mapping[str, Any]:
+        """What state should keep of it after a look at one of its activities."""
+        values: dict[str, Any] = {}
+        if self.summary_mark and not self.is_resent:
+            values["sent"] = self.summary_mark
+        if self.record and self.known.get("status") == UNKNOWN_STATUS:
+            values["status"] = kept_status(self.record["current_status"])
+        return values
 
 
 @dataclass(frozen=True)
@@ -186,12 +183,6 @@ class Activity:
 
     Attributes:
         has_reports: Whether there are reports of it.
-        fresh: Whether it was sent or changed within three days.
-        recent: Whether that was within a day.
-        settled: Whether it was sent more than a day ago, and should have counters.
-        removed: Whether its campaign was deleted: the API may answer 404 for it.
-        at_rest: Whether its campaign is looked at again only if status or date change.
-        told: What state should keep of its campaign after a look.
         record: Its record; None if it was not looked up.
         counted: Whether counters are read before its reports.
         search: Whether to search its report for clicks that are counted and not shown.
@@ -200,15 +191,9 @@ class Activity:
         kept: Requests reserved for its report.
     """
 
-    campaign_id: str
+    campaign: Campaign
     activity_id: str
     has_reports: bool = True
-    fresh: bool = False
-    recent: bool = False
-    settled: bool = False
-    removed: bool = False
-    at_rest: bool = False
-    told: Mapping[str, Any] = field(default_factory=dict)
     record: Record | None = None
     counted: bool = False
     search: bool = False
@@ -219,7 +204,7 @@ class Activity:
     @property
     def is_last(self) -> bool:
         """Whether its reports are read once more, whatever the counters show."""
-        return self.at_rest and self.record is not None
+        return self.campaign.is_at_rest and self.record is not None
 
     @property
     def context(self) -> dict[str, str]:
@@ -229,10 +214,7 @@ class Activity:
     @property
     def ids(self) -> dict[str, str]:
         """The ids in each record of its reports."""
-        return {
-            "campaign_activity_id": self.activity_id,
-            "campaign_id": self.campaign_id,
-        }
+        return {**self.context, "campaign_id": self.campaign.campaign_id}
 
 
 @dataclass(frozen=True)
@@ -376,7 +358,8 @@ class Lookups:
 
 
 def _activity(campaign: Campaign, record: Record, row: Record) -> Activity:
-    return campaign.activity(
+    return Activity(
+        campaign,
         row["campaign_activity_id"],
         has_reports=row["role"] in ROLES_WITH_REPORTS,
         record=activity_record(record, row),

@@ -24,8 +24,8 @@ FINGERPRINT_DIGITS = 8
 
 def fingerprint(counts: Mapping[str, Any] | None) -> str:
     """Return a short digest of the counts of a summary or an activity."""
-    told = msgspec.json.encode(counts or {}, order="deterministic")
-    return hashlib.sha256(told).hexdigest()[:FINGERPRINT_DIGITS]
+    encoded = msgspec.json.encode(counts or {}, order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 class CampaignMemory:

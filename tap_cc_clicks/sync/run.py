@@ -73,8 +73,8 @@ class Run:
         )
         self.progress = Progress(logger, self.gate, settings.key_requests_per_day)
         self.signum: int | None = None
-        self._end_told = False
-        self._telling = threading.Lock()
+        self._end_logged = False
+        self._end_lock = threading.Lock()
 
     def heartbeat(self) -> None:
         """Log progress, and stop after a signal.
@@ -91,9 +91,9 @@ class Run:
     def log_end(self, reason: RunEndedError) -> None:
         """Warn, once, that the run ends early."""
         # Several threads may get here at once.
-        with self._telling:
-            told, self._end_told = self._end_told, True
-        if not told:
+        with self._end_lock:
+            logged, self._end_logged = self._end_logged, True
+        if not logged:
             self.logger.warning("%s", reason)
 
     def finish(self) -> None:

@@ -223,7 +223,7 @@ class OncePerActivity(Deferred):
 
     @override
     def will_be_due(self, activity: Activity, counters: Counters) -> bool:
-        return activity.record is not None and not activity.removed
+        return activity.record is not None and not activity.campaign.removed
 
     @override
     def note(self, activity: Activity, counters: Counters) -> None:
@@ -237,7 +237,7 @@ class OncePerActivity(Deferred):
         for activity in activities:
             known = self._memory.asked(activity.activity_id, self._once)
             # Removed campaigns have none.
-            if activity.removed or known == ASKED:
+            if activity.campaign.removed or known == ASKED:
                 continue
             if known == NEVER_ASKED:
                 self._allowed.left -= 1

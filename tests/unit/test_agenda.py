@@ -79,7 +79,7 @@ def test_what_is_at_rest_is_looked_at_only_if_something_hints(status: str) -> No
 
 def known_as(told: dict[str, Any]) -> str | None:
     """Return what state remembers of a summary."""
-    return Campaign("any", summary=told).told
+    return Campaign("any", summary=told).summary_mark
 
 
 def test_a_campaign_that_was_sent_again_is_looked_up() -> None:

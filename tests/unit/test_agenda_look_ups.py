@@ -36,7 +36,7 @@ def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     keys = [one.key for one in agenda.candidates]
     assert keys == (["look up a"] * pending) + ["a"]
     (activity,) = (one for one in agenda.others if isinstance(one, Activity))
-    assert ("sent" not in activity.told) == pending
+    assert ("sent" not in activity.campaign.after_look) == pending
 
 
 def test_full_table_looks_everything_up_and_reads_all() -> None:

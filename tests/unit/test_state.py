@@ -11,7 +11,7 @@ from tap_cc_clicks.api.errors import InputError
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.sync.bookmarks import Bookmarks
-from tap_cc_clicks.sync.lookups import Activity
+from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.memory import (
     ASKED,
     DETAILS,
@@ -83,7 +83,7 @@ def test_a_state_of_version_1_is_understood() -> None:
     links = Links(
         "email_links", state["bookmarks"]["email_links"]["clicks"], int, 498746
     )
-    activity = Activity("c", "a")
+    activity = Activity(Campaign("c"), "a")
     assert not list(links.pending([activity], 498746))
     links.note(activity, Counters(4))
     assert list(links.pending([activity], 498746)) == [activity]
