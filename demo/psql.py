@@ -1,4 +1,4 @@
-"""``python -m demo.psql "select …"``: look again at what the demo loaded."""
+"""``python -m demo.psql "select …"``: queries what the demo loaded."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ VERDICTS = """
     from cc_clicks_marts.cc_clicks__reconciliation
     where kind = 'click' group by 1 order by 1
 """
-# What requests are for, where the simulator calls its endpoints otherwise.
+# Labels of endpoints whose names in the simulator differ.
 WORDS = {
     "campaigns": "listing",
     "campaign": "campaigns",
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
-    """Load the account, let people click, and load what is new."""
+    """Load the account, add clicks, and load them."""
     meltano = Meltano(
         DATA,
         {
@@ -129,7 +129,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
 
 
 def six_hours_later(account: Account) -> None:
-    """Send an email, and let people open it and click, and machines."""
+    """Send an email, and add opens and clicks of people and machines."""
     account.advance(hours=5)
     campaign = shop.send(account, shop.EMAILS[3])
     account.add_scans(campaign.activities[0])
@@ -143,7 +143,7 @@ def six_hours_later(account: Account) -> None:
 
 
 def show(postgres: Postgres) -> None:
-    """Show what the models make of what landed."""
+    """Show results of the models."""
     (name, _, _, *counts, _), *_ = query(postgres, FUNNEL.query.format(MARTS))
     chart(console, f"The latest email: {name}", steps(counts))
     emails = Table(
@@ -169,7 +169,7 @@ def show(postgres: Postgres) -> None:
 
 
 def write_page(postgres: Postgres) -> None:
-    """Draw the report, which names its page."""
+    """Draw the report, which prints the path of its page."""
     console.print()
     place = ["--database", postgres.url, "--output", str(DATA / "clicks.html")]
     cc_clicks(["report", *place], standalone_mode=False)

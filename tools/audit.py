@@ -1,4 +1,4 @@
-"""Look for known vulnerabilities in what an install of the tap and the image bring.
+"""Audit the packages of an install of the tap and of the image.
 
 Run by ``make audit``. Fails on a known vulnerability; where the advisory service cannot
 be asked, it says so and passes.
@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 
 
 PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--progress-spinner=off")
-# What the image has an environment of.
+# The environments in the image.
 IMAGE = ("image", "meltano", "targets", "dbt")
-# Not this environment: a tool for the tests may hold back what users get.
+# Not this environment: a test tool may pin older packages than users get.
 SUBJECTS: dict[str, Sequence[str]] = {
     "an install of today": ("--skip-editable", str(ROOT)),
     **{
@@ -35,13 +35,13 @@ SUBJECTS: dict[str, Sequence[str]] = {
 
 
 def main() -> None:
-    """Audit, and say what could and what could not be audited."""
+    """Audit, and report what was and what was not audited."""
     flawed = [subject for subject, source in SUBJECTS.items() if audit(subject, source)]
     sys.exit(bool(flawed))
 
 
 def audit(subject: str, source: Sequence[str]) -> bool:
-    """Audit one set of packages, and tell whether one has a known vulnerability."""
+    """Audit a set of packages; return whether one has a known vulnerability."""
     result = subprocess.run(  # noqa: S603 - our own command
         [*PIP_AUDIT, "--format=json", *source],
         capture_output=True,
@@ -59,7 +59,7 @@ def audit(subject: str, source: Sequence[str]) -> bool:
 
 
 def told(subject: str, dependencies: list[dict[str, Any]]) -> str:
-    """Return what there is to say.
+    """Return the findings.
 
     Args:
         subject: What was audited.

@@ -27,7 +27,7 @@ PAGE = "https://sandbox.example.com/activate"
 
 
 def picture() -> str:
-    """Return the picture as SVG, of a sign-in that really takes place."""
+    """Return an SVG of a real sign-in against the simulator."""
     screen = terminal()
     screen.print(f"[bold]$[/] {COMMAND}")
     with Sandbox(Account()) as sandbox, tempfile.TemporaryDirectory() as folder:
@@ -41,7 +41,7 @@ def picture() -> str:
 
 
 def terminal() -> Console:
-    """Return a terminal that records, and is the same on every machine."""
+    """Return a recording terminal that is the same on every machine."""
     return Console(
         record=True,
         width=WIDTH,

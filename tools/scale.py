@@ -1,4 +1,4 @@
-"""Work out what many accounts need, and write the tables into docs/scale.md."""
+"""Compute the cost of many accounts, and write the tables in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ ROOT = Path(__file__).parents[1]
 PAGE = Path("docs/scale.md")
 START, END = "<!-- scale -->", "<!-- /scale -->"
 
-# The API's.
+# Limits of the API.
 REQUESTS_PER_DAY = 10_000
 REQUESTS_PER_SECOND = 4
 ROWS_PER_PAGE = 500
 STATS_PER_REQUEST = 10
-# The tap's default.
+# The default of look_requests_per_day.
 LOOKS_PER_DAY = 500
 # Measured: docs/performance.md, and a run of the Dagster example on two busy cores.
 STATE_BYTES_PER_ACTIVITY = 340
@@ -29,7 +29,7 @@ ACCOUNTS = (1, 10, 100, 1_000, 10_000)
 
 @dataclass(frozen=True)
 class Account:
-    """One account, of which clicks alone are selected.
+    """An account of which only clicks are selected.
 
     Attributes:
         campaigns: Sent so far.
@@ -49,12 +49,12 @@ class Account:
 
     @property
     def listing(self) -> int:
-        """Requests that list the campaigns, and their summaries, as a whole."""
+        """Requests for the complete listing and summaries."""
         return 2 * math.ceil(self.campaigns / ROWS_PER_PAGE)
 
     @property
     def counters(self) -> int:
-        """Requests that look at all activities: what C of the schedule is here."""
+        """Requests for a look at all activities (C in docs/architecture.md)."""
         return math.ceil(self.activities / STATS_PER_REQUEST)
 
     def first(self) -> int:
@@ -77,7 +77,7 @@ class Account:
 
 
 TYPICAL = Account()
-# For those who have many accounts to one key.
+# For many accounts with one key.
 FEW_LOOKS = 10
 
 

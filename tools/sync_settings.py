@@ -1,4 +1,4 @@
-"""Write the settings of settings.py into all files that list them.
+"""Write the settings of settings.py to all files that list them.
 
 These are meltano.yml, .env.example, docs/settings.md and the definition for Meltano
 Hub. Run by ``make settings``; a test fails where they differ.
@@ -18,9 +18,9 @@ from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- settings -->", "<!-- /settings -->"
-# What Meltano takes for text it hands on, and the tap says what is wrong with it. Other
-# kinds end in a traceback of Meltano's (decimal, integer, options), take any text for
-# false (boolean) or refuse commas (array). What YAML itself knows passes through.
+# Meltano passes text on, and the tap reports what is wrong with it. With other kinds,
+# Meltano ends in a traceback (decimal, integer, options), reads any text as false
+# (boolean) or refuses commas (array). YAML's own types pass through.
 KINDS = ("object",)
 PAGE = "docs/settings.md"
 HUB = "hub/tap-cc-clicks.yml"
@@ -118,7 +118,7 @@ def hub_yml() -> str:
             SingleQuotedScalarString(one)
             for one in about.supported_python_versions or ()
         ],
-        # Meltano's own word for a plugin of which there is one.
+        # Meltano's default.
         "variant": "original",
     }
     return HUB_COMMENT + as_yaml(definition)

@@ -18,7 +18,7 @@ PERSONAL = {
     "email_address",
     "first_name",
     "last_name",
-    # Whatever a person wrote.
+    # Personal data.
     "opt_out_reason",
 }
 
@@ -53,7 +53,7 @@ def _select(stream: dict[str, Any], breadcrumb: list[str], selected: bool) -> No
 
 
 def as_text(catalog: dict[str, Any]) -> str:
-    """Return a catalog as it stands in its file."""
+    """Return the text of a catalog file."""
     return json.dumps(catalog, indent=2, ensure_ascii=False) + "\n"
 
 

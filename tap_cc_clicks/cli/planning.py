@@ -45,16 +45,17 @@ class Plan(Struct):
         unread: Known activities with a report that was never read.
         looks: Looks for change that the run would make.
         waiting: Looks left to later runs.
-        whole_days: Days within which everything is looked at, and a run; 0 for each.
-        backlog_days: Days that what is asked once of what was known before takes.
+        whole_days: Days, plus a run, within which everything is looked at; 0 if each
+            run does.
+        backlog_days: Days to read details and histories of older activities.
         activities: Activities of new and changed campaigns.
         clicks: Clicks that the service has counted and that were not read.
-        requests: By what is asked for.
-        total: Of requests.
-        minutes: How long it takes at most, at ``requests_per_second``.
-        share_of_quota: At most, of a day's requests; 1 for all of them.
-        runs: How many runs it takes at most; None if no number of them will do.
-        largest_report: Requests of the report that takes most.
+        requests: Requests by kind.
+        total: All requests.
+        minutes: The longest duration, at ``requests_per_second``.
+        share_of_quota: The largest share of a day's quota, from 0 to 1.
+        runs: The most runs that it takes; None if the budget is too small.
+        largest_report: Requests of the largest report.
         spent: Requests that the plan itself made.
     """
 
@@ -88,7 +89,7 @@ class Planner:
 
     def __init__(self, tap: RunTap, sample: int | None = SAMPLE) -> None:
         self._run = tap.run
-        # The run's budget is not the plan's.
+        # max_requests limits the run, not the plan.
         self._run.gate.max_requests = None
         self._sample = sample
         self._campaigns = cast("Campaigns", tap.streams["campaigns"])
@@ -99,7 +100,7 @@ class Planner:
         self._plan = Plan()
 
     def plan(self, budget: int | None = None) -> Plan:
-        """Make the plan, with the few requests it takes.
+        """Return the plan; makes a few requests.
 
         Args:
             budget: The requests that a run may make; None for a day's.
@@ -173,10 +174,10 @@ class Planner:
     def _add_groups(
         self, groups: list[list[Activity]], first: int, unseen: int
     ) -> None:
-        """Add what activities cost, and as many more of those after the first."""
+        """Add the cost of a sample of activities, scaled up by those unseen."""
         counters = self._count([one for some in groups for one in some])
         costs = [self._cost(some, counters) for some in groups]
-        # What is counted comes with the counters.
+        # Stats come with the counters.
         streams = [one.stream for one in self._reports if not isinstance(one, Stats)]
         for kind in (ACTIVITIES, CLICKS, *streams):
             values = [cost[kind] for cost in costs]
@@ -221,7 +222,7 @@ class Planner:
                 self._add(report.stream, exactly(pending))
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
-        """Ask for activities' counters, ten by ten, if anything depends on them."""
+        """Request the counters of activities, if any report is selected."""
         ids = [one.activity_id for one in activities if self._reports]
         starts = range(0, len(ids), IDS_PER_STATS_REQUEST)
         chunks = [ids[start : start + IDS_PER_STATS_REQUEST] for start in starts]
@@ -229,7 +230,7 @@ class Planner:
         return {name: one for answer in answers for name, one in answer.items()}
 
     def _fetched(self, jobs: Iterable[Iterator[T]]) -> list[T]:
-        """Return what each of the jobs yields, done side by side as a run does them."""
+        """Return the items of jobs that run in parallel, as in a run."""
         ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
         try:
             return [next(iter(one)) for one in [ahead.submit(job) for job in jobs]]

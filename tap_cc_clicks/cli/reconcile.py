@@ -1,4 +1,4 @@
-"""``cc-clicks reconcile``: is in the warehouse what the service counts?"""
+"""``cc-clicks reconcile``: compares the warehouse with the service's counters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tap_cc_clicks.cli.tables import PLAIN_GAP, print_json, say
 from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.tap import TapCCClicks
 
-# They leave clicks out that the service counts.
+# They exclude clicks that the service counts.
 FILTERS = ("start_date", "url_ids")
 NOWHERE = "Say where the clicks are: --postgres, --jsonl or --counts"
 NO_COUNTERS = (
@@ -96,7 +96,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
 def _loaded(
     jsonl: Path | None, counts: Path | None, postgres: str | None, schema: str
 ) -> Loaded:
-    """Count where a person said; the environment may name a database besides."""
+    """Count in the source of the options, or else of the environment."""
     if jsonl:
         return from_jsonl(jsonl)
     if counts:
@@ -113,7 +113,7 @@ def _loaded_counters(loaded: Loaded) -> Mapping[str, Counters]:
 
 
 def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
-    """Return what the service counts now; those it knows nothing of are left out."""
+    """Return the current counters; activities without any are left out."""
     chunks = [
         activity_ids[start : start + IDS_PER_STATS_REQUEST]
         for start in range(0, len(activity_ids), IDS_PER_STATS_REQUEST)

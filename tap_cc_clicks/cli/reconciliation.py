@@ -1,4 +1,4 @@
-"""What was loaded beside what the service counts, activity by activity.
+"""A comparison of loaded clicks with the service's counters, by activity.
 
 The model ``cc_clicks__reconciliation`` in transform/ judges the same way.
 """
@@ -18,7 +18,7 @@ ORDER: tuple[Verdict, ...] = ("behind", "ahead", "not counted", "ok")
 
 @dataclass(frozen=True)
 class Loaded:
-    """What stands in a warehouse.
+    """The counts in a warehouse.
 
     Attributes:
         clicks: How many clicks of each activity, 0 for those without any.
@@ -52,7 +52,7 @@ class Comparison:
 def compare(
     loaded: Loaded, counters: Mapping[str, Counters], filters: Sequence[str] = ()
 ) -> list[Comparison]:
-    """Compare every activity that is known to either side, those behind first.
+    """Compare all activities of either side, those behind first.
 
     Args:
         loaded: What stands in the warehouse.
@@ -63,14 +63,14 @@ def compare(
     compared = [
         _compared(one, loaded, counters.get(one, UNKNOWN), filters)
         for one in known
-        # A web page has neither clicks nor a count.
+        # A web page has neither clicks nor a counter.
         if loaded.clicks.get(one) or one in counters
     ]
     return sorted(compared, key=_place)
 
 
 def _place(one: Comparison) -> tuple[int, str, int]:
-    """Put what is behind first, and of one reason what is furthest off."""
+    """Sort activities that are behind first, then by reason and difference."""
     order = ORDER.index(one.verdict)
     return order, one.reason or "", -abs(one.difference or 0)
 
@@ -118,5 +118,5 @@ def _reason(verdict: Verdict, filters: Sequence[str], *, younger: bool) -> str |
 
 
 def tally(compared: Sequence[Comparison]) -> Counter[Verdict]:
-    """Return how many activities got each verdict."""
+    """Return the number of activities by verdict."""
     return Counter(one.verdict for one in compared)

@@ -1,4 +1,4 @@
-"""What the service's answers are like, without what they say.
+"""A recording of the form of the service's responses, without their content.
 
 A recording holds names of properties and headers, kinds, formats, shares and rough
 lengths: enough for ``cc-clicks sandbox --like`` to answer in the same form, and nothing
@@ -65,19 +65,19 @@ FORMATS = {
     "url": re.compile(r"[a-z]+://\S*"),
     "path": re.compile(r"/\S*"),
 }
-# Such as the API gives its properties. What is named otherwise may say something.
+# Names as the API has them. Other names could be content.
 NAME = re.compile(
     r"_?[a-z]{1,24}(_[a-z]{1,24}){0,5}|em_[a-z]{1,24}(\.[a-z]{1,24}){1,3}"
 )
 HEADER = re.compile("[a-z]{1,24}(-[a-z]{1,24}){0,5}")
 OTHER = "(other)"
 MOST_NAMES = 100
-# What is longer has none of the formats, and would keep the patterns busy.
+# Longer texts have none of the formats, and take the patterns long.
 LONGEST = 2000
 
 
 class Witness(Client):
-    """A client that keeps all answers, for those who ask little."""
+    """A client that keeps all responses, for commands with few requests."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -95,7 +95,7 @@ class Witness(Client):
 
 @dataclass
 class Shape:
-    """What the values that stand in one place of the answers are like."""
+    """The form of the values in one place of the responses."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
@@ -104,12 +104,12 @@ class Shape:
     items: list[Shape] = field(default_factory=list)
 
     def see(self, value: Any) -> None:
-        """Take one more value into account."""
+        """Add a value."""
         self.kinds[KINDS[type(value)]] += 1
         if isinstance(value, str):
             self.formats[form_of(value)] += 1
         if isinstance(value, str | list):
-            # Up to a power of two: the very length could tell whose value it is.
+            # Rounded up to a power of two: an exact length could identify a value.
             self.lengths.add(1 << len(value).bit_length() if value else 0)
         if isinstance(value, list):
             self.items = self.items or [Shape()]
@@ -124,7 +124,7 @@ class Shape:
         return self.properties.setdefault(name if known else OTHER, Shape())
 
     def times(self, name: str = "") -> dict[str, set[str]]:
-        """Return the forms in which times are written, and in which properties."""
+        """Return the forms of timestamps, and their properties."""
         told: defaultdict[str, set[str]] = defaultdict(set)
         for form in self.formats:
             if form.startswith("9999"):
@@ -135,8 +135,8 @@ class Shape:
                 told[form] |= names
         return told
 
-    def told(self, among: int) -> dict[str, Any]:
-        """Return it as JSON.
+    def to_json(self, among: int) -> dict[str, Any]:
+        """Return the form as JSON.
 
         Args:
             among: How many values there could be.
@@ -151,9 +151,9 @@ class Shape:
             },
             "lengths": [min(self.lengths), max(self.lengths)] if self.lengths else [],
             "properties": {
-                name: one.told(objects) for name, one in self.properties.items()
+                name: one.to_json(objects) for name, one in self.properties.items()
             },
-            "items": next((one.told(one.kinds.total()) for one in self.items), {}),
+            "items": next((one.to_json(one.kinds.total()) for one in self.items), {}),
         }
         return {name: value for name, value in told.items() if value}
 
@@ -171,7 +171,7 @@ def form_of(text: str) -> str:
 
 
 def link_form(href: str) -> dict[str, Any]:
-    """Return what a next link is like: its kind, and the names in its query."""
+    """Return the form of a next link: its kind, and the names in its query."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -182,7 +182,7 @@ def link_form(href: str) -> dict[str, Any]:
 
 
 def recording(responses: Iterable[Response]) -> dict[str, Any]:
-    """Return what answers are like, by endpoint and status."""
+    """Return the form of responses, by endpoint and status."""
     groups = defaultdict(list)
     for response in responses:
         groups[endpoint_of(response.url), str(response.status)].append(response)
@@ -194,21 +194,21 @@ def recording(responses: Iterable[Response]) -> dict[str, Any]:
 
 
 def endpoint_of(url: str) -> str:
-    """Return the name of what was asked."""
+    """Return the name of the requested endpoint."""
     path = path_of(url)
     found = (name for name, end in ENDPOINTS.items() if re.search(f"{end}$", path))
     return next(found, OTHER)
 
 
 def body_of(response: Response) -> Any:
-    """Return an answer's body as plain values; None if it is not JSON."""
+    """Return a response body as plain values; None if it is not JSON."""
     with suppress(ValueError):
         return decode(response.body)
     return None
 
 
 def links_of(responses: Iterable[Response]) -> list[dict[str, Any]]:
-    """Return the forms of next links, each once."""
+    """Return the distinct forms of next links."""
     forms = []
     for response in responses:
         with suppress(FatalAPIError):
@@ -218,7 +218,7 @@ def links_of(responses: Iterable[Response]) -> list[dict[str, Any]]:
 
 
 def shape_of(bodies: Iterable[Any]) -> Shape:
-    """Return what bodies are like."""
+    """Return the form of response bodies."""
     shape = Shape()
     for body in bodies:
         shape.see(body)
@@ -226,7 +226,7 @@ def shape_of(bodies: Iterable[Any]) -> Shape:
 
 
 def write_recording(path: Path, responses: Iterable[Response]) -> None:
-    """Write what answers are like into a private file.
+    """Write the form of responses to a private file.
 
     Raises:
         InputError: It cannot be written.
@@ -249,7 +249,7 @@ def _described(responses: list[Response]) -> dict[str, Any]:
         "json": len(bodies),
         "headers": sorted(headers),
         "links": links_of(responses),
-        "body": shape_of(bodies).told(len(bodies)),
+        "body": shape_of(bodies).to_json(len(bodies)),
     }
 
 
@@ -258,5 +258,5 @@ def _named(name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _share(part: int, whole: int) -> float:
-    """Return a share in hundredths; what there is of it is not rounded away."""
+    """Return a share in hundredths; a positive share is never rounded to 0."""
     return max(0.01, round(part / whole, 2)) if part else 0.0

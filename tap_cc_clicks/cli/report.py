@@ -1,4 +1,4 @@
-"""``cc-clicks report``: five charts of the marts, in a page that stands alone."""
+"""``cc-clicks report``: five charts of the marts, in one HTML file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = "Drawing needs more packages: pip install 'tap-cc-clicks[cli,report]'"
 
 @dataclass(frozen=True)
 class Question:
-    """What a chart shows; the last column of its query says how fresh that is.
+    """The content of a chart; the last column of its query is its freshness.
 
     Attributes:
         name: Of the function of ``drawing.py`` that draws it.

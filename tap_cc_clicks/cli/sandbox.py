@@ -19,7 +19,7 @@ MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,san
 
 
 def simulator() -> ModuleType:
-    """Return the simulator, which an extra brings.
+    """Return the simulator's module.
 
     Raises:
         InputError: It is not installed.
@@ -54,7 +54,7 @@ def simulator() -> ModuleType:
     help="Answer in the form that cc-clicks check --record wrote into this file.",
 )
 def sandbox(**options: Any) -> None:
-    """Serve a made-up account until Ctrl-C, on this machine only.
+    """Serve a simulated account until Ctrl-C, on this machine only.
 
     The settings to reach it are printed on stdout, as lines for .env.
     """
@@ -74,6 +74,6 @@ def sandbox(**options: Any) -> None:
 
 
 def announce(running: Sandbox) -> None:
-    """Print the settings with which the tap reads the account."""
+    """Print the tap's settings for the account."""
     click.echo("\n".join(env_lines(running.config)))
     click.echo(f"Serving a made-up account at {running.url}; Ctrl-C ends it.", err=True)

@@ -1,4 +1,4 @@
-"""``cc-clicks report``: five charts of the marts, in a page that stands alone."""
+"""``cc-clicks report``: five charts of the marts, in one HTML file."""
 
 from __future__ import annotations
 
