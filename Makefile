@@ -31,7 +31,8 @@ PROSE := README.md CONTRIBUTING.md CHANGELOG.md demo docs examples tap_cc_clicks
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-test: lint audit unit ## Run every check and every test
+test: lint ## Run every check and every test
+	$(MAKE) --jobs=2 audit unit
 
 check: code words contracts ## Run what takes less than a minute: linters, unit and central tests
 	$(PYTEST) tests/unit $(CENTRAL)

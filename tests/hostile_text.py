@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tap_cc_clicks.cli.commands import cc_clicks
+from tests.support import EXAMPLES
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -47,7 +48,7 @@ SCREENS: dict[str, dict[str, str | None]] = {
     "terminal": {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"},
 }
 MANY = settings(
-    max_examples=60,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tap_cc_clicks.events.declaration import EventReport
     from tap_cc_clicks.sandbox import Account, Sandbox
 
+# Examples of a fuzz test in which each example is a whole run.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 # Seconds that only what hangs takes, however busy the machine is.
 HANGS = 600
 # Seconds for what must not be waited for.

@@ -92,7 +92,7 @@ class ReportFetcher:
     large: list[ReportRequest] = field(default_factory=list)
 
     def start(self, activity: Activity, counted: CountersResult) -> StartedActivity:
-        """Start to fetch what is due of an activity."""
+        """Start to fetch the reports of an activity that are due."""
         if not activity.has_reports:
             self.budget.release(activity.kept)
             return StartedActivity(activity)

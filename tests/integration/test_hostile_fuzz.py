@@ -1,13 +1,9 @@
-"""URLs, ids, keys, moments and bodies of every kind, over HTTP, have no effect.
-
-The environment variable ``HOSTILE_EXAMPLES`` says how many are tried.
-"""
+"""URLs, ids, keys, moments and bodies of every kind, over HTTP, have no effect."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import resource
 from contextlib import suppress
 from functools import cache
@@ -24,13 +20,12 @@ from tap_cc_clicks.api import pages
 from tap_cc_clicks.sandbox import Fault, Sandbox, generate
 from tap_cc_clicks.tap import TapCCClicks
 from tests.hostile import AT, ENDPOINTS, STREAMS
-from tests.support import captured, select
+from tests.support import EXAMPLES, captured, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "30"))
 SMALL = generate(campaigns=3, clicks=12)
 # Tap and service together, besides what the process had taken before.
 MOST_MORE_MEGABYTES = 500

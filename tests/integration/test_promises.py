@@ -22,6 +22,7 @@ from tap_cc_clicks.sandbox import Account, Sandbox
 from tap_cc_clicks.sandbox.api import Reply
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import (
+    EXAMPLES,
     Output,
     captured,
     clicks,
@@ -117,7 +118,10 @@ def read(sandbox: Sandbox, answers: dict[str, Any], **config: Any) -> Output:
     return output
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(answers=ANSWERS)
 @example({**{one: {} for one in PLACES}, "clicks": {"deleted_at": ""}})
 @example({**{one: {} for one in PLACES}, "clicks": {"created_time": [[]]}})

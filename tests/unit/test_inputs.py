@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from tap_cc_clicks import inputs
 from tap_cc_clicks.tap import TapCCClicks
 from tests.input_files import FAST, PREFIX, handed_in, run, small_account, written
-from tests.support import Output, run_tap, select
+from tests.support import EXAMPLES, Output, run_tap, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 # A value that must not be shown.
 SECRET = "s3cret-\u00e9"
-EXAMPLES = int(os.environ.get("INPUT_EXAMPLES", "60"))
 # Where a number could only make the run slow, or lead out of this machine.
 ONLY_WRONG = {"requests_per_second", "api_url", "token_url"}
 WRONG = [None, True, -1, [], {}, [SECRET], {"a": SECRET}, SECRET, "", " ", "[", "\x00"]
