@@ -1,4 +1,4 @@
-"""Agendas from made-up listings and states."""
+"""Agendas of simulated listings and states."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tap_cc_clicks.sync.memory import CampaignMemory
 
 HOUR = time.time() / SECONDS_PER_HOUR
 OLD = 1_000
-# A moment is one, however often it is asked for.
+# One current time for all of a test.
 MOMENTS: dict[float, str] = {}
 
 
 def ago(hours: float) -> str:
-    """Return the moment so many hours ago."""
+    """Return the timestamp of some hours ago."""
     return earlier(now(), hours)
 
 
 def listed(
     campaign_id: str, hours: float = OLD, status: str = "Done"
 ) -> dict[str, Any]:
-    """Return the record of a campaign that was changed so many hours ago."""
+    """Return the record of a campaign that changed some hours ago."""
     return {
         "campaign_id": campaign_id,
         "updated_at": MOMENTS.setdefault(hours, ago(hours)),
@@ -41,7 +41,7 @@ def listed(
 
 @dataclass
 class Known:
-    """What state knows, and the run that is to be planned.
+    """A state, and the run to plan.
 
     Attributes:
         per_day: ``look_requests_per_day``.
@@ -58,13 +58,12 @@ class Known:
     there: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Know nothing yet."""
         self.memory = CampaignMemory(self.state)
         self.bookmarks = Bookmarks({})
         self.looks = Looks(self.per_day, self.state, HOUR)
 
     def add(self, *activities: str, looked: float = 24, **told: Any) -> None:
-        """Let a campaign be listed, and known as it is; named after its activities."""
+        """Add a listed and known campaign, named after its activities."""
         name = "".join(activities) or "none"
         record = self.there[name] = listed(name, **told)
         self.memory.remember(
@@ -78,14 +77,14 @@ class Known:
             self.memory.note_look(activity, at)
 
     def read(self, activity: str, url_id: str | None = None, **bookmark: Any) -> None:
-        """Let the report of an activity be read."""
+        """Add the bookmark of a report that was read."""
         link = {"url_id": url_id} if url_id else {}
         context = {"campaign_activity_id": activity, **link}
         told: dict[str, Any] = {"clicks": 0, **bookmark}
         self.bookmarks.move(context, Bookmark(**told))
 
     def agenda(self, **summaries: dict[str, Any]) -> Agenda:
-        """Return what is to be done."""
+        """Return the agenda."""
         settings = Settings.from_config(self.config)
         events = Events(CLICKS, settings, self.bookmarks, reads_all=self.full)
         told: dict[str, Any] = {"reports": [events], "is_turn": always, **self.planner}
@@ -94,7 +93,7 @@ class Known:
 
 
 def always(*_: str) -> bool:
-    """Return that it is the turn of everything."""
+    """Return that everything may be tried."""
     return True
 
 
@@ -107,6 +106,6 @@ def ids(items: Any) -> list[str]:
 
 
 def summary(hours: float, clicks: int = 1) -> dict[str, Any]:
-    """Return a summary of a campaign that was sent so many hours ago."""
+    """Return a summary of a campaign that was sent some hours ago."""
     sent = MOMENTS.setdefault(hours, ago(hours))
     return {"last_sent_date": sent, "unique_counts": {"clicks": clicks}}

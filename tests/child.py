@@ -1,7 +1,7 @@
-"""The tap as a process of its own, with what a test lets befall it.
+"""The tap as a process, with faults that a test chooses.
 
-Run as ``python -m tests.child`` with the tap's arguments. The test's wishes stand in
-the environment variable ``FATE``, as JSON: see :class:`Fate`.
+Run as ``python -m tests.child`` with the tap's arguments. The environment variable
+``FATE`` has the faults as JSON: see :class:`Fate`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Fate:
-    """What is to befall a process.
+    """The faults of a process.
 
     Attributes:
-        dies_after: ``module:Class.method`` after whose first call it is killed (-9).
-        largest_file: Bytes that a file may have: a disk that is full.
-        clock: Seconds by which the clock is wrong.
-        state_records: After how many records STATE is written.
-        peak: File that gets the megabytes of memory that it took at most.
+        dies_after: ``module:Class.method``; the process is killed after its first call.
+        largest_file: The largest size of a file, in bytes: simulates a full disk.
+        clock: Seconds that the clock is ahead.
+        state_records: Records between two STATE messages.
+        peak: A file for the peak memory, in megabytes.
         patches: Values of module constants, by ``module:NAME``.
     """
 
@@ -50,8 +50,8 @@ class Fate:
     peak: str | None = None
     patches: dict[str, Any] = field(default_factory=dict)
 
-    def befall(self) -> None:
-        """Make it so, in this process."""
+    def apply(self) -> None:
+        """Apply the faults to this process."""
         never_wait(setattr)
         if self.dies_after:
             _die_after(self.dies_after)
@@ -68,19 +68,19 @@ class Fate:
 
 
 def never_wait(set_attribute: Callable[[Any, str, Any], None]) -> None:
-    """Let retries follow at once."""
+    """Retry without waiting."""
     set_attribute(client, "waits", lambda: backoff.constant(interval=0))
     set_attribute(auth, "SECONDS_BETWEEN_CALLS", 0)
 
 
 def often(set_attribute: Callable[[Any, str, Any], None], records: int) -> None:
-    """Write STATE after so many records."""
+    """Write STATE after this many records."""
     set_attribute(singer, "STATE_RECORDS", records)
     set_attribute(singer, "STATE_RECORDS_PER_PARTITION", 0)
 
 
 def _write_peak(file: Path) -> None:
-    # Not getrusage: it begins with what the process had from which this one came.
+    # Not getrusage: it starts with the memory of the parent process.
     status = Path("/proc/self/status").read_text("ascii")
     file.write_text(str(int(status.split("VmHWM:")[1].split()[0]) // 1000))
 
@@ -112,8 +112,8 @@ def start(
         config: Its settings.
         folder: Where its config file goes.
         arguments: Further arguments.
-        fate: What is to befall it.
-        environment: Variables besides those of this process; empty ones are left out.
+        fate: Its faults.
+        environment: Variables to add to those of this process; empty ones are removed.
     """
     path = folder / "config.json"
     path.write_text(json.dumps(config))
@@ -136,6 +136,6 @@ def start(
 
 if __name__ == "__main__":
     mine = Fate(**json.loads(os.environ["FATE"]))
-    mine.befall()
+    mine.apply()
     with clock(lambda: mine.clock):
         main()

@@ -18,7 +18,7 @@ from tests.reports import ACTIVITY, URL, Paged
 
 
 def timestamp(minute: int) -> str:
-    """Return a moment, some minutes after a fixed one."""
+    """Return a timestamp, some minutes after a fixed one."""
     day, rest = divmod(minute, 24 * 60)
     return f"2026-01-{day + 1:02}T{rest // 60:02}:{rest % 60:02}:00.000Z"
 
@@ -36,7 +36,7 @@ def row(minute: int, contact: str = "a", **values: Any) -> dict[str, Any]:
 
 @dataclass
 class Service(Paged):
-    """A report that is paged by offset, and may grow before any page is given."""
+    """A report with offset pages that may grow before each page."""
 
     first = f"{URL}?0"
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -46,14 +46,14 @@ class Service(Paged):
     anomalies: Anomalies = field(default_factory=Anomalies)
 
     def arrive(self, rows: list[dict[str, Any]]) -> None:
-        """Let clicks come in, each in its place: newest first."""
+        """Add clicks, newest first."""
         self.rows = sorted(
             [*rows, *self.rows], key=lambda row: row["created_time"], reverse=True
         )
 
     @override
     def page(self, url: str) -> Page:
-        """Give the page at a place."""
+        """Return the page at an offset."""
         if self.arrivals:
             self.arrive(self.arrivals.pop(0))
         self.pages_given += 1
@@ -71,7 +71,7 @@ def reader_of(
     *,
     search: bool = False,
 ) -> Reader:
-    """Return what reads the activity's report."""
+    """Return the reader of the report."""
     standing_in: Any = service
     reading = Reading(
         CLICKS, ACTIVITY, None, None, known, counters, scope, search=search
@@ -81,7 +81,7 @@ def reader_of(
 
 @dataclass
 class Warehouse:
-    """What a loader that upserts holds, and the tap's bookmark."""
+    """The rows of an upserting loader, and the tap's bookmark."""
 
     clicks: dict[str, Click] = field(default_factory=dict)
     bookmark: Bookmark | None = None
@@ -96,7 +96,7 @@ class Warehouse:
         search: bool = False,
         **scope: Any,
     ) -> None:
-        """Read the report into the warehouse, maybe only some pages of it."""
+        """Read the report, or some of its pages, into the warehouse."""
         reader = reader_of(
             service, self.bookmark, counters, ReadScope(**scope), search=search
         )
@@ -109,6 +109,6 @@ class Warehouse:
                 self.clicks.update({str(click.click_id): click for click in item})
 
     def times(self) -> list[str]:
-        """Return the moments of all clicks held, newest first."""
+        """Return the timestamps of all loaded clicks, newest first."""
         times = [click.created_time for click in self.clicks.values()]
         return sorted(times, reverse=True)

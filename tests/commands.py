@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, whatever that is."""
+    """Run a command, and return its result."""
     return subprocess.run(
         command, capture_output=True, text=True, timeout=HANGS, check=False, **options
     )

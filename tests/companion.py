@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def companion(folder: Path, config: dict[str, Any], *arguments: str) -> Result:
-    """Run a command with settings from a file, not from this machine's environment."""
+    """Run a command with settings from a file, without the environment's."""
     path = folder / "settings.json"
     path.write_text(json.dumps(config), "utf-8")
     command, *rest = arguments
@@ -29,7 +29,7 @@ def companion(folder: Path, config: dict[str, Any], *arguments: str) -> Result:
 
 
 def secrets_of(sandbox: Sandbox) -> list[str]:
-    """Return what must not be shown: tokens, codes and the client's secret."""
+    """Return the secrets: tokens, codes and the client's secret."""
     tokens = sandbox.tokens
     return [
         "sandbox-secret",

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Simulator and tap share this process: they should not wait long for each other.
+# Simulator and tap run in this process, in threads that switch often.
 sys.setswitchinterval(0.0005)
 
 
-# How long an example takes says nothing where everything runs side by side.
+# Durations mean nothing when tests run in parallel.
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -32,7 +32,7 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let Meltano install what the tests run by it: once, for all workers."""
+    """Install the Meltano plugins of the tests, once for all workers."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -46,7 +46,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the user's own state folder out of this."""
+    """Use a temporary state folder instead of the user's."""
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
@@ -55,13 +55,13 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return a made-up account behind a server of its own."""
+    """Return a running simulator with a generated account."""
     with Sandbox(generate(campaigns=20, clicks=400)) as running:
         yield running
 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries follow at once."""
+    """Retry without waiting."""
     monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))
     monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 0)

@@ -1,4 +1,4 @@
-"""Land JSON lines in DuckDB or Snowflake's emulator, build the models, and ask them.
+"""Load JSON lines into DuckDB or Snowflake's emulator, build models and query them.
 
 Run by the tests with the Python of .venv/dbt: ``dbt_build.py duckdb FOLDER STEP…``.
 Each step is JSON: which folder to land, what dbt is to do, under which name to keep the
@@ -29,15 +29,14 @@ class DuckDB:
     """A file; columns get the types that DuckDB finds in the JSON."""
 
     def __init__(self, folder: Path) -> None:
-        """Name the file as profiles.yml does."""
         self._path = str(folder / "cc_clicks.duckdb")
 
     def patched(self) -> AbstractContextManager[None]:
-        """Change nothing."""
+        """Patch nothing."""
         return nullcontext()
 
     def land(self, files: list[Path], schema: str) -> None:
-        """Make a table of each file, in place of the one that was there."""
+        """Replace the table of each file."""
         with import_module("duckdb").connect(self._path) as connection:
             connection.execute(f"create schema if not exists {schema}")
             for file in files:
@@ -55,10 +54,10 @@ class DuckDB:
 
 
 class Snowflake:
-    """An emulator within this process; columns get the types that the loader makes."""
+    """An emulator in this process; columns have the types that the loader creates."""
 
     def patched(self) -> AbstractContextManager[None]:
-        """Put the emulator in the connector's place."""
+        """Replace the connector by the emulator."""
         patched: AbstractContextManager[None] = import_module("fakesnow").patch()
         return patched
 
@@ -67,7 +66,7 @@ class Snowflake:
         return connector.connect(database="db", schema=SOURCES).cursor()
 
     def land(self, files: list[Path], schema: str) -> None:
-        """Make a table of each file."""
+        """Create the table of each file."""
         cursor = self._cursor()
         for file in files:
             types = self._types(file.stem)
@@ -111,7 +110,7 @@ def _literal(value: Any, kind: str) -> Any:
 def take(
     step: dict[str, Any], kind: str, folder: Path, warehouse: DuckDB | Snowflake
 ) -> dict[str, Any]:
-    """Do what a step says; return what dbt made of it."""
+    """Run a step, and return the results of dbt."""
     if land := step.get("land"):
         files = sorted((folder / land).glob("*.jsonl"))
         warehouse.land(files, step.get("schema", SOURCES))
@@ -149,7 +148,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Take all steps, and tell of the last one."""
+    """Run all steps, and print the results of the last one."""
     kind, folder = sys.argv[1], Path(sys.argv[2])
     warehouse = Snowflake() if kind == "snowflake" else DuckDB(folder)
     with warehouse.patched():

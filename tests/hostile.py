@@ -1,4 +1,4 @@
-"""A hostile service: what it answers, and a server that nobody is to be led to."""
+"""A hostile service: its responses, and a server that must get no request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LISTING = "/emails$"
 CLICKS = "tracking/clicks"
 SUMMARIES = "email_campaign_summaries"
-# Where each endpoint's answers hold their rows.
+# The property with the rows, by endpoint.
 ENDPOINTS = {
     LISTING: "campaigns",
     SUMMARIES: "bulk_email_campaign_summaries",
@@ -29,7 +29,7 @@ ENDPOINTS = {
     "/stats/": "results",
     "/emails/[^/]+$": "campaign_activities",
 }
-# Those that take all of these endpoints.
+# The streams that use all of these endpoints.
 STREAMS = (
     "campaigns",
     "campaign_activities",
@@ -44,13 +44,13 @@ AT = "2026-01-31T00:00:00.000Z"
 
 @dataclass
 class Evil:
-    """A server that no request is to reach."""
+    """A server that must get no request."""
 
     host: str
     listener: socket.socket
 
     def was_reached(self) -> bool:
-        """Tell whether anybody has connected."""
+        """Return whether anything has connected."""
         self.listener.settimeout(0)
         try:
             self.listener.accept()[0].close()
@@ -61,19 +61,19 @@ class Evil:
 
 @contextmanager
 def evil_server() -> Generator[Evil]:
-    """Listen for all that come."""
+    """Listen for connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield Evil(f"127.0.0.1:{listener.getsockname()[1]}", listener)
 
 
 def answer(key: str, *rows: str) -> bytes:
-    """Return an answer with rows."""
+    """Return a response with rows."""
     return f'{{"{key}":[{",".join(rows)}]}}'.encode()
 
 
 @dataclass
 class Ended:
-    """What is left of a process."""
+    """The output of a finished process."""
 
     code: int
     said: str
@@ -81,7 +81,7 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What it told, line by line."""
+        """The lines of its log."""
         return self.said.split("\n")[:-1]
 
 
@@ -92,7 +92,7 @@ def run_process(
     fate: Fate | None = None,
     **config: Any,
 ) -> Ended:
-    """Run the tap as a process of its own."""
+    """Run the tap as a process."""
     process = start({**sandbox.config, **config}, folder, *arguments, fate=fate)
     written, said = process.communicate(timeout=HANGS)
     messages = [json.loads(line) for line in written.splitlines()]

@@ -1,4 +1,4 @@
-"""Text that would steer a terminal, and commands that show it."""
+"""Text with terminal escapes, and commands that print it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ANYTHING = st.recursive(
     max_leaves=6,
 )
 DEEP = "[" * 5000
-# In a terminal Rich draws lines; one that is dumb gets no codes for colours.
+# Rich draws lines in a terminal; without colours in a dumb one.
 SCREENS: dict[str, dict[str, str | None]] = {
     "pipe": {"FORCE_COLOR": None, "TERM": "dumb"},
     "terminal": {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"},
@@ -55,7 +55,7 @@ MANY = settings(
 
 
 def run(screen: str, *arguments: object, given: str | None = None) -> Result:
-    """Run a command, and see that it ends well and steers nothing."""
+    """Run a command; check that it ends cleanly and prints no escapes."""
     result = CliRunner().invoke(
         cc_clicks, list(map(str, arguments)), input=given, env=SCREENS[screen]
     )
@@ -67,6 +67,6 @@ def run(screen: str, *arguments: object, given: str | None = None) -> Result:
 
 
 def assert_tame(text: str) -> None:
-    """See that a text holds nothing but printable characters and ends of lines."""
+    """Check that a text has only printable characters and line ends."""
     steering = {char for char in text if not char.isprintable()} - {"\n"}
     assert not steering, text

@@ -29,13 +29,13 @@ FAST = {"requests_per_second": 1000, "concurrency": 2}
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> tuple[int, str, Output]:
-    """Run the tap's command in this process: exit code, what it says and writes."""
+    """Run the tap's command in this process; return exit code, log and output."""
     said = io.StringIO()
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(PREFIX)
     }
     with (
-        # Each run adds one.
+        # Each run adds a handler.
         mock.patch.object(logging.root, "handlers", []),
         mock.patch.dict(os.environ, {**kept, **environment}, clear=True),
         mock.patch("sys.argv", ["tap-cc-clicks", *arguments]),
@@ -60,7 +60,7 @@ def small_account() -> Generator[Sandbox]:
     before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     with pytest.MonkeyPatch.context() as patch:
         never_wait(patch.setattr)
-        # Without api_url, the vendor's own service is meant.
+        # Without api_url, the tap would connect to the real service.
         patch.setattr(socket, "getaddrinfo", partial(_near, socket.getaddrinfo))
         with Sandbox(generate(campaigns=2, clicks=6)) as running:
             yield running
@@ -79,7 +79,7 @@ def written(folder: Path, files: dict[str, bytes | None]) -> list[str]:
 
 
 def handed_in(folder: Path, account: Sandbox, **files: bytes) -> tuple[int, str]:
-    """Return how a run ends with these files, and what it says."""
+    """Return exit code and log of a run with these files."""
     config = json.dumps({**account.config, **FAST}).encode()
     arguments = written(folder, {"config": config, **files})
     code, said, _ = run(arguments, {})

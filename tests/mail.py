@@ -1,4 +1,4 @@
-"""A made-up account as a loader lands it, with every report, on two days."""
+"""The loaded rows of a simulated account, with all reports, on two days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Rows = dict[str, list[dict[str, Any]]]
 START = datetime(2026, 10, 1, 8, tzinfo=UTC)
 CAMPAIGNS, CONTACTS, LINKS = 18, 60, 6
-# What the account had on the first day, and what became known on the second.
+# The rows of the first day, and those that the second one adds.
 DAY = timedelta(days=1)
 # Campaigns whose history was not loaded on the first day; one that was renamed.
 UNTOLD, RENAMED, SENT_AGAIN, RESENT = range(3), range(2, 6), 7, 9
@@ -28,7 +28,7 @@ KEYS = {
 
 
 def text(timestamp: datetime) -> str:
-    """Return a moment as the tap writes it."""
+    """Return a timestamp as the tap writes it."""
     return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -36,7 +36,6 @@ class Mail:
     """Rows of all streams as two runs of the tap would write them."""
 
     def __init__(self, name: str = "mail") -> None:
-        """Make both days of the account."""
         self._random = random.Random(name)
         self._name = name
         self.days: tuple[Rows, Rows] = ({}, {})
@@ -111,7 +110,7 @@ class Mail:
         device = {"device_type": self._random.choice(["computer", "mobile"])}
         self._event(day, "email_opens", email, who, when, **device)
         draw = self._random.random()
-        # Some are machines, which try every link.
+        # Some are machines, which test every link.
         links = range(LINKS) if draw < 0.15 else [who % LINKS] * (draw < 0.6)
         for link in links:
             self.click(day, email, who, when + timedelta(seconds=1 + link), link)
@@ -126,7 +125,7 @@ class Mail:
         self._event(day, "email_clicks", email, who, when, **own)
 
     def _second_day(self) -> None:
-        """Late rows, renames, a resend, a second send, and moments known later."""
+        """Add late rows, renames, a resend, a second send, and late send times."""
         now = START + 55 * DAY
         for number in RENAMED:
             self._describe(1, number, now)
@@ -171,7 +170,7 @@ class Mail:
         )
 
     def of(self, stream: str, activity: str) -> list[dict[str, Any]]:
-        """Return the events of an email, each once, as they are in the end."""
+        """Return the final events of an email, each once."""
         events = {
             row[KEYS[stream]]: row
             for rows in self.days
@@ -183,7 +182,7 @@ class Mail:
     def land(
         self, folder: Path, days: int = 2, *, without: tuple[str, ...] = ()
     ) -> None:
-        """Write what a loader has appended after one day or two."""
+        """Write the rows that a loader has appended after one day or two."""
         folder.mkdir(parents=True)
         for rows in self.days[:days]:
             for stream, some in rows.items():

@@ -1,4 +1,4 @@
-"""Marts made up by SQL that PostgreSQL and DuckDB both read, as large as one likes."""
+"""Generated marts of any size, in SQL for PostgreSQL and DuckDB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EMAILS = 40
 
 
 def statements(clicks: int, schema: str = "cc_clicks_marts") -> list[str]:
-    """Return what makes the three marts that the report reads."""
+    """Return the statements that create the marts of the report."""
     start = "timestamp '2026-01-05 08:00:00'"
     return [
         f"create schema {schema}",

@@ -1,4 +1,4 @@
-"""A report that is paged without HTTP, by place or by row, and what is read of it."""
+"""A paged report without HTTP, and a warehouse for its rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Event(NamedTuple):
-    """A click, as the service has it: when, by whom, on what."""
+    """A click of the service: time, contact and link."""
 
     millisecond: int
     contact: str
@@ -39,23 +39,23 @@ class Event(NamedTuple):
 
 
 def nothing() -> None:
-    """Let no click come in."""
+    """Add no clicks."""
 
 
 class Paged(ABC):
-    """The clicks report as the reader asks for it, page by page."""
+    """The service as the reader uses it."""
 
     first: ClassVar[str] = URL
-    """The link of the first page."""
+    """The URL of the first page."""
 
     @abstractmethod
     def page(self, url: str) -> Page:
-        """Give a page by its link."""
+        """Return a page by its link."""
 
     def events(
         self, report: str, form: Form, activity_id: str, **query: Any
     ) -> Iterator[Page]:
-        """Give the report page by page."""
+        """Yield the pages of the report."""
         assert (report, form, activity_id) == ("clicks", CLICKS.form, ACTIVITY)
         assert not query
         url: str | None = self.first
@@ -65,14 +65,14 @@ class Paged(ABC):
             url = page.link
 
     def again(self, page: Page, form: Form) -> Page:
-        """Give a page once more."""
+        """Return a page again."""
         assert form is CLICKS.form
         return self.page(page.url)
 
 
 @dataclass
 class Report(Paged):
-    """A report, newest first, that may grow before any page is given.
+    """A report, newest first, that may grow before each page.
 
     Attributes:
         grain: Milliseconds that the service's clock tells apart.
@@ -91,16 +91,16 @@ class Report(Paged):
     anomalies: Anomalies = field(default_factory=Anomalies)
 
     def arrive(self, events: Iterable[Event]) -> None:
-        """Let clicks come in, each before those of its instant."""
+        """Add clicks, each before others of the same time."""
         for event in events:
             row = (len(self.rows), event)
             place = bisect_left(self.rows, self._order(row), key=self._order)
             self.rows.insert(place, row)
 
     def fill(self, events: list[Event]) -> None:
-        """Let many clicks come in at once."""
+        """Add many clicks."""
         assert not self.rows
-        # The last one of an instant stands first.
+        # The latest of the same time comes first.
         self.rows = [*enumerate(events)][::-1]
         self.rows.sort(key=self._order)
 
@@ -116,7 +116,7 @@ class Report(Paged):
 
     @override
     def page(self, url: str) -> Page:
-        """Give a page by its link."""
+        """Return a page by its link."""
         self.before()
         self.asked += 1
         start = self._start(parse_qs(urlsplit(url).query))
@@ -125,13 +125,13 @@ class Report(Paged):
         return Page([self._click(row) for row in self.rows[start:end]], url, link)
 
     def numbers(self, url: str) -> list[int]:
-        """Return which rows stand on a page."""
+        """Return the range of rows of a page."""
         start = self._start(parse_qs(urlsplit(url).query))
         return [number for number, _ in self.rows[start : start + self.size]]
 
     @staticmethod
     def copies(page: Page) -> list[Click]:
-        """Return copies of a page's rows."""
+        """Return copies of the rows of a page."""
         return [copy(row) for row in page.rows]
 
     def _link(self, end: int) -> str:
@@ -150,7 +150,7 @@ class Report(Paged):
         return int(query.get("place", ["0"])[0])
 
     def ids(self) -> set[str]:
-        """Return the ids of all clicks there are."""
+        """Return the ids of all clicks."""
         keys = Counter(map(CLICKS.natural_key_of, map(self._click, self.rows)))
         return {
             event_id(CLICKS.namespace, ACTIVITY, natural_key, number)
@@ -161,7 +161,7 @@ class Report(Paged):
 
 @dataclass
 class Warehouse:
-    """What was loaded, and the tap's bookmark."""
+    """The loaded rows, and the tap's bookmark."""
 
     ids: set[str] = field(default_factory=set)
     bookmark: Bookmark | None = None
@@ -175,7 +175,7 @@ class Warehouse:
         search: bool = False,
         **scope: Any,
     ) -> None:
-        """Read a report, as one run does."""
+        """Read a report in one run."""
         standing_in: Any = report
         reading = Reading(
             CLICKS,
@@ -196,6 +196,6 @@ class Warehouse:
         self.ids.update(self.run)
 
     def is_due(self, counters: Counters) -> bool:
-        """Tell whether a run would read the report."""
+        """Return whether a run would read the report."""
         doubt = self.bookmark is not None and self.bookmark.doubt
         return doubt or is_due(self.bookmark, counters)

@@ -19,14 +19,14 @@ SIGNED_IN = (
 
 
 def clicked_once() -> Account:
-    """Return an account in which somebody clicked once."""
+    """Return an account with one click."""
     account = Account()
     account.add_click(account.add_campaign().activities[0])
     return account
 
 
 def login(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:
-    """Sign in as a public client, unless told otherwise."""
+    """Sign in, as a public client by default."""
     settings = {
         "api_url": sandbox.api_url,
         "token_url": sandbox.token_url,
@@ -37,5 +37,5 @@ def login(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Res
 
 
 def shown(result: Result, sandbox: Sandbox) -> list[str]:
-    """Return the secrets in what was printed."""
+    """Return the secrets in an output."""
     return [one for one in secrets_of(sandbox) if one in result.output]

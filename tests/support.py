@@ -1,4 +1,4 @@
-"""Running the tap within a test, and reading what it wrote."""
+"""Running the tap in a test, and reading its output."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # Examples of a fuzz test in which each example is a whole run.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
-# Seconds that only what hangs takes, however busy the machine is.
+# A timeout in seconds that only a hanging process reaches, even on a busy machine.
 HANGS = 600
-# Seconds for what must not be waited for.
+# A wait in seconds that a test must not sit out.
 NEVER = 10 * HANGS
 RECIPES = dict(
     re.findall(
@@ -54,12 +54,12 @@ TRUTH = (
 
 @dataclass
 class Output:
-    """What a run of the tap wrote."""
+    """The output of a run."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def records(self, stream: str) -> list[dict[str, Any]]:
-        """Return a stream's records."""
+        """Return the records of a stream."""
         return [
             message["record"]
             for message in self.messages
@@ -67,7 +67,7 @@ class Output:
         ]
 
     def counts(self) -> Counter[tuple[str, str | None]]:
-        """Return how many messages of each type and stream there are."""
+        """Return the number of messages by type and stream."""
         return Counter((one["type"], one.get("stream")) for one in self.messages)
 
     @property
@@ -83,7 +83,7 @@ class Output:
 
 @contextmanager
 def captured() -> Generator[Output]:
-    """Catch what is written to stdout, whatever becomes of the writer."""
+    """Capture stdout, even if the run fails."""
     output, stdout = Output(), sys.stdout
     buffer = io.BytesIO()
     sys.stdout = wrapper = io.TextIOWrapper(buffer, "utf-8", write_through=True)
@@ -98,7 +98,7 @@ def captured() -> Generator[Output]:
 
 @contextmanager
 def clock(wrong_by: Callable[[], float]) -> Generator[None]:
-    """Let the clock of tap and simulator show another time.
+    """Change the clock of tap and simulator.
 
     Args:
         wrong_by: Called whenever the time is asked for; returns seconds.
@@ -118,8 +118,8 @@ def run_tap(
     catalog: dict[str, Any] | None = None,
     **config: Any,
 ) -> Output:
-    """Sync all that is selected, and return what was written."""
-    # As Meltano hands it in: read from a file.
+    """Sync all selected streams, and return the output."""
+    # As if read from a file, as under Meltano.
     state = json.loads(json.dumps(state or {}))
     with captured() as output:
         tap = TapCCClicks(
@@ -130,7 +130,7 @@ def run_tap(
 
 
 def select(*streams: str, **properties: list[str]) -> dict[str, Any]:
-    """Return a catalog with only these streams, and of some only these properties."""
+    """Return a catalog of these streams; for some, only of these properties."""
     catalog: dict[str, Any] = TapCCClicks(validate_config=False).catalog_dict
     for stream in catalog["streams"]:
         name = stream["tap_stream_id"]
@@ -149,24 +149,24 @@ def everything() -> dict[str, Any]:
 
 
 def clicks(output: Output) -> dict[str, dict[str, Any]]:
-    """Return the clicks as an upserting loader holds them."""
+    """Return the clicks as an upserting loader stores them."""
     return {record["click_id"]: record for record in output.records("email_clicks")}
 
 
 def rows(records: Any) -> list[tuple[Any, ...]]:
-    """Return clicks in a form and an order in which they can be compared."""
+    """Return clicks in a comparable form and order."""
     return sorted(
         (tuple(str(one.get(name)) for name in TRUTH) for one in records), key=repr
     )
 
 
 def truth(report: EventReport, account: Account) -> list[tuple[Any, ...]]:
-    """Return the rows of one of an account's reports, so that they can be compared."""
+    """Return the rows of an account's report, in a comparable form."""
     return compared(report, account.rows(report.path))
 
 
 def events(report: EventReport, *outputs: Output) -> list[tuple[Any, ...]]:
-    """Return a report's rows as an upserting loader holds them after some runs."""
+    """Return the rows of a report as an upserting loader stores them."""
     held = {
         record[report.key]: record
         for output in outputs
@@ -176,7 +176,7 @@ def events(report: EventReport, *outputs: Output) -> list[tuple[Any, ...]]:
 
 
 def compared(report: EventReport, records: Any) -> list[tuple[Any, ...]]:
-    """Return rows of a report in a form and an order in which they can be compared."""
+    """Return the rows of a report in a comparable form and order."""
     made = {report.key, "campaign_id", "deleted_at", "bounce_reason"}
     names = [name for name in report.row.__struct_fields__ if name not in made]
     return sorted(
@@ -185,7 +185,7 @@ def compared(report: EventReport, records: Any) -> list[tuple[Any, ...]]:
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """Return the settings of a recipe of docs/recipes.md, with its variables put in."""
+    """Return the settings of a recipe in docs/recipes.md, with its variables set."""
     config = YAML(typ="safe").load(RECIPES[name])["config"]
     expanded: dict[str, Any] = json.loads(os.path.expandvars(json.dumps(config)))
     return expanded

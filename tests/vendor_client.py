@@ -1,4 +1,4 @@
-"""Read the simulator by the client that the vendor's own API document generated.
+"""Read the simulator with a client generated from the vendor's API description.
 
 Run by the tests with the Python of .venv/vendor-client: ``vendor_client.py WHAT``, with
 the API's URL, a token and ids in the environment. It prints as JSON what it read.
@@ -19,7 +19,7 @@ from constant_contact_api_client.api.email_reporting_api import EmailReportingAp
 
 
 def campaigns(client: ApiClient) -> dict[str, Any]:
-    """Read the listing, a campaign, and an activity's own endpoint."""
+    """Read the listing, a campaign and an activity."""
     api: Any = EmailCampaignsApi(client)
     since = datetime.fromisoformat(os.environ["SINCE"])
     listed = api.get_all_email_campaigns(limit=500).campaigns
@@ -61,7 +61,7 @@ def reports(client: ApiClient) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read what the argument names."""
+    """Read the part that the argument names."""
     host, token = os.environ["API_URL"], os.environ["TOKEN"]
     read = {"campaigns": campaigns, "reports": reports}[sys.argv[1]]
     with ApiClient(Configuration(host=host, access_token=token)) as client:

@@ -1,4 +1,4 @@
-"""Landing rows, running dbt on them, and reading what the models made of them."""
+"""Loading rows, running dbt on them, and reading the models."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ KEYS = {
     "cc_clicks__contacts": ("source_relation", "contact_id"),
 }
 FINE = {"success", "pass"}
-# What has been tried once on the same models need not be tried again.
+# One test runs the unit tests of the models.
 NO_UNITS = ("build", "--exclude-resource-type", "unit_test")
 Marts = dict[str, list[dict[str, Any]]]
 Told = dict[str, Any]
 
 
 def land(outputs: list[Output], folder: Path) -> Path:
-    """Write records as a loader does that only appends, and notes when it did."""
+    """Write records as an appending loader does, with the time of each batch."""
     for hour, output in enumerate(outputs, 8):
         batched = {"_sdc_batched_at": f"2026-11-01T{hour:02}:00:00Z"}
         for stream in filter(output.records, STREAMS):
@@ -49,7 +49,7 @@ def land(outputs: list[Output], folder: Path) -> Path:
 
 
 def dbt(folder: Path, *command: str, **settings: str) -> str:
-    """Run a command of .venv/dbt on the models; what it writes goes into the folder."""
+    """Run a command of .venv/dbt on the models, with its files in a folder."""
     environment = {
         **os.environ,
         "DBT_PROJECT_DIR": str(TRANSFORM),
@@ -71,7 +71,7 @@ def step(*command: str, **options: Any) -> str:
 
 
 def build(kind: str, folder: Path, *steps: str, **settings: str) -> Told:
-    """Take steps, or build all of what lies in a folder; return what nodes came to."""
+    """Run steps, or build the rows in a folder; return the results by node."""
     python = tool("dbt", "python")
     steps = steps or (step("build", land=".", keep=kind),)
     lines = dbt(folder, python, str(BUILD), kind, str(folder), *steps, **settings)
@@ -80,7 +80,7 @@ def build(kind: str, folder: Path, *steps: str, **settings: str) -> Told:
 
 
 def built(kept: str, folder: Path) -> Marts:
-    """Return the rows of the marts, in order of their keys."""
+    """Return the rows of the marts, sorted by key."""
     return {
         name: in_order(name, json.loads((folder / kept / f"{name}.json").read_text()))
         for name in KEYS

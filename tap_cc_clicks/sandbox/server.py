@@ -120,7 +120,7 @@ class Server:
         refused = self._refusal(request)
         await self._wait()
         reply = refused or handler(request.query_params)
-        fault = None if refused else self.faults.strike(path, request.url.query)
+        fault = None if refused else self.faults.find(path, request.url.query)
         self.log.entries.append((name, fault.status if fault else reply.status))
         if fault:
             return await self._faulty(fault, reply, request)
@@ -144,7 +144,7 @@ class Server:
 
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        fault = self.faults.strike("/token")
+        fault = self.faults.find("/token")
         if fault and fault.kind in REFUSING:
             return await self._faulty(fault, answer({}), request)
         status, body = self.tokens.grant(form, request.headers.get("authorization", ""))
@@ -154,7 +154,7 @@ class Server:
 
     async def _device(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        fault = self.faults.strike("/device/authorize")
+        fault = self.faults.find("/device/authorize")
         if fault:
             return await self._faulty(fault, answer({}), request)
         if not self.tokens.knows(form, request.headers.get("authorization", "")):

@@ -1,1 +1,1 @@
-"""Runs in a world where everything goes wrong: what arrives is the truth."""
+"""Runs with faults of all kinds; what reaches the target must be complete."""

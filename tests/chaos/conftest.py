@@ -1,4 +1,4 @@
-"""What the chaos suite says at its end."""
+"""Settings of the chaos suite, and its summary."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing, and write STATE so often that a run can be cut off anywhere."""
+    """Retry without waiting, and write STATE often, to interrupt runs anywhere."""
     never_wait(monkeypatch.setattr)
     often(monkeypatch.setattr, 3)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Tell how many cases there were."""
+    """Print the number of cases."""
     if COUNTS:
         told = ", ".join(f"{count:,} {what}" for what, count in COUNTS.items())
         terminalreporter.write_line(f"chaos: {told}")

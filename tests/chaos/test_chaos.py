@@ -1,4 +1,4 @@
-"""Whatever goes wrong: the union of what reached the target is the truth.
+"""After faults of all kinds, the target has exactly the rows of the account.
 
 ``CHAOS_ROUNDS=20`` repeats every case with as many seeds; ``make chaos`` does.
 """
@@ -36,10 +36,10 @@ STATES_TRIED = 8
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("name", FAULTS)
 def test_one_fault_at_a_fifth_of_all_requests(name: str, round_: int) -> None:
-    """For each fault of the table, with clicks between and during the runs."""
+    """Each fault of the table, with clicks between and during the runs."""
     seed = 1000 * round_ + list(FAULTS).index(name)
     with World(seed, concurrency=(1, 8)[seed % 2]) as world:
-        world.strike(FAULTS[name])
+        world.inject(FAULTS[name])
         for _ in range(2):
             world.take(world.run())
             world.live()
@@ -49,12 +49,12 @@ def test_one_fault_at_a_fifth_of_all_requests(name: str, round_: int) -> None:
 @pytest.mark.parametrize("round_", range(2 * ROUNDS))
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_all_faults_at_once(concurrency: int, round_: int) -> None:
-    """With clocks that jump by weeks and tokens that end in the middle of runs."""
+    """Also with clock jumps of weeks, and tokens that expire during runs."""
     with World(round_, concurrency) as world:
         world.clock_jumps = world.expiries = True
         passing = list(FAULTS.values())[: list(FAULTS).index("400")]
         for faults, probability in ((passing, 0.4), (FAULTS.values(), 0.1)):
-            world.strike(*faults, probability=probability)
+            world.inject(*faults, probability=probability)
             for _ in range(2):
                 world.take(world.run())
                 world.live()
@@ -63,13 +63,13 @@ def test_all_faults_at_once(concurrency: int, round_: int) -> None:
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
-def test_bad_items_cost_themselves(concurrency: int, round_: int) -> None:
-    """In each run, whatever else passes; and all is there once they are well."""
+def test_bad_items_cost_only_their_own_rows(concurrency: int, round_: int) -> None:
+    """Other rows are loaded in each run, and theirs once they can be read."""
     with World(round_, concurrency) as world:
         world.expect_all()
         passing = list(FAULTS.values())[: list(FAULTS).index("400")]
-        # But for the token endpoint: a run without a token reads nothing.
-        world.strike(*(replace(one, match="/emails|/reports") for one in passing))
+        # Not at the token endpoint: a run without a token reads nothing.
+        world.inject(*(replace(one, match="/emails|/reports") for one in passing))
         broken = world.break_items()
         for _ in range(3):
             world.take(world.run())
@@ -80,8 +80,8 @@ def test_bad_items_cost_themselves(concurrency: int, round_: int) -> None:
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
-def test_every_state_can_be_gone_on_from(concurrency: int, round_: int) -> None:
-    """From before and after every step: what came before it and what follows."""
+def test_a_run_continues_from_every_state(concurrency: int, round_: int) -> None:
+    """The rows before a STATE and those of the next run are complete."""
     with World(round_, concurrency) as world:
         messages = world.run()
         world.live()
@@ -95,7 +95,7 @@ def test_every_state_can_be_gone_on_from(concurrency: int, round_: int) -> None:
             world.take(messages[: place + 1])
             world.take(world.run())
             world.assert_loaded()
-        # And from an older state, although newer records are there.
+        # Also from an older state, with newer records in the target.
         world.take([*messages, *messages_later])
         world.state = messages[places[0]]["value"]
         world.assert_truth()
@@ -104,13 +104,13 @@ def test_every_state_can_be_gone_on_from(concurrency: int, round_: int) -> None:
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
-def test_a_process_ended_at_any_moment(
+def test_a_process_ended_at_any_time(
     tmp_path: Path,
     concurrency: int,
     signum: signal.Signals,
     round_: int,
 ) -> None:
-    """The next one goes on from the last state that the target got."""
+    """The next run continues from the last STATE that the target got."""
     with World(round_ + signum, concurrency) as world:
         for _ in range(2):
             messages, code = ended(world, tmp_path, signum)
@@ -123,7 +123,7 @@ def test_a_process_ended_at_any_moment(
 def ended(
     world: World, folder: Path, signum: int, fate: Fate | None = None
 ) -> tuple[list[dict[str, Any]], int]:
-    """Run a process, end it at some request, and return what it wrote and its code."""
+    """Run a process, end it at some request, and return messages and exit code."""
     process = world.start(folder, fate)
     happens, left = world.sandbox.on_request, [world.random.randint(1, 60)]
 
@@ -147,7 +147,7 @@ def ended(
 def test_a_target_that_ends_early(
     tmp_path: Path, concurrency: int, round_: int
 ) -> None:
-    """It took some lines, the last one perhaps not whole, and closed the pipe."""
+    """It reads some lines, maybe half of the last one, and closes the pipe."""
     with World(round_, concurrency) as world:
         with world.start(tmp_path) as process, time_limit():
             assert process.stdout
@@ -163,10 +163,10 @@ def test_a_target_that_ends_early(
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
-def test_tokens_that_rotate_through_it_all(
+def test_rotating_tokens_survive_interruptions(
     tmp_path: Path, concurrency: int, round_: int
 ) -> None:
-    """Killed before its use, with a disk that is full, refused and slow to come."""
+    """With a kill before its use, a full disk, expiry, and a slow endpoint."""
     store = tmp_path / "tokens.json"
     tokens = Tokens(rotating=True)
     with World(round_, concurrency, tokens=tokens) as world:
@@ -174,7 +174,7 @@ def test_tokens_that_rotate_through_it_all(
         world.expiries = True
         killed = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.save")
         for fate in (killed, Fate(largest_file=1000), Fate()):
-            world.strike(Fault("slow", match="/token", seconds=0.1), probability=1)
+            world.inject(Fault("slow", match="/token", seconds=0.1), probability=1)
             messages, _ = ended(world, tmp_path, signal.SIGTERM, fate)
             world.take(messages)
             tokens.expire_all()

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, in whatever form the service answers: the union is the truth."""
+"""Faults of all kinds in each dialect; the target has exactly the account's rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 def test_all_faults_at_once_in_a_dialect(dialect: str) -> None:
     """A few chosen ones, with clicks between and during the runs."""
     with World(7, concurrency=8, dialect=dialect) as world:
-        world.strike(*FAULTS.values(), probability=0.1)
+        world.inject(*FAULTS.values(), probability=0.1)
         for _ in range(2):
             world.take(world.run())
             world.live()

@@ -1,4 +1,4 @@
-"""An account, a tap whose runs go wrong, and a target that keeps what it was given."""
+"""An account, a tap whose runs have faults, and an upserting target."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KEYS = {report.stream: report.key for report in EVENT_REPORTS}
 PROBABILITY = 0.2
 GATEWAY = "<html><body>Bad Gateway</body></html>"
 
-# The table of errors: those that pass, and those that end a run or an activity.
+# Faults that a retry can pass, then faults that end an item or a run.
 FAULTS = {
     "500": Fault("status", status=500, body={"error_key": "oops"}),
     "502": Fault("status", status=502, body=GATEWAY),
@@ -66,29 +66,28 @@ FAULTS = {
     "circle": Fault("endless_next", match="^/(emails$|reports)"),
     "bad-row": Fault("bad_row", match="tracking/", field="created_time"),
 }
-# What an item may answer for good.
+# Permanent faults of a single item.
 LASTING = [FAULTS[name] for name in ("500", "504", "400", "403", "404", "not-json")]
 COUNTS: Counter[str] = Counter()
 
 
 class World:
-    """One case: an account, and the pipeline that reads it.
+    """A case: an account, and the pipeline that reads it.
 
     Args:
-        seed: Of all that happens.
+        seed: The seed of all random choices.
         concurrency: The setting.
         options: See :class:`Sandbox`.
 
     Attributes:
         state: The last state that the target confirmed.
-        warehouse: The events that it holds, by stream and id.
-        errors: What the runs that failed said.
-        clock_jumps: Whether the clock jumps by days and weeks now and then.
-        expiries: Whether all access tokens end now and then.
+        warehouse: The events in the target, by stream and id.
+        errors: The messages of failed runs.
+        clock_jumps: Whether the clock sometimes jumps by days and weeks.
+        expiries: Whether all access tokens sometimes expire.
     """
 
     def __init__(self, seed: int, concurrency: int, **options: Any) -> None:
-        """Make an account."""
         COUNTS["cases"] += 1
         self.random = random.Random(seed)
         self.state: dict[str, Any] = {}
@@ -102,7 +101,7 @@ class World:
             **self.sandbox.config,
             "concurrency": concurrency,
             "page_size": self.random.randint(4, 30),
-            # Some may look at a few of their emails only, in each run.
+            # Some cases look at only a few emails in each run.
             "look_requests_per_day": self.random.choice([500, 500, 1]),
         }
         self.errors: list[str] = []
@@ -113,16 +112,14 @@ class World:
         self._arriving = True
 
     def __enter__(self) -> Self:
-        """Start the simulator."""
         self.sandbox.__enter__()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Stop it."""
         self.sandbox.stop()
 
     def _pass(self, _: str) -> None:
-        """Let something happen while a run goes on, now and then."""
+        """Sometimes add an event during a run."""
         self._requests += 1
         if self._arriving and self.random.random() < 0.1:
             self._click()
@@ -142,16 +139,16 @@ class World:
         self._also(activity, when)
 
     def _also(self, activity: Activity, when: datetime) -> None:
-        """Let something else happen, now and then to one person twice at once."""
+        """Add another event, sometimes two identical ones."""
         name = self.random.choice([*EVENTS])
         event = self.account.add_event(activity, name, when)
-        # A person who comes again moves no counter of people.
+        # A second event of a person changes no counter of people.
         self.account.add_event(activity, "opens", when)
         if self.random.random() < PROBABILITY:
             activity.insert(type(event)(dict(event.row)), name)
 
     def live(self) -> None:
-        """Let hours pass, with clicks, late ones among them, and emails sent."""
+        """Advance by some hours, with clicks, late clicks and new emails."""
         self.account.advance(hours=self.random.randint(1, 9))
         for _ in range(self.random.randint(0, 6)):
             self._click()
@@ -166,7 +163,7 @@ class World:
         return [campaigns[one.campaign_id] for one in self.account.clickable()]
 
     def run(self, **settings: Any) -> list[dict[str, Any]]:
-        """Run the tap once, whatever becomes of it, and return its messages."""
+        """Run the tap once, and return its messages, even if it fails."""
         COUNTS["runs"] += 1
         config = {**self.settings, **settings}
         state = json.loads(json.dumps(self.state))
@@ -179,7 +176,7 @@ class World:
         return output.messages
 
     def take(self, messages: list[dict[str, Any]]) -> None:
-        """Upsert, and confirm each state when all before it was upserted."""
+        """Upsert records, and keep each STATE."""
         for message in messages:
             if message["type"] == "STATE":
                 self.state = message["value"]
@@ -188,7 +185,7 @@ class World:
                 self.warehouse[stream, record[KEYS[stream]]] = record
 
     def start(self, folder: Path, fate: Fate | None = None) -> subprocess.Popen[bytes]:
-        """Start the tap as a process, from the last state."""
+        """Start the tap as a process with the last state."""
         COUNTS["runs"] += 1
         COUNTS["processes"] += 1
         path = folder / "state.json"
@@ -200,22 +197,22 @@ class World:
         files = ("--state", str(path), "--catalog", str(catalog))
         return start(self.settings, folder, *files, fate=fate)
 
-    def strike(self, *faults: Fault, probability: float = PROBABILITY) -> None:
-        """Let these faults befall so many of all requests."""
+    def inject(self, *faults: Fault, probability: float = PROBABILITY) -> None:
+        """Inject these faults into a share of all requests."""
         each = probability / len(faults)
         self.sandbox.faults.rules[:] = [
             replace(fault, probability=each) for fault in faults
         ]
 
     def expect_all(self) -> None:
-        """Let each run see all that is there: nothing comes later, or uncounted."""
+        """Let each run see all rows: none comes late or uncounted."""
         self._arriving = False
         self.account.stats_lag = timedelta()
         self.settings["lookback"] = 2000
         self.settings["look_requests_per_day"] = 0
 
     def break_items(self) -> set[str]:
-        """Let one item of each kind fail for good, beside what strikes already.
+        """Break one item of each kind permanently, in addition to other faults.
 
         Returns:
             The activity and the campaign whose clicks cannot be read.
@@ -235,7 +232,7 @@ class World:
         return {read.campaign_activity_id, looked_up.campaign_id}
 
     def assert_healthy(self, broken: set[str]) -> None:
-        """See that all is there but for what is broken."""
+        """Check that all rows but those of broken items are loaded."""
         campaigns = self.account.campaigns.values()
         healthy = {
             activity.campaign_activity_id
@@ -253,7 +250,7 @@ class World:
             assert not missing, report.stream
 
     def held(self, report: EventReport) -> list[tuple[Any, ...]]:
-        """Return what the warehouse holds of a report."""
+        """Return the loaded rows of a report."""
         held = [
             record
             for (stream, _), record in self.warehouse.items()
@@ -262,12 +259,12 @@ class World:
         return compared(report, held)
 
     def assert_loaded(self) -> None:
-        """See that the warehouse holds the truth, row for row, of every report."""
+        """Check that the warehouse has exactly the account's rows of every report."""
         for report in EVENT_REPORTS:
             assert self.held(report) == truth(report, self.account), report.stream
 
     def calm(self) -> None:
-        """Let nothing go wrong any more, nor anything happen; and all be looked at."""
+        """Stop faults and new events, and let the next run look at everything."""
         self.sandbox.faults.rules.clear()
         self.clock_jumps = self.expiries = self._arriving = False
         self.settings["look_requests_per_day"] = 0
@@ -275,7 +272,7 @@ class World:
         self._wrong_by = max(self._wrong_by, 0) + 10 * DAY
 
     def assert_truth(self) -> None:
-        """See that a last run without troubles leaves the truth, row for row."""
+        """Check that a last run without faults completes the warehouse."""
         self.calm()
         self.errors.clear()
         self.take(self.run())
@@ -284,7 +281,7 @@ class World:
 
 
 def messages_in(written: bytes) -> list[dict[str, Any]]:
-    """Return the messages that came through whole."""
+    """Return the complete messages."""
     complete, _, _ = written.rpartition(b"\n")
     return [json.loads(line) for line in complete.splitlines()]
 
