@@ -108,7 +108,7 @@ def fault_of(match: str, status: int, content: bytes, home: str) -> Fault:
     return Fault("status", match=match, status=status, body=body)
 
 
-def recording_connections(seen: set[str]) -> Callable[..., Any]:
+def recording(seen: set[str]) -> Callable[..., Any]:
     """Return a function that connects as urllib3 does, and records addresses."""
     connect = connection.create_connection
 
@@ -146,9 +146,7 @@ def test_random_responses_do_no_harm(
     with (
         mock.patch.object(pages, "LONG_LIST", 5),
         mock.patch.object(pages, "MOST_FURTHER_PAGES", 50),
-        mock.patch.object(
-            connection, "create_connection", recording_connections(reached)
-        ),
+        mock.patch.object(connection, "create_connection", recording(reached)),
         Sandbox(SMALL) as sandbox,
     ):
         home = sandbox.url.removeprefix("http://")
