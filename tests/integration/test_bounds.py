@@ -1,4 +1,4 @@
-"""What a broken or hostile server cannot do: exhaust the memory, or hold a run up."""
+"""Limits on the time and memory that a broken or hostile server can cost."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 MEGABYTE = 1 << 20
 
 
-def test_a_body_that_trickles_in_is_cut_off(
+def test_a_trickling_body_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bytes come often enough for every time-out, and never all of them."""
+    """Bytes arrive often enough to avoid every timeout, but never all of them."""
     monkeypatch.setattr(response_body, "LONGEST_BODY_SECONDS", 0)
     sandbox.faults.rules.append(Fault("drip", match="/emails$"))
     with pytest.raises(FatalSyncError, match="Gave up on /v3/emails after 8 tries"):
         run_tap(sandbox, access_token=sandbox.tokens.issue(), refresh_token=None)
 
 
-def test_a_token_that_trickles_in_is_cut_off(
+def test_a_trickling_token_response_is_cut_off(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not asked for again: it may have been given out."""
+    """The request is not repeated: the refresh token may have been used up."""
     monkeypatch.setattr(response_body, "LONGEST_BODY_SECONDS", 0)
     sandbox.faults.rules.append(Fault("drip", match="/token"))
     with pytest.raises(FatalSyncError, match="may have been used up"):
@@ -49,10 +49,8 @@ def test_a_token_that_trickles_in_is_cut_off(
 
 
 @pytest.mark.parametrize("match", ["/emails$", "/token"])
-def test_a_body_that_unpacks_into_a_giant_is_not_unpacked(
-    sandbox: Sandbox, match: str
-) -> None:
-    """128 MB of spaces, packed into 128 KB: it is refused before it fills memory."""
+def test_a_decompression_bomb_is_refused(sandbox: Sandbox, match: str) -> None:
+    """128 MB of spaces, compressed to 128 KB, are refused before they fill memory."""
     sandbox.faults.rules.append(Fault("bomb", match=match))
     tracemalloc.start()
     try:
@@ -64,10 +62,10 @@ def test_a_body_that_unpacks_into_a_giant_is_not_unpacked(
     assert peak < 110 * MEGABYTE
 
 
-def test_packed_bodies_are_read(
+def test_gzipped_responses_are_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the service's gateway sends them."""
+    """The service's gateway compresses its responses."""
     packed: list[str] = []
 
     async def packing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,8 +83,8 @@ def test_packed_bodies_are_read(
     assert set(packed) == {"gzip"}
 
 
-def unpacked(body: bytes, encoding: str = "gzip") -> bytes:
-    """Read a body as if it had come from a server."""
+def decompressed(body: bytes, encoding: str = "gzip") -> bytes:
+    """Read a body as if a server had sent it."""
     response = requests.Response()
     headers = {"Content-Encoding": encoding}
     response.raw = HTTPResponse(io.BytesIO(body), headers, preload_content=False)
@@ -94,15 +92,15 @@ def unpacked(body: bytes, encoding: str = "gzip") -> bytes:
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])
-def test_a_packed_body_comes_out_whole(size: int) -> None:
-    """In however many pieces."""
+def test_a_gzipped_body_is_decompressed_completely(size: int) -> None:
+    """The body may span any number of chunks."""
     body = random.Random(1).randbytes(size // 2) + bytes(size - size // 2)
-    assert unpacked(gzip.compress(body)) == body
+    assert decompressed(gzip.compress(body)) == body
 
 
-def test_a_body_that_cannot_be_unpacked_is_worth_another_try() -> None:
-    """It is an error of a connection, as are those that break off."""
+def test_a_body_that_cannot_be_decompressed_can_be_retried() -> None:
+    """It is treated like a response that breaks off."""
     with pytest.raises(requests.exceptions.ContentDecodingError):
-        unpacked(b"not packed")
+        decompressed(b"not packed")
     with pytest.raises(requests.exceptions.ContentDecodingError):
-        unpacked(gzip.compress(b"{}"), "gzip, gzip")
+        decompressed(gzip.compress(b"{}"), "gzip, gzip")

@@ -1,4 +1,4 @@
-"""A budget of requests: what fits is read first, and nothing starves."""
+"""The request budget: reports that fit are read first, and none is starved."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ACTIVITIES = "campaign_activities"
 
 @pytest.fixture
 def account() -> Iterator[Sandbox]:
-    """Return an account of fifty emails."""
+    """Return an account with fifty emails."""
     with Sandbox(generate(campaigns=50, clicks=300)) as running:
         yield running
 
 
 def add_large(sandbox: Sandbox, pages: int) -> Activity:
-    """Send an email with so many pages of clicks, ten to a page."""
+    """Add an email with this many pages of ten clicks."""
     campaign = sandbox.account.add_campaign("Done")
     email = sandbox.account.add_activity(campaign, "primary_email")
     for _ in range(10 * pages):
@@ -35,10 +35,10 @@ def add_large(sandbox: Sandbox, pages: int) -> Activity:
     return email
 
 
-def test_a_report_that_does_not_fit_keeps_no_other_from_being_read(
+def test_a_report_over_the_budget_does_not_block_the_others(
     account: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is named, with what it needs and the value that would do."""
+    """The log names it, the requests that it needs and a sufficient max_requests."""
     settings: dict[str, Any] = {"catalog": select("email_clicks"), "page_size": 10}
     known = run_tap(account, **settings)
     large = add_large(account, pages=100)
@@ -49,7 +49,7 @@ def test_a_report_that_does_not_fit_keeps_no_other_from_being_read(
     read = {one["campaign_activity_id"] for one in first.records("email_clicks")}
     assert read >= set(new)
     assert large.campaign_activity_id not in read
-    # The simulator writes log lines too, with the URLs that it was asked for.
+    # The simulator logs too, with the URLs of its requests.
     ours = [one.message for one in caplog.records if one.name.startswith("tap-cc")]
     told = [one for one in ours if large.campaign_activity_id in one]
     assert len(told) == 1
@@ -63,7 +63,7 @@ def test_a_report_that_does_not_fit_keeps_no_other_from_being_read(
 
 
 def test_reports_that_do_not_fit_together_are_read_one_by_one(account: Sandbox) -> None:
-    """Not all at once, by halves."""
+    """A run reads some of them completely instead of a part of each."""
     settings: dict[str, Any] = {"catalog": select("email_clicks"), "page_size": 10}
     known = run_tap(account, **settings)
     large = [add_large(account, pages=30) for _ in range(4)]
@@ -78,10 +78,10 @@ def test_reports_that_do_not_fit_together_are_read_one_by_one(account: Sandbox) 
     assert rows(union.values()) == rows(account.account.rows())
 
 
-def test_what_a_budget_leaves_is_told_in_one_line(
+def test_reports_over_the_budget_are_logged_in_one_line(
     account: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It had a line for each report."""
+    """Used to log a line for each report."""
     known = run_tap(account)
     for one in account.account.clickable()[:CLICKED]:
         account.account.add_click(one)
@@ -92,8 +92,10 @@ def test_what_a_budget_leaves_is_told_in_one_line(
     assert sum("max_requests" in one for one in caplog.messages) == 1
 
 
-def test_looks_leave_half_of_the_budget_for_what_they_find(account: Sandbox) -> None:
-    """Where looking took all of it, the next run would not get farther."""
+def test_looks_leave_half_of_the_budget_to_read_what_they_find(
+    account: Sandbox,
+) -> None:
+    """If looks used all of it, later runs would make no progress."""
     known = run_tap(account)
     account.log.clear()
     run_tap(account, known.state)
@@ -107,8 +109,8 @@ def test_looks_leave_half_of_the_budget_for_what_they_find(account: Sandbox) -> 
     assert click.row["contact_id"] in {one["contact_id"] for one in found}
 
 
-def test_an_activity_is_written_once_whatever_fits(account: Sandbox) -> None:
-    """Its record came once more with each report that was read later."""
+def test_an_activity_is_written_once_per_run(account: Sandbox) -> None:
+    """Used to write the record again with each report that was read later."""
     state: dict[str, Any] = {}
     for _ in range(12):
         output = run_tap(account, state, max_requests=30)

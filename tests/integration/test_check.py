@@ -1,4 +1,4 @@
-"""``cc-clicks check`` against the simulator: a line for all that may be wrong."""
+"""``cc-clicks check`` against the simulator: one line for each possible problem."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NO_EMAIL = {**ALL_WELL, **dict.fromkeys(OF_CLICKS, "skipped")}
 
 
 def check(sandbox: Sandbox, folder: Path, *arguments: str, **config: Any) -> Result:
-    """Check with the simulator's settings, and with these."""
+    """Run the check with the simulator's settings and these changes."""
     settings = {**sandbox.config, **config}
-    # What one case leaves out.
+    # None removes a setting.
     given = {name: value for name, value in settings.items() if value is not None}
     result = companion(folder, given, "check", *arguments)
-    # The seed may be rotated away, and is a secret nevertheless.
+    # The seed remains a secret after it was rotated.
     secrets = [*secrets_of(sandbox), "sandbox-refresh-0", "owner@example.com"]
     assert not [one for one in secrets if one in result.output]
     return result
 
 
 def lines(result: Result) -> dict[str, tuple[str, str]]:
-    """Return status and text by name."""
+    """Return the status and text of each check by name."""
     told = json.loads(result.stdout)
     assert told["ok"] is (result.exit_code == 0)
     assert [one["name"] for one in told["checks"]] == NAMES
@@ -49,12 +49,12 @@ def lines(result: Result) -> dict[str, tuple[str, str]]:
 
 
 def statuses(result: Result) -> dict[str, str]:
-    """Return status by name."""
+    """Return the status of each check by name."""
     return {name: status for name, (status, _) in lines(result).items()}
 
 
-def test_all_is_well(sandbox: Sandbox, tmp_path: Path) -> None:
-    """In plain lines, with seven requests; the budget is not what pays for them."""
+def test_a_healthy_setup_passes_every_check(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It needs seven requests, which max_requests does not limit."""
     result = check(sandbox, tmp_path, max_requests=1, key_requests_per_day=250_000)
     assert result.exit_code == 0, result.output
     *told, last = result.stdout.splitlines()
@@ -75,17 +75,18 @@ def test_all_is_well(sandbox: Sandbox, tmp_path: Path) -> None:
     }
 
 
-def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
-    """With the same, and the requests."""
+def test_json_output_has_statuses_and_request_counts(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     result = check(sandbox, tmp_path, "--json")
     assert statuses(result) == ALL_WELL
     assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 7}
 
 
-def test_rotating_tokens_are_told_from_long_lived_ones(
+def test_rotating_tokens_are_distinguished_from_long_lived_ones(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """By what comes back; from the store it is known without a request."""
+    """The first check learns it from a refresh, the second one from the store."""
     seed = sandbox.config
     sandbox.tokens.rotating = True
     for spent in (1, 0):
@@ -94,10 +95,10 @@ def test_rotating_tokens_are_told_from_long_lived_ones(
         assert json.loads(result.stdout)["requests"]["token"] == spent
 
 
-def test_a_stored_token_that_was_ended_is_renewed(
+def test_a_refused_stored_access_token_is_refreshed(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """It is no failure yet."""
+    """A refused access token alone is not a failure."""
     store = TokenStore.from_config(sandbox.config)
     with store.locked():
         store.save(Tokens("sandbox-refresh-0", "ended", time.time() + 9999))
@@ -107,10 +108,10 @@ def test_a_stored_token_that_was_ended_is_renewed(
     assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 8}
 
 
-def test_an_access_token_alone_is_good_for_a_try(
+def test_an_access_token_without_a_refresh_token_is_a_warning(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Until it ends; then the API's line says so."""
+    """Once it has expired, the API check fails and explains it."""
     config = {"refresh_token": None, "access_token": sandbox.tokens.issue()}
     result = check(sandbox, tmp_path, "--json", **config)
     assert statuses(result) == {**ALL_WELL, "token": "warn"}
@@ -133,10 +134,10 @@ def test_an_access_token_alone_is_good_for_a_try(
         ({"token_url": "http://127.0.0.1:1/token"}, "connection refused"),
     ],
 )
-def test_a_token_that_does_not_come_is_explained(
+def test_a_failed_token_request_is_explained(
     sandbox: Sandbox, tmp_path: Path, config: dict[str, str], sentence: str
 ) -> None:
-    """What builds on it is skipped."""
+    """Checks that depend on the token are skipped."""
     result = check(sandbox, tmp_path, "--json", **config)
     assert result.exit_code == 1
     assert statuses(result) == {"token store": "ok", "token": "failed", **AFTER_TOKEN}
@@ -144,7 +145,7 @@ def test_a_token_that_does_not_come_is_explained(
 
 
 def test_a_missing_scope_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Before any request of the API's."""
+    """It is found before any API request."""
     sandbox.tokens.scope = "offline_access"
     result = check(sandbox, tmp_path, "--json")
     status, text = lines(result)["scopes"]
@@ -172,10 +173,10 @@ QUOTA: dict[str, Any] = {"status": 429, "body": {"error_key": "quota_exceeded"}}
     ],
     ids=lambda value: getattr(value, "match", None) and f"{value.kind}-{value.status}",
 )
-def test_an_api_that_refuses_is_explained(
+def test_an_api_error_is_explained(
     sandbox: Sandbox, tmp_path: Path, fault: Fault, failed: str, sentence: str
 ) -> None:
-    """Each is asked once: nothing is gained by waiting here."""
+    """No request is retried, because waiting would not help here."""
     sandbox.faults.rules.append(fault)
     result = check(sandbox, tmp_path, "--json")
     assert result.exit_code == 1
@@ -186,10 +187,8 @@ def test_an_api_that_refuses_is_explained(
     assert sandbox.log.statuses()[200] + 1 == sandbox.log.statuses().total()
 
 
-def test_whose_account_it_is_need_not_be_known(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """The tap does not ask for it; that line proves that the API answers."""
+def test_the_account_name_is_optional(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Runs do not request it, and even a 403 proves that the API answers."""
     sandbox.faults.rules.append(Fault("status", "account", **FORBIDDEN))
     result = check(sandbox, tmp_path, "--json")
     assert statuses(result) == ALL_WELL
@@ -203,10 +202,10 @@ def test_whose_account_it_is_need_not_be_known(
         ("https://{host}/v3", "the TLS handshake failed"),
     ],
 )
-def test_an_api_out_of_reach_is_explained(
+def test_an_unreachable_api_is_explained(
     sandbox: Sandbox, tmp_path: Path, api_url: str, sentence: str
 ) -> None:
-    """With what to look at."""
+    """The message names the cause."""
     host = sandbox.url.removeprefix("http://")
     result = check(sandbox, tmp_path, "--json", api_url=api_url.format(host=host))
     assert sentence in lines(result)["API"][1]
@@ -215,14 +214,14 @@ def test_an_api_out_of_reach_is_explained(
 
 
 @pytest.mark.parametrize(("hours", "way"), [(2, "ahead of"), (-2, "behind")])
-def test_a_clock_that_is_wrong_is_a_warning(
+def test_a_wrong_clock_is_a_warning(
     sandbox: Sandbox,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     hours: int,
     way: str,
 ) -> None:
-    """By more than a minute; the run is possible."""
+    """It must differ by more than a minute; a run is still possible."""
     monkeypatch.setattr(
         "tap_cc_clicks.cli.check.time", lambda: time.time() + hours * 3700
     )
@@ -232,8 +231,10 @@ def test_a_clock_that_is_wrong_is_a_warning(
     assert result.exit_code == 0
 
 
-def test_an_answer_without_a_date_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It was said that there was no answer, right below an API that is ok."""
+def test_a_response_without_a_date_is_reported(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Used to claim that there was no answer, right below a passed API check."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tap_cc_clicks.cli.check.parsedate_to_datetime", int)
         result = check(sandbox, tmp_path, "--json")
@@ -241,10 +242,10 @@ def test_an_answer_without_a_date_is_told(sandbox: Sandbox, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("status", [None, "Draft", "Removed"])
-def test_an_account_without_emails_is_no_failure(
+def test_an_account_without_sent_emails_is_not_a_failure(
     tmp_path: Path, status: str | None
 ) -> None:
-    """There is nothing to read, and nothing wrong."""
+    """The checks of clicks are skipped."""
     account = Account()
     if status:
         account.add_campaign(status)
@@ -254,8 +255,8 @@ def test_an_account_without_emails_is_no_failure(
     assert "no email was sent yet" in lines(result)["clicks"][1]
 
 
-def test_an_email_without_clicks_or_reports_is_no_failure(tmp_path: Path) -> None:
-    """An email just sent, and a web page alone."""
+def test_an_email_without_clicks_or_reports_is_not_a_failure(tmp_path: Path) -> None:
+    """The first email was just sent; then only its web page is left."""
     account = Account()
     campaign = account.add_campaign()
     with Sandbox(account) as sandbox:
@@ -268,11 +269,11 @@ def test_an_email_without_clicks_or_reports_is_no_failure(tmp_path: Path) -> Non
         assert "have no report of clicks" in lines(result)["clicks"][1]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions otherwise")
-def test_a_store_that_others_can_read_is_a_failure(
+@pytest.mark.skipif(os.name == "nt", reason="Windows stores permissions differently")
+def test_a_token_store_readable_by_others_is_a_failure(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """With the command that helps."""
+    """The message gives the command that fixes it."""
     path = tmp_path / "tokens.json"
     store = TokenStore.from_config({**sandbox.config, "token_store": str(path)})
     with store.locked():
@@ -286,10 +287,10 @@ def test_a_store_that_others_can_read_is_a_failure(
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["token_store", "default"])
-def test_a_folder_that_others_may_write_to_is_a_failure(
+def test_a_store_folder_writable_by_others_is_a_failure(
     sandbox: Sandbox, tmp_path: Path, state_home: Path, *, named: bool
 ) -> None:
-    """They could replace the tokens; long-lived ones are refused there as well."""
+    """Other users could replace the tokens; long-lived ones are refused as well."""
     state_home.mkdir()
     state_home.chmod(0o777)
     config = {"token_store": str(state_home / "tokens.json")} if named else {}
@@ -300,10 +301,10 @@ def test_a_folder_that_others_may_write_to_is_a_failure(
     assert not sandbox.tokens.renewals
 
 
-def test_a_refresh_that_was_cut_off_explains_a_spent_token(
+def test_an_interrupted_refresh_explains_a_used_up_token(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The look at the store took its mark away before the token was tried."""
+    """Used to remove the store's marker before the token was tried."""
     path = tmp_path / "tokens.json"
     mark = tmp_path / "tokens.json.new"
     mark.touch(0o600)
@@ -316,17 +317,17 @@ def test_a_refresh_that_was_cut_off_explains_a_spent_token(
 def test_a_password_in_a_url_is_not_shown(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """It is refused before anything is asked."""
+    """The URL is refused before any request."""
     result = check(sandbox, tmp_path, **{name: "http://me:s3cret@127.0.0.1:1/v3"})
     assert result.exit_code == 1
     assert f"Setting {name} must be an https URL" in result.stderr
     assert "s3cret" not in result.output
 
 
-def test_a_store_that_cannot_be_used_is_explained(
+def test_an_unusable_token_store_is_explained(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failure where it was asked for; else a warning: tokens may be long-lived."""
+    """It is a failure if token_store is set, and otherwise a warning."""
     path = tmp_path / "tokens.json"
     path.write_text("damaged")
     damaged = check(sandbox, tmp_path, "--json", token_store=str(path))
@@ -341,8 +342,8 @@ def test_a_store_that_cannot_be_used_is_explained(
     assert unasked.exit_code == 0
 
 
-def test_wrong_settings_are_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
-    """As the tap itself would say it."""
+def test_an_unknown_setting_is_explained(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The message is the same as the tap's."""
     result = check(sandbox, tmp_path, page_siz=1)
     assert result.exit_code == 1
     assert result.stderr == (

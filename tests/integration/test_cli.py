@@ -1,4 +1,4 @@
-"""The command line: what a person sees of right and wrong input."""
+"""The command line: output for valid and invalid input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOOD = {"client_id": "id", "refresh_token": "s3cret-token"}
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the tap, as a shell would, without settings of this machine's."""
+    """Run the tap as a shell would, without this machine's settings."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -42,7 +42,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def write(folder: Path, name: str, value: Any) -> str:
-    """Write a file, JSON unless it is text, and return its path."""
+    """Write text, or a value as JSON, to a file, and return its path."""
     path = folder / name
     path.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
     return str(path)
@@ -75,10 +75,10 @@ FOREIGN = {"tap_stream_id": "orders", "schema": {}, "stream": "orders"}
         ),
     ],
 )
-def test_bad_input_is_one_clear_sentence(
+def test_bad_input_is_explained_in_one_sentence(
     tmp_path: Path, files: dict[str, Any], sentence: str
 ) -> None:
-    """Exit code 1, nothing on stdout, no traceback, no secret."""
+    """The exit code is 1, stdout is empty, and no traceback or secret is shown."""
     arguments = [
         argument
         for name, value in files.items()
@@ -93,10 +93,10 @@ def test_bad_input_is_one_clear_sentence(
     assert not result.stdout
 
 
-def test_without_config_the_environment_and_env_file_are_read(
+def test_the_environment_and_env_file_are_read_without_config(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """As cc-clicks does, which said that all is well where the tap knew nothing."""
+    """Used to fail after ``cc-clicks check``, which reads them, had passed."""
     write_env(tmp_path / ".env", sandbox.config)
     result = run("--catalog", write(tmp_path, "catalog.json", CLICKS), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -107,10 +107,10 @@ def test_without_config_the_environment_and_env_file_are_read(
 
 
 @pytest.mark.parametrize(("level", "code"), [("loud", 1), ("warn", 0), ("", 0)])
-def test_a_log_level_that_does_not_exist_is_a_sentence(
+def test_an_unknown_log_level_is_explained(
     monkeypatch: pytest.MonkeyPatch, level: str, code: int
 ) -> None:
-    """The SDK hands it on to logging as it is."""
+    """The SDK passes the variable to logging unchecked."""
     monkeypatch.setenv("LOGLEVEL", level)
     result = run("--discover")
     assert result.returncode == code
@@ -119,17 +119,14 @@ def test_a_log_level_that_does_not_exist_is_a_sentence(
 
 
 def test_about_shows_settings_as_markdown() -> None:
-    """For a README."""
     result = run("--about", "--format=markdown")
     assert result.returncode == 0
     assert "| refresh_token " in result.stdout
     assert "| look_requests_per_day " in result.stdout
 
 
-def test_a_connection_test_ends_in_a_sentence_too(
-    tmp_path: Path, sandbox: Sandbox
-) -> None:
-    """As a pipeline's set-up sees it: well, or what to do."""
+def test_a_connection_test_explains_errors(tmp_path: Path, sandbox: Sandbox) -> None:
+    """``--test`` passes, or says what to fix."""
     good = write(tmp_path, "good.json", sandbox.config)
     result = run("--config", good, "--test")
     assert result.returncode == 0
@@ -151,7 +148,7 @@ def test_a_connection_test_ends_in_a_sentence_too(
 
 
 def test_discovery_needs_no_credentials() -> None:
-    """To choose streams comes before signing in."""
+    """Streams can be selected before signing in."""
     result = run("--discover")
     assert result.returncode == 0
     streams = json.loads(result.stdout)["streams"]
@@ -172,10 +169,10 @@ def test_discovery_needs_no_credentials() -> None:
     ]
 
 
-def test_a_run_from_files_and_a_second_one_from_its_state(
+def test_two_runs_from_files_write_each_click_once(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """As a pipeline without Meltano would."""
+    """A pipeline without Meltano runs the tap this way."""
     config = write(tmp_path, "config.json", sandbox.config)
     catalog = write(tmp_path, "catalog.json", run("--discover").stdout)
     first = run("--config", config, "--catalog", catalog)
@@ -188,8 +185,8 @@ def test_a_run_from_files_and_a_second_one_from_its_state(
     assert '"stream":"email_clicks","record"' not in second.stdout
 
 
-def test_singer_tools_find_the_output_valid(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Records fit their schemas, and every type of message is understood."""
+def test_singer_check_tap_accepts_the_output(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Records match their schemas, and every message type is known."""
     config = write(tmp_path, "config.json", sandbox.config)
     output = run("--config", config).stdout
     checked = subprocess.run(
@@ -204,8 +201,10 @@ def test_singer_tools_find_the_output_valid(tmp_path: Path, sandbox: Sandbox) ->
     assert "The output is valid." in checked.stdout
 
 
-def test_a_target_that_ends_early_is_named(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Instead of a traceback about a pipe."""
+def test_a_target_that_closes_the_pipe_is_named(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """The message replaces a traceback about a broken pipe."""
     config = write(tmp_path, "config.json", sandbox.config)
     with subprocess.Popen(
         [sys.executable, "-m", "tap_cc_clicks", "--config", config],

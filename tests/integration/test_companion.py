@@ -1,4 +1,4 @@
-"""The simulator and the demo by ``cc-clicks``; its commands by Meltano."""
+"""``cc-clicks sandbox`` and ``cc-clicks demo``, and commands run by Meltano."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-m", "tap_cc_clicks.cli"]
 
 
-def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
-    """In lines for .env, with which the tap reads the account."""
+def test_the_sandbox_prints_its_connection_settings(tmp_path: Path) -> None:
+    """They are lines for .env, with which the tap can read the account."""
     with subprocess.Popen(
         [*COMMAND, "sandbox", "--campaigns=3", "--clicks=9"],
         stdout=subprocess.PIPE,
@@ -37,7 +37,7 @@ def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
         try:
             assert process.stdout
             assert process.stderr
-            told = _until_served(process.stderr)
+            told = _printed_address(process.stderr)
             env = tmp_path / ".env"
             env.write_text("".join(process.stdout.readline() for _ in range(6)))
             names = {key: str(value) for key, value in dotenv_values(env).items()}
@@ -53,15 +53,14 @@ def test_the_sandbox_says_how_to_reach_it(tmp_path: Path) -> None:
     assert names["TAP_CC_CLICKS_CLIENT_ID"] == "sandbox-client"
 
 
-def _until_served(stderr: IO[str]) -> str:
-    """Return the address that the simulator names."""
+def _printed_address(stderr: IO[str]) -> str:
+    """Return the address that the simulator prints."""
     line = stderr.readline()
     assert line.startswith("Serving a made-up account at http://127.0.0.1:"), line
     return line.split()[5].rstrip(";")
 
 
 def test_a_port_in_use_is_named() -> None:
-    """In a sentence."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = CliRunner().invoke(cc_clicks, ["sandbox", f"--port={port}"])
@@ -72,7 +71,7 @@ def test_a_port_in_use_is_named() -> None:
 @pytest.mark.parametrize("command", ["sandbox", "demo"])
 @pytest.mark.parametrize("package", ["starlette", "uvicorn"])
 def test_a_missing_extra_is_named(command: str, package: str) -> None:
-    """With the command that brings it."""
+    """The message gives the command that installs it."""
     program = (
         f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = [{command!r}]; "
         "from tap_cc_clicks.cli import main; main()"
@@ -90,7 +89,7 @@ def test_a_missing_extra_is_named(command: str, package: str) -> None:
 
 
 def test_the_demo_shows_two_runs(tmp_path: Path) -> None:
-    """Their requests, the clicks and the links; and keeps the messages if asked."""
+    """It shows requests, clicks and links, and keeps the messages if asked to."""
     path = tmp_path / "messages.jsonl"
     result = CliRunner().invoke(cc_clicks, ["demo", f"--output={path}"])
     assert result.exit_code == 0, result.output
@@ -110,7 +109,7 @@ def test_the_demo_shows_two_runs(tmp_path: Path) -> None:
 
 
 def test_the_demo_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """Before anything is run."""
+    """The file is checked before the first run."""
     result = CliRunner().invoke(cc_clicks, ["demo", f"--output={tmp_path}/no/file"])
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
@@ -118,11 +117,8 @@ def test_the_demo_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("plugins")
-def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
-    """With the settings that it knows, as ``meltano invoke tap-cc-clicks:check``.
-
-    Fractions and lists with commas ended in a traceback of Meltano's.
-    """
+def test_meltano_runs_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Fractions and comma-separated lists used to end in a traceback from Meltano."""
     lists = {"TAP_CC_CLICKS_LOOKBACK": "0.5", "TAP_CC_CLICKS_URL_IDS": "1,2"}
     meltano = Meltano(tmp_path, {**settings_of(sandbox.config), **lists})
     meltano("invoke", "tap-cc-clicks:check", "--json")
@@ -138,8 +134,8 @@ def test_meltano_reaches_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("plugins")
-def test_meltano_leaves_it_to_the_tap_to_say_what_is_wrong(tmp_path: Path) -> None:
-    """Its own kinds of settings ended in tracebacks, or took any text for false."""
+def test_meltano_leaves_validation_to_the_tap(tmp_path: Path) -> None:
+    """Meltano's setting kinds used to end in tracebacks, or read any text as false."""
     wrong = {
         "PAGE_SIZE": "12.5",
         "LOOK_REQUESTS_PER_DAY": "x",

@@ -1,4 +1,4 @@
-"""Schemas and simulator hold to the contract, as tests/contract.json has it."""
+"""Schemas and the simulator follow the contract in tests/contract.json."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CONTRACT: dict[str, Any] = json.loads(
 CONTRACT.pop("")
 ENDPOINTS = list(CONTRACT)
 STREAMS = {one["stream"] for one in CONTRACT.values() if one["stream"]}
-# What the tap makes or takes from the campaign, and what only a page of the vendor's
-# documentation names.
+# Columns that the tap derives or copies from the campaign, and those that only a page
+# of the vendor's documentation names.
 OWN = {
     "campaign_activities": re.compile("campaign_.*"),
     "campaign_activity_details": re.compile("campaign_.*|template_id"),
@@ -36,8 +36,8 @@ OWN = {
         for report in EVENT_REPORTS
     },
 }
-# What the simulator does not know of its links and emails.
-UNSPOKEN = {
+# Properties of links and emails that the simulator leaves out.
+NOT_SIMULATED = {
     "links": {"list_action", "list_id", "link_tag"},
     "activity": {"html_content", "physical_address_in_footer", "document_properties"},
 }
@@ -71,8 +71,8 @@ def schema_of(stream: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "endpoint", [one for one in ENDPOINTS if CONTRACT[one]["stream"]]
 )
-def test_each_property_of_the_contract_is_a_column(endpoint: str) -> None:
-    """Of its type; or it is told why not."""
+def test_each_contract_property_is_a_column(endpoint: str) -> None:
+    """It has the contract's type, unless the contract lists it as unread."""
     contract = CONTRACT[endpoint]
     schema = schema_of(contract["stream"])
     for name, kind in contract["properties"].items():
@@ -85,8 +85,7 @@ def test_each_property_of_the_contract_is_a_column(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("stream", sorted(STREAMS))
-def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
-    """None is made up."""
+def test_each_column_is_in_the_contract_or_added_by_the_tap(stream: str) -> None:
     told = {
         name
         for one in CONTRACT.values()
@@ -98,8 +97,8 @@ def test_each_column_is_in_the_contract_or_the_taps_own(stream: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
-    """What it knows of, and what it misses."""
+def test_response_checks_match_the_contract(endpoint: str) -> None:
+    """Runs check responses for the same required and known properties."""
     contract, shape = CONTRACT[endpoint], SHAPES[endpoint]
     assert shape
     assert shape.required == set(contract["required"])
@@ -108,7 +107,7 @@ def test_a_run_holds_answers_against_the_contract(endpoint: str) -> None:
 
 @pytest.fixture(scope="module")
 def api() -> Api:
-    """Return a simulated account in which everything occurs."""
+    """Return the API of an account with all events and with deleted contacts."""
     account = generate(campaigns=20, clicks=300, recipients=1000)
     activity = max(account.clickable(), key=lambda one: len(one.clicks))
     for report in EVENTS:
@@ -117,7 +116,7 @@ def api() -> Api:
 
 
 def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
-    """Return the rows that an endpoint answers with."""
+    """Return the rows of an endpoint's response."""
     activity = max(api.account.clickable(), key=lambda one: len(one.clicks))
     path = {
         "campaigns": "/emails",
@@ -147,8 +146,8 @@ def rows_of(api: Api, endpoint: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_the_simulator_answers_as_the_contract_says(api: Api, endpoint: str) -> None:
-    """All that is required, nothing beside, and each property in some row."""
+def test_simulator_responses_match_the_contract(api: Api, endpoint: str) -> None:
+    """Rows have all required properties and no unknown ones; each one occurs."""
     contract = CONTRACT[endpoint]
     spoken: set[str] = set()
     for row in rows_of(api, endpoint):
@@ -160,5 +159,5 @@ def test_the_simulator_answers_as_the_contract_says(api: Api, endpoint: str) -> 
                 assert TIMES[kind].fullmatch(value), name
             elif name != "template_id":
                 assert isinstance(value, TYPES[kind]), name
-    told = contract["properties"].keys() - UNSPOKEN.get(endpoint, set())
+    told = contract["properties"].keys() - NOT_SIMULATED.get(endpoint, set())
     assert spoken - {"template_id"} == told

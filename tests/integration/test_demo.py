@@ -1,4 +1,4 @@
-"""``make demo``, as someone runs it who has just cloned the repository."""
+"""``make demo`` in a fresh clone of the repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.commands import output_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
-# What does not belong to a clone, and the environments, which are linked.
+# Paths that a clone does not have, and the environments, which are linked.
 OURS = (".venv", ".git", ".meltano", ".env", "data", "output", "__pycache__")
 BAR = re.compile(r"^ *(\S.*?) █+ (\d+)$", re.MULTILINE)
 VERDICT = re.compile(r"^ *(\w+): (\d+) activities, (\d+) clicks loaded, (\d+) counted$")
@@ -55,10 +55,10 @@ VERDICTS = """
 
 
 class Demo:
-    """A clone in which the demo has run, with hardly any environment.
+    """A clone in which the demo has run with a minimal environment.
 
     Attributes:
-        printed: What it printed.
+        printed: The demo's output.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,18 +69,18 @@ class Demo:
         self.printed = self.run("make", "demo")
 
     def run(self, *command: str) -> str:
-        """Run a command to a good end, and return what it printed."""
+        """Run a command that must succeed, and return its output."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME")}
         environment["LANG"] = "C.UTF-8"
         return output_of(*command, cwd=self.folder, env=environment)
 
     def ask(self, sql: str) -> list[list[str]]:
-        """Look again, as the demo's last line says."""
+        """Run a query with the command that the demo's last line names."""
         printed = self.run(sys.executable, "-m", "demo.psql", sql)
         return [line.split("\t") for line in printed.splitlines()]
 
     def table(self, heading: str) -> list[list[str]]:
-        """Return the rows of a printed table; what was wrapped is one cell again."""
+        """Return the rows of a printed table, with wrapped cells joined."""
         rows: list[list[str]] = []
         for line in self.printed.partition(heading)[2].splitlines():
             if line.startswith("└"):
@@ -94,12 +94,12 @@ class Demo:
         return rows
 
     def chart(self, title: str) -> list[list[str]]:
-        """Return names and numbers of a printed chart."""
+        """Return the names and numbers of a printed chart."""
         lines = self.printed.partition(title)[2].partition("\n\n")[0]
         return [list(found) for found in BAR.findall(lines)]
 
     def processes(self) -> list[str]:
-        """Return the commands under way that know the folder."""
+        """Return the running commands that name the folder."""
         commands = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -115,8 +115,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(tmp_path_factory.mktemp("demo"))
 
 
-def test_it_names_a_page_and_leaves_no_server(demo: Demo) -> None:
-    """The page is there; the data stay without a process that holds them."""
+def test_the_demo_names_a_page_and_leaves_no_server_running(demo: Demo) -> None:
+    """The page is complete, and PostgreSQL has been stopped."""
     page = demo.folder / "demo" / "data" / "clicks.html"
     assert f"The page is {page}" in demo.printed
     assert page.read_text("utf-8").count("<figure") == 5
@@ -124,8 +124,8 @@ def test_it_names_a_page_and_leaves_no_server(demo: Demo) -> None:
     assert not (demo.folder / "demo" / "data" / "postgres" / "postmaster.pid").exists()
 
 
-def test_every_figure_of_its_tables_is_one_of_the_marts(demo: Demo) -> None:
-    """Asked again, and counted from clicks where the demo reads sums."""
+def test_table_figures_match_the_marts(demo: Demo) -> None:
+    """Clicks are counted one by one where the demo reads sums."""
     runs = demo.table("in the account")
     for _, requests, parts, loaded, there in runs:
         assert int(requests) == sum(map(int, re.findall(r": (\d+)", parts)))
@@ -135,8 +135,8 @@ def test_every_figure_of_its_tables_is_one_of_the_marts(demo: Demo) -> None:
     assert demo.table("Top links") == demo.ask(LINKS)
 
 
-def test_every_figure_of_its_charts_is_one_of_the_marts(demo: Demo) -> None:
-    """The funnel, devices, hours, and the reconciliation."""
+def test_chart_figures_match_the_marts(demo: Demo) -> None:
+    """This covers the funnel, devices, hours and the reconciliation."""
     ((name, *counts),) = demo.ask(FUNNEL)
     stages = demo.chart(f"The latest email: {name}")
     assert [number for _, number in stages] == counts
@@ -151,8 +151,8 @@ def test_every_figure_of_its_charts_is_one_of_the_marts(demo: Demo) -> None:
     assert sorted(list(one.groups()) for one in verdicts) == sorted(demo.ask(VERDICTS))
 
 
-def test_emails_differ_as_they_do_in_life(demo: Demo) -> None:
-    """All rates differ; all clicks are accounted for."""
+def test_emails_have_different_rates(demo: Demo) -> None:
+    """All clicks are reconciled as well."""
     rates = [row[-1] for row in demo.table("Emails clicked last")]
     assert len({*rates}) == len(rates)
     assert [row[0] for row in demo.ask(VERDICTS)] == ["ok"]

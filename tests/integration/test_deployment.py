@@ -1,4 +1,4 @@
-"""The ways to deploy: the image's steps, the Kubernetes manifest, Meltano's job."""
+"""Deployment: the image's build steps, the Kubernetes manifest and Meltano's job."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
 MANIFEST = ROOT / "examples" / "kubernetes" / "cronjob.yaml"
-# Versions of Kubernetes that are maintained, and the oldest that many still run.
+# A maintained version of Kubernetes, and the oldest one in wide use.
 VERSIONS = ("1.30", "1.34")
 JOB = "clicks-to-postgres-models"
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file holds."""
+    """Return the content of a YAML file."""
     return YAML(typ="safe").load(path)
 
 
@@ -46,21 +46,21 @@ def instructions() -> list[tuple[str, str]]:
 
 
 class Image:
-    """The Dockerfile's steps, taken below a folder in place of an image's root.
+    """The Dockerfile's steps, run in a folder that stands in for the image's root.
 
     Args:
         root: The folder.
     """
 
     def __init__(self, root: Path) -> None:
-        """Prepare what the base image and its first step bring."""
+        """Create what the base image and its first step provide."""
         self.root = root
         self.work = root / "project"
         for folder in (self.work, root / "tmp", root / "var/lib"):
             folder.mkdir(parents=True)
         subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True)
         path = os.pathsep.join([str(root / "base" / "bin"), os.environ["PATH"]])
-        # Caches, and the way to a package index, are the machine's.
+        # Caches and access to a package index come from the host.
         kept = ("HOME", "LANG", "TMPDIR", "XDG_", "UV_", "PIP_", "SSL_", "REQUESTS_")
         self.environment = {
             **{name: one for name, one in os.environ.items() if name.startswith(kept)},
@@ -69,13 +69,13 @@ class Image:
         }
 
     def inside(self, text: str) -> str:
-        """Return a command or a value with the image's paths below the folder."""
+        """Return a command or value with the image's paths moved into the folder."""
         return re.sub(
             r"(?<![\w.])/(?=meltano|project|var/lib|tmp/)", f"{self.root}/", text
         )
 
     def copy(self, arguments: str) -> None:
-        """Copy what the build context has; the rest is kept out by .dockerignore."""
+        """Copy files of the build context, which .dockerignore must admit."""
         lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
         admitted = [line[1:] for line in lines if line.startswith("!")]
         *sources, target = re.sub(r"--chown=\d+ ", "", arguments).split()
@@ -92,12 +92,12 @@ class Image:
                 shutil.copy(ROOT / source, into)
 
     def run(self, command: str, **more: str) -> None:
-        """Run a command as a step, or as the container does."""
+        """Run a command as a build step or as the container."""
         environment = {**self.environment, **more}
         output_of("sh", "-c", self.inside(command), cwd=self.work, env=environment)
 
     def set(self, arguments: str) -> None:
-        """Set environment variables; the cache is left on."""
+        """Set environment variables, but keep the cache enabled."""
         for name, value in (one.split("=", 1) for one in arguments.split()):
             if name != "UV_NO_CACHE":
                 path = self.environment["PATH"]
@@ -106,10 +106,10 @@ class Image:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("image")
-def test_the_steps_of_the_image_make_what_loads_and_builds(
+def test_the_image_steps_produce_a_working_container(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """One by one, but for the user; then the container's command."""
+    """All steps but useradd are run, then the container's command."""
     image = Image(tmp_path / "image")
     steps = instructions()
     for name, arguments in steps:
@@ -137,13 +137,13 @@ def test_the_steps_of_the_image_make_what_loads_and_builds(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_takes_the_manifest(version: str) -> None:
-    """With no property that it does not know."""
+def test_the_manifest_is_valid_for_kubernetes(version: str) -> None:
+    """The manifest has no property unknown to Kubernetes."""
     kubernetes_validate.validate(read(MANIFEST), version, strict=True)
 
 
-def test_image_manifest_and_schedule_run_one_job_that_ends_with_the_models() -> None:
-    """A job of meltano.yml, whose last step builds and tests."""
+def test_image_manifest_and_schedule_run_the_same_job() -> None:
+    """The job's last step builds and tests the models."""
     project = read(ROOT / "meltano.yml")
     tasks = {job["name"]: job["tasks"] for job in project["jobs"]}
     assert tasks[JOB][-1].endswith(" dbt-postgres:build")

@@ -1,4 +1,4 @@
-"""The same account in every form that the vendor's pages show."""
+"""The same account in every response format that the vendor's pages show."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.support import clicks, everything, rows, run_tap
 if TYPE_CHECKING:
     from collections import Counter
 
-# A report of several pages.
+# Reports span several pages.
 SMALL: dict[str, Any] = {"page_size": 7}
 UNCOUNTED = "none-counted"
 LAGGING = "counters-lag"
-# Counters that say something else cost something else.
+# Dialects with different counters need different requests.
 SAME_COST = sorted(set(DIALECTS) - {UNCOUNTED, "other-roles"})
 
 
 def account_in(dialect: str) -> Sandbox:
-    """Return a small account that answers in a dialect."""
+    """Return a small account that responds in a dialect."""
     return Sandbox(generate(campaigns=18, clicks=120), dialect=dialect)
 
 
 def costs(dialect: str) -> list[Counter[str]]:
-    """Return the requests of a first run and of one in which nothing is new."""
+    """Return the requests of a first run and of a second one without changes."""
     asked, state = [], None
     with account_in(dialect) as sandbox:
         for _ in range(2):
@@ -44,10 +44,10 @@ def costs(dialect: str) -> list[Counter[str]]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_nothing_is_lost_nothing_doubled_and_only_what_changed_is_read(
+def test_each_dialect_loads_every_click_and_reads_only_changes(
     dialect: str,
 ) -> None:
-    """After the first run and after each later one."""
+    """Both the first and the second run are complete."""
     loaded: dict[str, Any] = {}
     with account_in(dialect) as sandbox:
         account = sandbox.account
@@ -69,16 +69,16 @@ def test_nothing_is_lost_nothing_doubled_and_only_what_changed_is_read(
             assert len(asked) == len(changed)
 
 
-def test_a_form_costs_no_request() -> None:
-    """First and second runs ask for the same in each of them."""
+def test_dialects_need_the_same_requests() -> None:
+    """This holds for first and second runs."""
     wanted = costs("reference")
     assert "clicks" not in wanted[1]
     told = {dialect: costs(dialect) for dialect in SAME_COST}
     assert told == dict.fromkeys(SAME_COST, wanted)
 
 
-def test_a_plan_says_the_same_in_each_form() -> None:
-    """Of a first run, with nothing known yet."""
+def test_the_plan_is_the_same_in_each_dialect() -> None:
+    """It is the plan of a first run, without any state."""
     plans = {}
     for dialect in sorted(set(SAME_COST) - {"some-never-counted"}):
         with account_in(dialect) as sandbox:
@@ -90,7 +90,7 @@ def test_a_plan_says_the_same_in_each_form() -> None:
 
 @pytest.mark.parametrize("dialect", ["guide", "listed-objects", "dotted-counters"])
 def test_every_counter_is_filled(dialect: str) -> None:
-    """By its documented name."""
+    """Records use the documented names of counters."""
     with account_in(dialect) as sandbox:
         records = run_tap(sandbox).records("campaign_activity_stats")
         assert len(records) == len(sandbox.account.reported())
@@ -100,16 +100,16 @@ def test_every_counter_is_filled(dialect: str) -> None:
             assert {name: record[name] for name in COUNTERS} == told
 
 
-def test_no_form_is_odd(caplog: pytest.LogCaptureFixture) -> None:
-    """What a page of the vendor's shows is no reason for a warning."""
+def test_no_dialect_causes_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Each of them is documented by the vendor."""
     for dialect in sorted(set(DIALECTS) - {UNCOUNTED, "other-roles"}):
         with account_in(dialect) as sandbox:
             run_tap(sandbox, **SMALL)
     assert not [one.message for one in caplog.records if one.levelname == "WARNING"]
 
 
-def test_a_dialect_that_there_is_not_is_refused() -> None:
-    """With those that there are."""
+def test_an_unknown_dialect_is_refused() -> None:
+    """The message lists the known ones."""
     with pytest.raises(ValueError, match="no dialect klingon: one of"):
         Sandbox(dialect="klingon")
     ended = CliRunner().invoke(cc_clicks, ["sandbox", "--dialect=klingon"])

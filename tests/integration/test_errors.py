@@ -1,4 +1,4 @@
-"""What each error of the API leads to."""
+"""How a run handles each kind of API error."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ CLICKS = "tracking/clicks"
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 @pytest.mark.parametrize("match", ["/emails$", "stats", CLICKS, "links"])
-def test_passing_faults_are_retried(sandbox: Sandbox, fault: Fault, match: str) -> None:
-    """Nothing is lost, and nothing is said to be wrong at the end."""
+def test_temporary_faults_are_retried(
+    sandbox: Sandbox, fault: Fault, match: str
+) -> None:
+    """Nothing is lost, and the run succeeds."""
     fault.match, fault.times = match, 3
     sandbox.faults.rules.append(fault)
     output = run_tap(sandbox, catalog=everything())
@@ -47,7 +49,7 @@ def test_passing_faults_are_retried(sandbox: Sandbox, fault: Fault, match: str) 
 
 
 def failing(sandbox: Sandbox, *faults: Fault, **config: Any) -> tuple[str, Output]:
-    """Return the error that a run ends with, and what it had written."""
+    """Return the error that ends a run, and the run's output."""
     sandbox.faults.rules[:] = faults
     with captured() as output, pytest.raises(FatalSyncError) as error:
         _sync(sandbox, config)
@@ -88,24 +90,24 @@ def _sync(sandbox: Sandbox, config: dict[str, Any]) -> None:
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_lasting_faults_end_in_a_sentence(
+def test_permanent_faults_are_explained(
     sandbox: Sandbox, fault: Fault, sentence: str
 ) -> None:
-    """It names the path and the last status, and says what to do."""
+    """The message names the path and the last status, and says what to do."""
     fault.match = "/emails$"
     message, _ = failing(sandbox, fault)
     assert sentence in message
 
 
-def test_a_listing_that_is_not_there_is_fatal(sandbox: Sandbox) -> None:
-    """Unlike a single campaign's 404: the address must be wrong."""
+def test_a_404_for_the_listing_is_fatal(sandbox: Sandbox) -> None:
+    """Unlike for a single campaign, the configured address must be wrong."""
     sandbox.faults.rules.append(Fault("status", match="/emails$", status=404))
     with pytest.raises(GoneError, match="not found: check api_url"):
         run_tap(sandbox)
 
 
-def test_an_expired_token_is_renewed_once(sandbox: Sandbox) -> None:
-    """In the middle of a run, for all threads together."""
+def test_an_expired_token_is_refreshed_once(sandbox: Sandbox) -> None:
+    """It expires in the middle of a run, for all threads together."""
 
     def expire(endpoint: str) -> None:
         if endpoint == "stats" and sandbox.tokens.renewals == 1:
@@ -117,15 +119,15 @@ def test_an_expired_token_is_renewed_once(sandbox: Sandbox) -> None:
     assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
 
 
-def test_a_token_is_renewed_before_it_expires(sandbox: Sandbox) -> None:
-    """No request leaves with a token that is about to end."""
+def test_a_token_is_refreshed_before_it_expires(sandbox: Sandbox) -> None:
+    """No request is sent with a token that is about to expire."""
     sandbox.tokens.expires_in = 1
     run_tap(sandbox)
     assert sandbox.log.statuses()[401] == 0
 
 
-def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
-    """Renewing again and again would not help."""
+def test_a_refused_new_token_is_fatal(sandbox: Sandbox) -> None:
+    """Further refreshes would not help."""
     refused = {"error_key": "unauthorized"}
     fault = Fault("status", match="/emails", status=401, body=refused)
     message, _ = failing(sandbox, fault)
@@ -135,7 +137,7 @@ def test_a_token_that_is_refused_again_is_fatal(sandbox: Sandbox) -> None:
 
 
 def test_an_access_token_alone_works_until_it_expires(sandbox: Sandbox) -> None:
-    """And then says what is needed."""
+    """The error then names the setting that is needed."""
     quick = {"refresh_token": None, "client_id": None}
     token = sandbox.tokens.issue()
     output = run_tap(sandbox, access_token=token, **quick)
@@ -156,29 +158,29 @@ def test_an_access_token_alone_works_until_it_expires(sandbox: Sandbox) -> None:
 def test_refused_credentials_are_explained(
     sandbox: Sandbox, config: dict[str, Any], sentence: str
 ) -> None:
-    """Without showing them."""
+    """The message does not show them."""
     message, _ = failing(sandbox, **config)
     assert sentence in message
     assert not any(str(value) in message for value in config.values() if value)
 
 
-def test_a_public_client_has_no_secret(sandbox: Sandbox) -> None:
-    """It names itself in the form."""
+def test_a_public_client_needs_no_secret(sandbox: Sandbox) -> None:
+    """Its client_id is sent in the form."""
     output = run_tap(sandbox, client_secret=None)
     assert output.records("email_clicks")
 
 
-def test_a_lost_answer_of_the_token_endpoint_is_not_repeated(sandbox: Sandbox) -> None:
-    """It may have spent the refresh token; the message says so."""
+def test_a_token_request_is_not_repeated_after_a_lost_answer(sandbox: Sandbox) -> None:
+    """It may have used up the refresh token; the message says so."""
     message, _ = failing(sandbox, Fault("lost_answer", match="/token"))
     assert "may have been used up" in message
     assert sandbox.tokens.renewals == 1
 
 
-def test_one_campaign_or_activity_that_is_gone_is_skipped(
+def test_a_missing_campaign_or_report_is_skipped(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a warning, and the others go on; a report that is counted is an error."""
+    """The others are read; a missing report with counted clicks is an error."""
     gone, lost = sandbox.account.clickable()[0], sandbox.account.clickable()[-1]
     sandbox.faults.rules += [
         Fault("status", match=f"/emails/{gone.campaign_id}", status=404),
@@ -205,8 +207,8 @@ def test_one_campaign_or_activity_that_is_gone_is_skipped(
 
 
 @pytest.mark.parametrize("match", ["/emails/[^/]+$", "tracking/clicks", "links"])
-def test_a_404_that_passes_loses_nothing(sandbox: Sandbox, match: str) -> None:
-    """It did: what was gone once was never asked for again."""
+def test_a_temporary_404_loses_nothing(sandbox: Sandbox, match: str) -> None:
+    """Used to lose items: after a single 404 they were never requested again."""
     fault = Fault("status", match=match, status=404)
     sandbox.faults.rules.append(fault)
     with captured() as first, suppress(FatalSyncError):
@@ -217,10 +219,10 @@ def test_a_404_that_passes_loses_nothing(sandbox: Sandbox, match: str) -> None:
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_campaign_that_is_not_there_is_asked_for_by_every_run(
+def test_a_missing_campaign_is_requested_in_every_run(
     sandbox: Sandbox,
 ) -> None:
-    """But for one that the listing has as removed, which is believed at once."""
+    """A campaign that is listed as removed is requested only once."""
     gone = sandbox.account.clickable()[0].campaign_id
     sandbox.faults.rules.append(Fault("status", match=f"/emails/{gone}", status=404))
     state: dict[str, Any] | None = None
@@ -232,10 +234,10 @@ def test_a_campaign_that_is_not_there_is_asked_for_by_every_run(
     assert asked == [1 + 1, 1, 1, 1, 1]
 
 
-def test_a_spent_quota_ends_the_run_in_good_order(
+def test_a_used_up_quota_ends_the_run_cleanly(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """State is written, the message says when the day turns, the next run goes on."""
+    """State is written, the log names the reset time, and the next run continues."""
     sandbox.limits.per_day = 40
     first = run_tap(sandbox)
     assert "00:00 UTC" in caplog.text
@@ -246,10 +248,10 @@ def test_a_spent_quota_ends_the_run_in_good_order(
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_row_without_a_moment_costs_itself_and_fails_the_run(
+def test_a_row_without_a_timestamp_is_skipped_and_fails_the_run(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The error names the activity, and no person; all other rows are loaded."""
+    """The error names the activity but no person; all other rows are loaded."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     path = f"{activity.campaign_activity_id}/tracking"
     fault = Fault("bad_row", match=path, field="created_time")
@@ -269,7 +271,7 @@ def test_a_row_without_a_moment_costs_itself_and_fails_the_run(
 
 @pytest.mark.parametrize("name", ["contact_id", "url_id"])
 def test_a_row_without_contact_or_link_is_kept(sandbox: Sandbox, name: str) -> None:
-    """With null, and an id that is made of what it has."""
+    """The column is null, and the id is derived from the other values."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     path = f"{activity.campaign_activity_id}/tracking"
     sandbox.faults.rules[:] = [Fault("bad_row", match=path, field=name)]
@@ -281,14 +283,14 @@ def test_a_row_without_contact_or_link_is_kept(sandbox: Sandbox, name: str) -> N
 
 @pytest.mark.parametrize("kind", ["endless_next", "new_next"])
 @pytest.mark.parametrize("path", ["tracking", "/emails$", "summaries"])
-def test_pages_without_end_are_stopped_and_read_again(
+def test_endless_pages_are_stopped_and_read_again(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     kind: str,
     path: str,
 ) -> None:
-    """In a circle or ever on: to take that for the end would lose what lies behind."""
+    """Treating the stop as the end of the list would lose the rows behind it."""
     monkeypatch.setattr(pages, "LONG_LIST", 10)
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 10)
     settings: dict[str, Any] = {"page_size": 20}
@@ -308,10 +310,10 @@ def test_pages_without_end_are_stopped_and_read_again(
     assert listed == set(sandbox.account.campaigns)
 
 
-def test_a_campaign_without_a_moment_of_its_last_change_is_read(
+def test_a_campaign_without_updated_at_is_read(
     sandbox: Sandbox,
 ) -> None:
-    """It was taken for one that had not changed, and its clicks were never read."""
+    """Used to count as unchanged, so that its clicks were never read."""
     sandbox.faults.rules.append(Fault("bad_row", "/emails$", field="updated_at"))
     activity = sandbox.account.clickable()[0]
     campaign = sandbox.account.campaigns[activity.campaign_id]

@@ -1,4 +1,4 @@
-"""Every report of events: the truth is loaded, for as many requests as pages."""
+"""Every event report is loaded completely, with one request for each page."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ PAGE_ENDPOINTS = {report.path for report in EVENT_REPORTS}
 
 @pytest.fixture
 def full() -> Iterator[Sandbox]:
-    """Return an account in which everything happens that may."""
+    """Return an account with every kind of event."""
     account = generate(campaigns=12, clicks=200, recipients=120)
     with Sandbox(account) as running:
         yield running
 
 
 def assert_truth(account: Account, *outputs: Output) -> None:
-    """See that runs together brought every row of every report, each once."""
+    """Check that runs together loaded every row of every report once."""
     for report in EVENT_REPORTS:
         assert events(report, *outputs) == truth(report, account), report.stream
 
 
 def pages_of(account: Account, page_size: int = 500) -> int:
-    """Return how many pages there are of all reports."""
+    """Return the number of pages of all reports."""
     return sum(
         max(1, -(-len(activity.rows_of(report.path)) // page_size))
         for activity in account.reported()
@@ -56,8 +56,8 @@ def pages_of(account: Account, page_size: int = 500) -> int:
 
 
 @pytest.mark.slow
-def test_a_first_load_of_everything_costs_its_pages() -> None:
-    """And a second run, with nothing new, reads no page of any report."""
+def test_a_first_load_needs_one_request_per_page() -> None:
+    """A second run, with nothing new, reads no page of any report."""
     account = generate(campaigns=24, clicks=2400, recipients=1100)
     catalog = select(*STREAMS, *SMALL)
     with Sandbox(account) as sandbox:
@@ -84,8 +84,8 @@ SMALL = (
 )
 
 
-def happen(account: Account) -> None:
-    """Let some of everything happen, also what comes late, twice, or alone."""
+def add_events(account: Account) -> None:
+    """Add events of every kind: recent and late ones, and identical rows."""
     account.advance(hours=5)
     for number, activity in enumerate(account.clickable()):
         for report in FURTHER:
@@ -93,27 +93,26 @@ def happen(account: Account) -> None:
             if (number + len(report.path)) % 2:
                 event = account.add_event(activity, report.path, account.now - hours)
                 if report.counts_people:
-                    # A person who comes again moves no counter of people.
+                    # A person's repeated event changes no counter of people.
                     account.add_event(activity, "opens")
                 if number % 4 == 0:
                     activity.insert(type(event)(dict(event.row)), report.path)
 
 
 @pytest.mark.parametrize("page_size", [7, 500])
-def test_what_comes_later_is_found(full: Sandbox, page_size: int) -> None:
-    """In every report, however late; and nothing is read twice without need."""
+def test_later_events_are_loaded(full: Sandbox, page_size: int) -> None:
+    """This holds for every report, for late events and for identical rows."""
     settings: dict[str, Any] = {"page_size": page_size, "look_requests_per_day": 0}
     outputs = [run_tap(full, catalog=everything(), **settings)]
     for _ in range(2):
-        happen(full.account)
+        add_events(full.account)
         state = outputs[-1].state
         outputs.append(run_tap(full, state, everything(), **settings))
     assert_truth(full.account, *outputs)
 
 
 @EACH
-def test_a_report_is_read_alone(full: Sandbox, report: Any) -> None:
-    """What is not selected is not asked for."""
+def test_only_the_selected_report_is_read(full: Sandbox, report: Any) -> None:
     first = run_tap(full, catalog=select(report.stream))
     assert events(report, first) == truth(report, full.account)
     counts = full.log.counts()
@@ -122,14 +121,14 @@ def test_a_report_is_read_alone(full: Sandbox, report: Any) -> None:
     }
 
 
-def test_none_is_selected_by_default(full: Sandbox) -> None:
-    """They cost requests."""
+def test_only_clicks_are_selected_by_default(full: Sandbox) -> None:
+    """The other reports would cost requests."""
     run_tap(full)
     assert full.log.counts().keys() & PAGE_ENDPOINTS == {"clicks"}
 
 
-def test_clicks_come_first_and_the_others_in_their_order(full: Sandbox) -> None:
-    """Details and histories stand between."""
+def test_clicks_are_read_first_and_other_reports_last(full: Sandbox) -> None:
+    """Stats, details, send histories and links come between them."""
     run_tap(full, catalog=everything(), concurrency=1)
     asked = list(dict.fromkeys(name for name, _ in full.log.entries))
     order = ["clicks", "stats", "activity", "send_history", "links"]
@@ -137,15 +136,17 @@ def test_clicks_come_first_and_the_others_in_their_order(full: Sandbox) -> None:
 
 
 def run_failing(sandbox: Sandbox) -> Output:
-    """Run the tap, which fails, and return what it wrote."""
+    """Return the output of a run that fails."""
     with captured() as output, pytest.raises(FatalSyncError):
         TapCCClicks(config=sandbox.config, catalog=everything()).sync_all()
     return output
 
 
 @EACH
-def test_one_bad_report_costs_itself_alone(full: Sandbox, report: Any) -> None:
-    """And is read once it is well."""
+def test_a_failing_report_does_not_affect_the_others(
+    full: Sandbox, report: Any
+) -> None:
+    """It is read once it works again."""
     bad = max(full.account.reported(), key=lambda one: len(one.rows_of(report.path)))
     match = f"{bad.campaign_activity_id}/tracking/{report.path}"
     full.faults.rules.append(Fault("status", match=match, status=400))
@@ -160,8 +161,8 @@ def test_one_bad_report_costs_itself_alone(full: Sandbox, report: Any) -> None:
 
 
 @EACH
-def test_state_grows_by_little(full: Sandbox, report: Any) -> None:
-    """At most 150 bytes for each stream and activity."""
+def test_each_report_adds_little_state(full: Sandbox, report: Any) -> None:
+    """A stream adds at most 150 bytes for each activity."""
     size = [
         len(json.dumps(run_tap(full, catalog=catalog).state, separators=(",", ":")))
         for catalog in (select("email_clicks"), select("email_clicks", report.stream))
@@ -170,10 +171,8 @@ def test_state_grows_by_little(full: Sandbox, report: Any) -> None:
 
 
 @EACH
-def test_a_budget_that_ends_in_the_middle_loses_nothing(
-    full: Sandbox, report: Any
-) -> None:
-    """Clicks come first; and run by run the rest."""
+def test_an_exhausted_budget_loses_nothing(full: Sandbox, report: Any) -> None:
+    """Clicks are read first, and later runs load the rest."""
     catalog, outputs = select("email_clicks", report.stream), [Output()]
     state: dict[str, Any] = {}
     for _ in range(20):
@@ -187,7 +186,7 @@ def test_a_budget_that_ends_in_the_middle_loses_nothing(
 
 
 def test_full_table_reads_a_report_again(full: Sandbox) -> None:
-    """And leaves its bookmarks as they are."""
+    """Its bookmarks stay unchanged."""
     catalog = select("email_opens")
     first = run_tap(full, catalog=catalog)
     for stream in catalog["streams"]:
@@ -201,7 +200,7 @@ def test_full_table_reads_a_report_again(full: Sandbox) -> None:
 
 
 def test_a_counter_of_people_never_hides_an_event(full: Sandbox) -> None:
-    """Who is counted already may come again: any other counter tells, within a day."""
+    """A repeated event leaves it unchanged; other counters reveal it within a day."""
     account = full.account
     first = run_tap(full, catalog=everything())
     account.advance(hours=2)
@@ -221,8 +220,8 @@ def test_a_counter_of_people_never_hides_an_event(full: Sandbox) -> None:
     assert_truth(account, first, second, third)
 
 
-def test_bounces_say_why_in_words(full: Sandbox) -> None:
-    """And where the code is unknown, nothing."""
+def test_bounces_have_a_readable_reason(full: Sandbox) -> None:
+    """The reason of an unknown code is null."""
     activity = full.account.clickable()[0]
     full.account.add_event(activity, "bounces", bounce_code="?")
     records = run_tap(full, catalog=select("email_bounces")).records("email_bounces")

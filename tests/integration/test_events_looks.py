@@ -1,4 +1,4 @@
-"""Looks at further reports: where counters are late, absent, wrong, or fail."""
+"""Looks at event reports whose counters are late, missing, wrong or failing."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ BOTH = select("email_clicks", "email_opens")
 
 
 def small(now: datetime = START, **options: Any) -> Sandbox:
-    """Return a small account in which everything happens that may."""
+    """Return a small account with every kind of event."""
     account = generate(campaigns=8, clicks=60, recipients=40, now=now)
     return Sandbox(account, **options)
 
 
 def two_hours_ago() -> datetime:
-    """Return a moment at which what is sent is fresh."""
+    """Return a recent timestamp: emails sent then are still fresh."""
     return datetime.now(UTC) - timedelta(hours=2)
 
 
-def happen(account: Account) -> None:
-    """Let a little of everything happen, in two emails."""
-    # A share of it may never be counted.
+def add_events(account: Account) -> None:
+    """Add a few events of every kind to two emails."""
+    # Some of these events may never be counted.
     for activity in account.clickable()[2:4] * 2:
         account.add_click(activity)
         for report in EVENT_REPORTS:
@@ -49,20 +49,20 @@ def happen(account: Account) -> None:
 
 
 def assert_truth(account: Account, outputs: list[Output]) -> None:
-    """See that runs together brought every row of every report, each once."""
+    """Check that runs together loaded every row of every report once."""
     for report in EVENT_REPORTS:
         assert events(report, *outputs) == truth(report, account), report.stream
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_form_brings_every_event(dialect: str) -> None:
-    """After the first run, and after the counters have followed in a later one."""
+def test_every_event_is_loaded_in_each_dialect(dialect: str) -> None:
+    """This holds after a first run, and once the counters have caught up."""
     with small(dialect=dialect) as sandbox:
         account = sandbox.account
         outputs = [run_tap(sandbox, catalog=everything(), page_size=7, **ALL)]
         assert_truth(account, outputs)
         account.advance(hours=2)
-        happen(account)
+        add_events(account)
         for _ in range(2):
             account.advance(hours=7)
             state = outputs[-1].state
@@ -70,8 +70,8 @@ def test_every_form_brings_every_event(dialect: str) -> None:
         assert_truth(account, outputs)
 
 
-def test_an_email_that_is_only_opened_is_read_in_the_next_run() -> None:
-    """Its opens alone, as long as it is fresh, whatever looks may cost."""
+def test_opens_without_clicks_are_read_in_the_next_run() -> None:
+    """A fresh email's opens are read regardless of look_requests_per_day."""
     with small(now=two_hours_ago()) as sandbox:
         account = sandbox.account
         activity = account.add_campaign().activities[0]
@@ -84,8 +84,8 @@ def test_an_email_that_is_only_opened_is_read_in_the_next_run() -> None:
         assert events(OPENS, first, second) == truth(OPENS, account)
 
 
-def test_what_a_fresh_report_does_not_show_yet_is_read_in_the_next_run() -> None:
-    """It was counted before: the counter does not move again."""
+def test_a_late_row_of_a_fresh_report_is_read_in_the_next_run() -> None:
+    """The row was counted before, so the counter does not change again."""
     with small(now=two_hours_ago()) as sandbox:
         account = sandbox.account
         activity = account.add_campaign().activities[0]
@@ -104,18 +104,18 @@ def test_what_a_fresh_report_does_not_show_yet_is_read_in_the_next_run() -> None
 
 
 def _show(rows: list[Any], every: list[Any], *, shown: bool) -> None:
-    """Let a report show its newest row, or not yet."""
+    """Show or hide the newest row of a report."""
     rows[:] = every[0 if shown else 1 :]
 
 
-def test_where_counters_fail_reports_are_looked_at() -> None:
-    """Of the one activity, by the looks that it has."""
+def test_looks_replace_counters_that_fail() -> None:
+    """The counters of a single activity fail."""
     with small() as sandbox:
         account = sandbox.account
         activity = account.clickable()[2]
         first = run_tap(sandbox, catalog=BOTH)
         account.advance(hours=2)
-        happen(account)
+        add_events(account)
         match = f"/reports/stats.*{activity.campaign_activity_id}"
         sandbox.faults.rules.append(Fault("status", match=match, status=400))
         outputs = [first, _failing(sandbox, first.state)]
@@ -130,8 +130,8 @@ def _failing(sandbox: Sandbox, state: dict[str, Any]) -> Output:
     return output
 
 
-def test_a_report_that_is_not_there_is_asked_once() -> None:
-    """Until its counter tells that there is something in it."""
+def test_a_missing_report_is_requested_once() -> None:
+    """It is requested again when its counter rises."""
     catalog = select("email_clicks", "email_bounces")
     with small() as sandbox:
         account = sandbox.account

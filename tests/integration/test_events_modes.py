@@ -1,4 +1,4 @@
-"""A further report in every mode: STATE never runs ahead of its rows or files."""
+"""Opens in every mode: STATE is never ahead of records or batch files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 BOTH = select("email_clicks", OPENS.stream)
 
 
-def account_of_many() -> Account:
-    """Return an account whose reports of opens have pages."""
+def account_with_pages() -> Account:
+    """Return an account whose reports of opens span several pages."""
     return generate(campaigns=20, clicks=200, recipients=120)
 
 
-def unpacked(output: Output) -> Output:
-    """Return the messages, with records in place of batches."""
+def with_batch_records(output: Output) -> Output:
+    """Return the messages, each batch followed by its records."""
     told = Output()
     for message in output.messages:
         told.messages.append(message)
@@ -44,7 +44,7 @@ def unpacked(output: Output) -> Output:
 
 
 def assert_not_ahead(output: Output) -> None:
-    """See that each STATE tells of no open that was not written before it."""
+    """Check that no STATE counts an open that was not written before it."""
     written: dict[str, set[str]] = {}
     for message in output.messages:
         if message["type"] == "RECORD" and message["stream"] == OPENS.stream:
@@ -58,24 +58,24 @@ def assert_not_ahead(output: Output) -> None:
                 assert rows <= len(written.get(activity_id, ()))
 
 
-def test_batches_hold_every_open(tmp_path: Path) -> None:
-    """And a second run brings nothing."""
+def test_batches_contain_every_open(tmp_path: Path) -> None:
+    """A second run writes none."""
     batch = {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": tmp_path.as_uri(), "prefix": "t-"},
     }
-    with Sandbox(account_of_many()) as sandbox:
+    with Sandbox(account_with_pages()) as sandbox:
         output = run_tap(sandbox, catalog=BOTH, batch_config=batch)
         assert not output.records(OPENS.stream)
-        told = unpacked(output)
+        told = with_batch_records(output)
         assert_not_ahead(told)
         assert events(OPENS, told) == truth(OPENS, sandbox.account)
         second = run_tap(sandbox, output.state, BOTH, batch_config=batch)
         assert ("BATCH", OPENS.stream) not in second.counts()
 
 
-def test_a_stream_map_changes_opens() -> None:
-    """Its name, too; and bookmarks stay where they were."""
+def test_a_stream_map_applies_to_opens() -> None:
+    """Bookmarks keep working under an alias."""
     maps = {
         OPENS.stream: {
             "__alias__": "opened",
@@ -84,7 +84,7 @@ def test_a_stream_map_changes_opens() -> None:
             "email_address": "__NULL__",
         }
     }
-    with Sandbox(account_of_many()) as sandbox:
+    with Sandbox(account_with_pages()) as sandbox:
         output = run_tap(sandbox, catalog=BOTH, stream_maps=maps)
         opens = sandbox.account.rows("opens")
         mobile = [row for row in opens if row.get("device_type") == "mobile"]
@@ -96,11 +96,11 @@ def test_a_stream_map_changes_opens() -> None:
 
 
 def test_a_signal_in_the_middle_of_a_report_loses_nothing(tmp_path: Path) -> None:
-    """The next run brings what is missing."""
+    """The next run loads the rest."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(json.dumps(BOTH))
     arguments = ("--catalog", str(catalog))
-    with Sandbox(account_of_many()) as sandbox:
+    with Sandbox(account_with_pages()) as sandbox:
         options: dict[str, Any] = {"concurrency": 2, "page_size": 10}
         first = interrupted(
             sandbox, tmp_path, ("opens", 30), signal.SIGTERM, *arguments, **options
@@ -113,12 +113,12 @@ def test_a_signal_in_the_middle_of_a_report_loses_nothing(tmp_path: Path) -> Non
         assert events(CLICKS, first, second) == truth(CLICKS, sandbox.account)
 
 
-def test_a_budget_that_ends_in_the_middle_is_gone_on_from(
+def test_each_state_of_a_run_out_of_budget_can_be_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After clicks, and from each STATE on the way."""
+    """The budget covers all clicks, but only some opens."""
     child.often(monkeypatch.setattr, 3)
-    with Sandbox(account_of_many()) as sandbox:
+    with Sandbox(account_with_pages()) as sandbox:
         first = run_tap(sandbox, catalog=BOTH, max_requests=70, page_size=30)
         assert events(CLICKS, first) == truth(CLICKS, sandbox.account)
         assert first.records(OPENS.stream)

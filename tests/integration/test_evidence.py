@@ -1,4 +1,4 @@
-"""``cc-clicks check`` proves on one email what a run takes for granted."""
+"""``cc-clicks check`` verifies a run's assumptions with one email."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Change = Callable[[str, dict[str, Any]], None]
-# What is said of an account of which all is understood.
+# The texts for an account without anything unusual.
 UNDERSTOOD = {
     "summaries": "11 on the first page, 8 of them with clicks",
     "counters": "readable (em_clicks_all, as numbers): 35 clicks of an email",
@@ -32,7 +32,7 @@ GUIDE = {
     "counters": "readable (em_clicks.all, as text): 35 clicks of an email",
     "pages": "all rows on one page; next links: relative, with next",
 }
-# What each dialect makes of it.
+# The texts that differ in a dialect.
 DIFFERENT = {
     "guide": GUIDE,
     "dotted-counters": {
@@ -61,12 +61,12 @@ WARNED = {
 
 
 def account() -> Account:
-    """Return an account of which a small page is enough."""
+    """Return an account whose reports fit a small page."""
     return generate(campaigns=14, clicks=90)
 
 
-def said(folder: Path, **options: Any) -> dict[str, tuple[str, str]]:
-    """Return what a check says of an account that is served so."""
+def checks_of(folder: Path, **options: Any) -> dict[str, tuple[str, str]]:
+    """Return the checks of an account that is served with these options."""
     with Sandbox(account(), **options) as sandbox:
         told = lines(check(sandbox, folder, "--json"))
         assert sandbox.log.counts().total() <= 8
@@ -74,9 +74,9 @@ def said(folder: Path, **options: Any) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_clicks_are_found_in_each_form(dialect: str, tmp_path: Path) -> None:
-    """And what differs is said: as it is, or with what the tap will do about it."""
-    told = said(tmp_path, dialect=dialect)
+def test_clicks_are_found_in_each_dialect(dialect: str, tmp_path: Path) -> None:
+    """Each difference is reported, as a warning if the tap has to work around it."""
+    told = checks_of(tmp_path, dialect=dialect)
     warned = {WARNED[dialect]: "warn"} if dialect in WARNED else {}
     expected = {**ALL_WELL, **warned}
     assert {name: status for name, (status, _) in told.items()} == expected
@@ -85,31 +85,31 @@ def test_clicks_are_found_in_each_form(dialect: str, tmp_path: Path) -> None:
 
 
 def unreadable_counters(endpoint: str, body: dict[str, Any]) -> None:
-    """Count clicks in words."""
+    """Replace the number of clicks by a word."""
     for result in body["results"] if endpoint == "stats" else ():
         result["stats"]["em_clicks_all"] = "many"
 
 
 def oldest_first(_: str, body: dict[str, Any]) -> None:
-    """Turn a report around."""
+    """Reverse a report."""
     body.get("tracking_activities", []).reverse()
 
 
 def fewer_rows(_: str, body: dict[str, Any]) -> None:
-    """Give ten rows where more were asked for."""
+    """Return ten rows where more were requested."""
     if "tracking_activities" in body:
         del body["tracking_activities"][10:]
         body["_links"] = {"next": {"href": "https://example.com/v3/more?page=2"}}
 
 
 def no_rows(_: str, body: dict[str, Any]) -> None:
-    """Show nothing of what is counted."""
+    """Return no rows, though some are counted."""
     if "tracking_activities" in body:
         body["tracking_activities"] = []
 
 
 def no_times(_: str, body: dict[str, Any]) -> None:
-    """Write moments in words."""
+    """Replace timestamps by words."""
     for row in body.get("tracking_activities", ()):
         row["created_time"] = "yesterday"
 
@@ -128,32 +128,32 @@ def no_times(_: str, body: dict[str, Any]) -> None:
         (no_times, "times", "35 clicks have no created_time that can be read"),
     ],
 )
-def test_what_a_run_cannot_rely_on_is_said(
+def test_a_broken_assumption_is_a_warning(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     change: Change,
     warned: str,
     sentence: str,
 ) -> None:
-    """With what a run makes of it; it is no failure."""
+    """The text names the consequence for a run; the check does not fail."""
     monkeypatch.setitem(DIALECTS, "odd", (change,))
-    status, text = said(tmp_path, dialect="odd")[warned]
+    status, text = checks_of(tmp_path, dialect="odd")[warned]
     assert status == "warn"
     assert sentence in text
 
 
-def test_clicks_that_no_counter_tells_of_are_not_denied(
+def test_an_empty_report_is_a_warning_if_the_summary_has_clicks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The summary's word against that of the report."""
+    """Without counters, only the summary contradicts the report."""
     changes = (*DIALECTS["none-counted"], no_rows)
     monkeypatch.setitem(DIALECTS, "odd", changes)
-    status, text = said(tmp_path, dialect="odd")["clicks"]
+    status, text = checks_of(tmp_path, dialect="odd")["clicks"]
     assert (status, "though the summary tells of some" in text) == ("warn", True)
 
 
 def test_clicks_are_found_without_summaries(sandbox: Sandbox, tmp_path: Path) -> None:
-    """They hint at change, no more: that they cannot be read is a warning."""
+    """Summaries only hint at changes, so failing to read them is a warning."""
     fault = Fault("status", "summaries", status=403, body=[{"error_key": "forbidden"}])
     sandbox.faults.rules.append(fault)
     result = check(sandbox, tmp_path, "--json")
@@ -162,8 +162,10 @@ def test_clicks_are_found_without_summaries(sandbox: Sandbox, tmp_path: Path) ->
     assert told["clicks"][0] == "ok"
 
 
-def test_the_newest_email_is_not_the_one_that_is_looked_at(tmp_path: Path) -> None:
-    """Its counters may lag; unless no other has clicks."""
+def test_the_newest_email_is_checked_only_if_no_other_has_clicks(
+    tmp_path: Path,
+) -> None:
+    """Its counters may lag."""
     account = Account()
     for days, clicks in ((9, 1), (5, 2), (0, 7)):
         sent = account.now - timedelta(days=days)
@@ -179,8 +181,10 @@ def test_the_newest_email_is_not_the_one_that_is_looked_at(tmp_path: Path) -> No
         assert told["clicks"] == ("ok", "7 rows in the report, 7 counted")
 
 
-def test_the_end_of_a_refresh_token_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
-    """180 days after its last use, which the store knows."""
+def test_the_expiry_of_a_refresh_token_is_reported(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It is 180 days after the last use, which the store records."""
     path = tmp_path / "tokens.json"
     config = {**sandbox.config, "token_store": str(path)}
     store = TokenStore.from_config(config)

@@ -1,4 +1,4 @@
-"""What failed in an earlier run: tried last, once, a few a run, and told until then."""
+"""Items that failed in earlier runs: retried last, a few per run, and reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def failing(
     catalog: dict[str, Any] | None = None,
     **config: Any,
 ) -> Output:
-    """Return what a run wrote that ends with exit code 1."""
+    """Return the output of a run that ends with exit code 1."""
     with captured() as output:
         config = {**sandbox.config, **config}
         tap = TapCCClicks(config=config, state=state or {}, catalog=catalog)
@@ -39,12 +39,12 @@ def failing(
 
 
 def most_clicked(sandbox: Sandbox) -> Activity:
-    """Return an activity that has clicks."""
+    """Return the activity with the most clicks."""
     return max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
 
 
 def break_one_of_each(sandbox: Sandbox, status: int) -> set[str]:
-    """Let one item of each kind fail for good, each of another campaign.
+    """Make one item of each kind fail, each of another campaign.
 
     Returns:
         The activities whose clicks cannot be read.
@@ -68,29 +68,29 @@ def break_one_of_each(sandbox: Sandbox, status: int) -> set[str]:
     }
 
 
-def asked(sandbox: Sandbox) -> int:
-    """Return how many requests were made since the last time."""
+def new_requests(sandbox: Sandbox) -> int:
+    """Return the number of requests since the last call."""
     count = len(sandbox.log.entries)
     sandbox.log.clear()
     return count
 
 
 @pytest.mark.parametrize("status", [500, 403, 400])
-def test_bad_items_of_each_kind_cost_themselves(sandbox: Sandbox, status: int) -> None:
-    """All others are read; later runs cost hardly more; all is read in the end."""
+def test_failing_items_do_not_affect_the_others(sandbox: Sandbox, status: int) -> None:
+    """Later runs need hardly more requests; everything is loaded in the end."""
     healthy = run_tap(sandbox, catalog=everything())
-    asked(sandbox)
+    new_requests(sandbox)
     run_tap(sandbox, healthy.state, everything())
-    without = asked(sandbox)
+    without = new_requests(sandbox)
     lost = break_one_of_each(sandbox, status)
     there = [
         row for row in sandbox.account.rows() if row["campaign_activity_id"] not in lost
     ]
     first = failing(sandbox, None, everything())
     assert rows(first.records("email_clicks")) == rows(there)
-    asked(sandbox)
+    new_requests(sandbox)
     second = failing(sandbox, first.state, everything())
-    assert asked(sandbox) <= without + MOST_MORE
+    assert new_requests(sandbox) <= without + MOST_MORE
     sandbox.faults.rules.clear()
     third = run_tap(sandbox, second.state, everything())
     union = {**clicks(first), **clicks(second), **clicks(third)}
@@ -99,13 +99,13 @@ def test_bad_items_of_each_kind_cost_themselves(sandbox: Sandbox, status: int) -
     for stream in ("campaign_activity_details", "email_links"):
         found = [row for one in (first, second, third) for row in one.records(stream)]
         assert sorted(map(str, found)) == sorted(map(str, healthy.records(stream)))
-    asked(sandbox)
+    new_requests(sandbox)
     run_tap(sandbox, third.state, everything())
-    assert asked(sandbox) <= without + 1
+    assert new_requests(sandbox) <= without + 1
 
 
-def test_a_bad_item_is_tried_last_and_once(sandbox: Sandbox) -> None:
-    """New clicks of other emails come before it."""
+def test_a_failed_item_is_retried_last_and_once(sandbox: Sandbox) -> None:
+    """New clicks of other emails are read before it."""
     bad = most_clicked(sandbox)
     other = next(one for one in sandbox.account.clickable() if one is not bad)
     path = f"{bad.campaign_activity_id}/tracking"
@@ -120,10 +120,10 @@ def test_a_bad_item_is_tried_last_and_once(sandbox: Sandbox) -> None:
     assert sandbox.log.statuses()[500] == 1
 
 
-def test_a_budget_that_ends_the_run_hides_no_failure(
+def test_an_exhausted_budget_hides_no_failure(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stays an error though it was not tried again."""
+    """An item that was not retried remains an error."""
     bad = most_clicked(sandbox)
     path = f"{bad.campaign_activity_id}/tracking"
     sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
@@ -134,10 +134,10 @@ def test_a_budget_that_ends_the_run_hides_no_failure(
     assert "was not tried again" in caplog.text
 
 
-def test_what_a_person_accepts_is_a_warning(
+def test_an_accepted_failure_is_a_warning(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the value that the error prints; it loads once it can be read."""
+    """The error prints the value to set; the item is loaded once it is readable."""
     bad = most_clicked(sandbox)
     path = f"{bad.campaign_activity_id}/tracking"
     sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
@@ -155,8 +155,8 @@ def test_what_a_person_accepts_is_a_warning(
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
-    """Ten may fail in a run, the one tried longest ago first; all others are read."""
+def test_many_failed_items_take_turns(sandbox: Sandbox) -> None:
+    """At most ten fail in a run, those that were tried longest ago first."""
     state: dict[str, Any] = run_tap(sandbox).state
     failed = {
         one.campaign_activity_id: number
@@ -174,8 +174,8 @@ def test_many_bad_items_have_their_turns(sandbox: Sandbox) -> None:
     assert "failed" not in third.state["bookmarks"]["campaign_activities"]
 
 
-def test_each_bad_item_has_one_turn_a_run(sandbox: Sandbox) -> None:
-    """With few threads, campaigns were tried again and again, without an end."""
+def test_each_failed_item_is_tried_once_per_run(sandbox: Sandbox) -> None:
+    """Used to retry campaigns endlessly if there were few threads."""
     several = sandbox.account.clickable()[:MOST_RETRIES]
     ids = "|".join(one.campaign_activity_id for one in several)
     match = f"({ids})/(tracking|links)"
@@ -186,8 +186,8 @@ def test_each_bad_item_has_one_turn_a_run(sandbox: Sandbox) -> None:
     assert 0 < sandbox.log.statuses()[403] <= MOST_RETRIES
 
 
-def test_a_service_that_was_down_is_read_by_the_next_run(sandbox: Sandbox) -> None:
-    """All of it, and nothing of it stays marked."""
+def test_the_next_run_recovers_from_an_outage(sandbox: Sandbox) -> None:
+    """It loads everything, and nothing stays marked as failed."""
     sandbox.faults.rules[:] = [Fault("status", match="/links", status=500)]
     first = failing(sandbox, None, everything(), concurrency=1)
     clicked = [one for one in sandbox.account.reported() if one.clicks]
@@ -200,11 +200,8 @@ def test_a_service_that_was_down_is_read_by_the_next_run(sandbox: Sandbox) -> No
     assert "failed" not in second.state["bookmarks"]["campaign_activities"]
 
 
-def test_bad_items_that_come_first_starve_nobody(sandbox: Sandbox) -> None:
-    """So many in a row look like a service that is down; in the next run they do not.
-
-    It began with the same ones in every run.
-    """
+def test_failing_items_at_the_front_do_not_starve_the_others(sandbox: Sandbox) -> None:
+    """Used to start every run with the same items, which look like an outage."""
     campaigns = sorted(
         sandbox.account.campaigns.values(), key=lambda one: one.updated_at, reverse=True
     )
@@ -226,14 +223,14 @@ def test_bad_items_that_come_first_starve_nobody(sandbox: Sandbox) -> None:
     assert rows(union.values()) == rows(there)
 
 
-def test_what_was_read_is_not_read_again_with_what_failed(sandbox: Sandbox) -> None:
-    """The clicks of a fresh email are read once, though its links are tried last."""
+def test_a_retry_does_not_read_other_reports_again(sandbox: Sandbox) -> None:
+    """A fresh email's clicks are read once, though its links are retried last."""
     bad = sandbox.account.add_campaign().activities[0]
     sandbox.account.add_click(bad)
     path = f"{bad.campaign_activity_id}/links"
     sandbox.faults.rules[:] = [Fault("status", match=path, status=500)]
     wrong_by = sandbox.account.now.timestamp() - time.time()
-    # Its counters are older than the look before: its report is asked itself.
+    # Its counters are older than the last look, so its report is requested.
     with clock(lambda: wrong_by + 60):
         first = failing(sandbox, None, everything())
         second = failing(sandbox, first.state, everything())
@@ -242,8 +239,8 @@ def test_what_was_read_is_not_read_again_with_what_failed(sandbox: Sandbox) -> N
     assert len(written) == len(clicks(second))
 
 
-def test_what_was_removed_is_no_failure(sandbox: Sandbox) -> None:
-    """However its look-up and its reports fail; nor once its failure was an error."""
+def test_a_removed_campaign_is_not_a_failure(sandbox: Sandbox) -> None:
+    """Its look-up and reports may fail, and may have been errors before."""
     bad = most_clicked(sandbox)
     campaign = sandbox.account.campaigns[bad.campaign_id]
     path = f"{bad.campaign_activity_id}/"
@@ -258,24 +255,24 @@ def test_what_was_removed_is_no_failure(sandbox: Sandbox) -> None:
     run_tap(sandbox)
 
 
-def test_what_vanished_is_forgotten(sandbox: Sandbox) -> None:
-    """An item that the listing no longer has is no failure of later runs."""
+def test_a_campaign_that_is_no_longer_listed_is_forgotten(sandbox: Sandbox) -> None:
+    """Its earlier failure does not fail later runs."""
     bad = most_clicked(sandbox)
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
     first = failing(sandbox)
     del sandbox.account.campaigns[bad.campaign_id]
-    # When the listing is read whole.
+    # By then the whole listing is read again.
     with clock(lambda: 90_000):
         second = run_tap(sandbox, first.state)
     assert "failed" not in second.state["bookmarks"]["campaign_activities"]
 
 
 @pytest.mark.parametrize("status", [500, 404])
-def test_counters_that_one_id_spoils_are_asked_for_without_it(
+def test_a_batch_of_counters_is_split_around_a_failing_id(
     sandbox: Sandbox, status: int
 ) -> None:
-    """The batch is split once; from then on that id is asked for alone, last."""
+    """It is split once; later runs request that id on its own, at the end."""
     bad = sandbox.account.clickable()[0].campaign_activity_id
     match = f"/reports/stats.*{bad}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=status)]
@@ -291,7 +288,7 @@ def test_counters_that_one_id_spoils_are_asked_for_without_it(
 
 
 def test_a_batch_without_counters_is_not_split(sandbox: Sandbox) -> None:
-    """The service says that none of them has any."""
+    """The service answers that none of the ids has any."""
     body = {"error_key": "reportingsvc.not_found.stats", "error_message": "none"}
     sandbox.faults.rules[:] = [
         Fault("status", match="/reports/stats", status=404, body=body)
@@ -302,8 +299,8 @@ def test_a_batch_without_counters_is_not_split(sandbox: Sandbox) -> None:
     assert sandbox.log.counts()["stats"] <= batches + 1
 
 
-def test_a_listing_whose_link_is_refused_starts_over(sandbox: Sandbox) -> None:
-    """Once; what was listed is listed once."""
+def test_the_listing_restarts_after_a_refused_link(sandbox: Sandbox) -> None:
+    """It restarts once, and each campaign is written once."""
     sandbox.faults.rules[:] = [
         Fault("status", match="/emails$", query="cursor", status=400, times=1, body=[])
     ]

@@ -1,4 +1,4 @@
-"""What degrades a run is told once, with what it costs, and again when it changes."""
+"""Findings that degrade a run are logged once, and again when they change."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOUR = 3600
-# Where the simulator knows of clicks alone, it counts other events that are not there.
+# Without other events than clicks, the simulator counts some that do not exist.
 OTHERS = {report.stream for report in EVENT_REPORTS} - {CLICKS.stream}
 CATALOG = select(*(one.name for one in STREAMS if one.name not in OTHERS))
-Told = list[tuple[str, str]]
+Lines = list[tuple[str, str]]
 
 
-def found(log: pytest.LogCaptureFixture) -> Told:
-    """Return the findings' levels and lines since the last call."""
+def found(log: pytest.LogCaptureFixture) -> Lines:
+    """Return the levels and lines of findings since the last call."""
     starts = tuple(sentence.partition(":")[0] for sentence in SENTENCES.values())
     told = [one for one in log.records if one.message.startswith(starts)]
     log.clear()
     return [(one.levelname, one.message) for one in told]
 
 
-def told_by_runs(
+def logged_by_runs(
     sandbox: Sandbox, log: pytest.LogCaptureFixture, hours: list[int]
-) -> list[Told]:
-    """Return what is told by runs at these hours, each going on where the last was."""
+) -> list[Lines]:
+    """Return the findings that successive runs at these hours log."""
     log.set_level(logging.INFO)
     state, told = None, []
     for passed in hours:
@@ -50,7 +50,7 @@ def told_by_runs(
 
 @pytest.fixture
 def small() -> Account:
-    """Return an account with three emails of old, and three clicks in each."""
+    """Return an account with three older emails of three clicks each."""
     account = Account()
     for _ in range(3):
         activity = account.add_campaign().activities[0]
@@ -59,56 +59,56 @@ def small() -> Account:
     return account
 
 
-def test_what_is_as_documented_is_not_told(
+def test_documented_responses_are_not_reported(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor remembered."""
-    assert told_by_runs(sandbox, caplog, [0, 30, 60]) == [[], [], []]
+    """State has no findings either."""
+    assert logged_by_runs(sandbox, caplog, [0, 30, 60]) == [[], [], []]
     assert "told" not in run_tap(sandbox).state["bookmarks"]["campaign_activities"]
 
 
-def test_counters_that_do_not_come_are_told_once(
+def test_missing_counters_are_reported_once(
     small: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the number of activities; those of today's emails may not have any yet."""
+    """Activities are counted, but not today's, whose counters may lag."""
     small.add_campaign(sent=datetime.now(UTC))
     with Sandbox(small, dialect="none-counted") as sandbox:
-        first, second = told_by_runs(sandbox, caplog, [0, 0])
-        late = told_by_runs(sandbox, caplog, [48])[0]
+        first, second = logged_by_runs(sandbox, caplog, [0, 0])
+        late = logged_by_runs(sandbox, caplog, [48])[0]
     assert [level for level, _ in first] == ["WARNING"]
     assert ": 3 without counters. A look at one of them costs" in first[0][1]
     assert not second
     assert ": 4 without counters. " in late[0][1]
 
 
-def test_rows_that_stay_uncounted_are_told_once(
+def test_uncounted_rows_are_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Once they had a day to be counted."""
+    """Rows have a day to be counted first."""
     account = generate(campaigns=4, clicks=60)
     with Sandbox(account, dialect="some-never-counted") as sandbox:
-        first, second, third = told_by_runs(sandbox, caplog, [0, 1, 2])
+        first, second, third = logged_by_runs(sandbox, caplog, [0, 1, 2])
     assert [level for level, _ in second] == ["WARNING"]
     assert "more rows than the service counts: 4 of email_clicks. " in second[0][1]
     assert not first
     assert not third
 
 
-def test_counts_that_no_row_meets_are_told_once(
+def test_counts_without_rows_are_reported_once(
     small: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once a second search for them was in vain."""
+    """They are reported after a second search in vain."""
     small.clickable()[0].count_offset = 2
     with Sandbox(small) as sandbox:
-        told = told_by_runs(sandbox, caplog, [0, 1, 26, 27, 28])
+        told = logged_by_runs(sandbox, caplog, [0, 1, 26, 27, 28])
     assert [len(one) for one in told] == [0, 0, 0, 1, 0]
     assert "fewer rows than the service counts: 1 of email_clicks. " in told[3][0][1]
 
 
-def changed(
+def change_rows(
     monkeypatch: pytest.MonkeyPatch, place: str, change: Callable[[Any], Any]
 ) -> None:
-    """Let the API change each row of an array of its answers, or each whole answer."""
+    """Change each row of an array in the API's responses."""
 
     def differ(_: str, body: dict[str, Any]) -> None:
         for row in body.get(place, ()):
@@ -127,51 +127,51 @@ def changed(
         ("tracking_activities", "email_clicks.channel"),
     ],
 )
-def test_a_property_that_nobody_knows_is_told_once(
+def test_an_unknown_property_is_reported_once(
     small: Account,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
     name: str,
 ) -> None:
-    """By its name, unless that looks like somebody's."""
-    changed(monkeypatch, place, lambda row: row.update({"channel": 1, "a@b": 2}))
+    """The line has its name, unless that may be personal data."""
+    change_rows(monkeypatch, place, lambda row: row.update({"channel": 1, "a@b": 2}))
     with Sandbox(small) as sandbox:
-        first, second = told_by_runs(sandbox, caplog, [0, 0])
+        first, second = logged_by_runs(sandbox, caplog, [0, 0])
     stream = name.partition(".")[0]
     assert [level for level, _ in first] == ["INFO"]
     assert f"does not know: {name}, {stream}.…. They cost nothing" in first[0][1]
     assert not second
 
 
-def test_a_property_that_must_come_and_does_not_is_told_once(
+def test_a_missing_required_property_is_reported_once(
     small: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leaves a column empty."""
-    changed(monkeypatch, "tracking_activities", lambda row: row.pop("url_id"))
+    """Its column stays empty."""
+    change_rows(monkeypatch, "tracking_activities", lambda row: row.pop("url_id"))
     with Sandbox(small) as sandbox:
-        first, second = told_by_runs(sandbox, caplog, [0, 0])
+        first, second = logged_by_runs(sandbox, caplog, [0, 0])
     assert [level for level, _ in first] == ["WARNING"]
     assert "stay empty there: email_clicks.url_id. " in first[0][1]
     assert not second
 
 
-def test_counters_that_cannot_be_understood_are_told(
+def test_unreadable_counters_are_reported_once(
     small: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what that costs, beside the values themselves."""
-    changed(
+    """One line has the cost, another one the column."""
+    change_rows(
         monkeypatch, "results", lambda row: row["stats"].update(em_clicks_all="many")
     )
     with Sandbox(small) as sandbox:
-        first, second = told_by_runs(sandbox, caplog, [0, 0])
+        first, second = logged_by_runs(sandbox, caplog, [0, 0])
     assert ": 3 without em_clicks_all. A look at one of them costs" in first[0][1]
     assert first[1][1].endswith(": 3 of campaign_activity_stats.em_clicks_all")
     assert not second
 
 
-def test_a_counter_of_0_is_believed_once_the_report_was_read(small: Account) -> None:
-    """Clicks that are never counted arrive, and cost no request in later runs."""
+def test_a_counter_of_0_is_trusted_once_the_report_was_read(small: Account) -> None:
+    """Clicks that are never counted are loaded, and cost later runs no request."""
     uncounted = small.clickable()[0]
     uncounted.count_offset = -3
     with Sandbox(small) as sandbox:
@@ -182,10 +182,10 @@ def test_a_counter_of_0_is_believed_once_the_report_was_read(small: Account) -> 
         assert rows(clicks(first).values()) == rows(small.rows())
 
 
-def test_a_counter_of_0_that_an_older_state_believed_stays_believed(
+def test_a_counter_of_0_trusted_by_an_older_state_stays_trusted(
     small: Account,
 ) -> None:
-    """An upgrade costs no request for what nobody ever clicked."""
+    """An upgrade costs no requests for emails without clicks."""
     quiet = small.add_campaign().activities[0].campaign_activity_id
     with Sandbox(small) as sandbox:
         state = run_tap(sandbox, catalog=CATALOG).state
@@ -199,10 +199,10 @@ def test_a_counter_of_0_that_an_older_state_believed_stays_believed(
         assert not sandbox.log.counts()["clicks"]
 
 
-def test_another_part_is_a_change_and_more_of_it_is_none(
+def test_a_new_part_is_reported_and_a_new_count_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The line then names all that is so."""
+    """The line lists all current parts."""
     state: dict[str, Any] = {}
     told = []
     for counts in ({"a": 1}, {"a": 5}, {"b": 2}, {"a": 5, "b": 1}, {"a": 1, "c": 1}):
@@ -212,10 +212,10 @@ def test_another_part_is_a_change_and_more_of_it_is_none(
     assert told == [["1 a"], [], ["2 b"], [], ["1 a, 1 c"]]
 
 
-def test_what_is_told_again_and_again_is_bounded(
+def test_remembered_findings_are_limited(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A service that says something else each time fills no state."""
+    """A service with ever new findings cannot fill the state."""
     state: dict[str, Any] = {}
     counts = {("unknown", f"a.b{n}"): 0 for n in range(3 * MOST_REMEMBERED)}
     tell(counts, state, logging.getLogger("tap-cc-clicks"))

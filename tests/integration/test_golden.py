@@ -1,6 +1,6 @@
-"""The Singer output of a first and a second run, to the letter.
+"""The exact Singer output of a first and a second run.
 
-After a change that is meant, run this file with ``GOLDEN=write`` in the environment.
+After an intended change, run this file with ``GOLDEN=write`` in the environment.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ def compare(output: Output, name: str) -> None:
     assert text == path.read_text("utf-8")
 
 
-def test_the_output_of_two_runs_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six hours and three clicks lie between them."""
+def test_the_output_of_two_runs_matches_the_golden_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six hours pass and three clicks are added between them."""
     account = generate(campaigns=6, clicks=24)
 
     def now() -> float:
         return account.now.timestamp()
 
-    # State knows moments.
+    # State contains timestamps.
     monkeypatch.setattr("time.time", now)
     with Sandbox(account) as sandbox:
         first = run_tap(sandbox)

@@ -1,4 +1,4 @@
-"""A hostile service: the token stays home, and what it sends has no effect."""
+"""A hostile service: the token goes to no other server, and responses do no harm."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 @pytest.fixture
 def evil() -> Iterator[Evil]:
-    """Listen for all that come, and note that somebody did."""
+    """Accept all connections, and record whether there were any."""
     with evil_server() as made:
         yield made
 
@@ -62,7 +62,7 @@ def evil() -> Iterator[Evil]:
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
 )
-def test_a_next_link_leads_nowhere_else(
+def test_a_next_link_cannot_lead_to_another_server(
     sandbox: Sandbox,
     evil: Evil,
     caplog: pytest.LogCaptureFixture,
@@ -70,7 +70,7 @@ def test_a_next_link_leads_nowhere_else(
     href: str,
     sentence: str,
 ) -> None:
-    """However it is spelled: the token would go along."""
+    """Following the link would send the token along, however it is spelled."""
     link = href.format(evil=evil.host, home=sandbox.url.removeprefix("http://"))
     sandbox.faults.rules.append(Fault("next_link", match=match, href=link))
     _, error = failing_run(sandbox)
@@ -78,10 +78,10 @@ def test_a_next_link_leads_nowhere_else(
     assert not evil.was_reached()
 
 
-def test_a_run_that_is_led_astray_ends_in_a_sentence(
+def test_an_invalid_next_link_is_explained(
     sandbox: Sandbox, evil: Evil, tmp_path: Path
 ) -> None:
-    """Its exit code tells, and what it says is no traceback."""
+    """The exit code is 1, and there is no traceback."""
     link = rf"http://{evil.host}\@{sandbox.url[7:]}/v3/x"
     sandbox.faults.rules.append(Fault("next_link", match=LISTING, href=link))
     ended = run_process(sandbox, tmp_path)
@@ -95,7 +95,7 @@ def test_a_run_that_is_led_astray_ends_in_a_sentence(
 def requests_seen(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[str, str, str]]:
-    """Return path, query and cookies of all requests; each answer sets a cookie."""
+    """Return path, query and cookies of all requests; each response sets a cookie."""
     seen: list[tuple[str, str, str]] = []
     app = sandbox._app
 
@@ -117,7 +117,7 @@ def requests_seen(
 def test_cookies_are_not_kept(
     sandbox: Sandbox, requests_seen: list[tuple[str, str, str]]
 ) -> None:
-    """Those of the token endpoint and of the API."""
+    """Neither those of the token endpoint nor those of the API are sent back."""
     run_tap(sandbox)
     assert len(requests_seen) > 20
     assert {cookies for _, _, cookies in requests_seen} == {""}
@@ -127,13 +127,13 @@ def test_cookies_are_not_kept(
     "name", ["..", "../x", "a?limit=1", "a#b", "a/b", "%2e%2e", "a\\b", "a,b", "\u202e"]
 )
 @pytest.mark.parametrize("kind", ["campaign", "activity"])
-def test_an_id_leads_to_no_other_endpoint(
+def test_an_id_cannot_lead_to_another_endpoint(
     sandbox: Sandbox,
     requests_seen: list[tuple[str, str, str]],
     name: str,
     kind: str,
 ) -> None:
-    """It is one segment of the path, or none at all."""
+    """An id is a single segment of the path, or is not requested at all."""
     campaign = json.dumps({"campaign_id": name, "updated_at": AT})
     activity = json.dumps({"campaign_activity_id": name, "role": "primary_email"})
     match, row = {
@@ -158,10 +158,10 @@ def test_an_id_leads_to_no_other_endpoint(
         assert not {"..", "."} & set(path.split("/"))
 
 
-def test_pages_of_a_run_are_bounded_over_all_its_lists(
+def test_the_pages_of_a_run_are_limited_across_all_lists(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ever new links in all lists at once: 30,017 requests, and exit 0, before."""
+    """Endless new links used to cause 30,017 requests, with exit code 0."""
     monkeypatch.setattr(pages, "LONG_LIST", 5)
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 20)
     match = f"{LISTING}|{SUMMARIES}|{CLICKS}"
@@ -174,8 +174,10 @@ def test_pages_of_a_run_are_bounded_over_all_its_lists(
 
 
 @pytest.mark.parametrize("budget", [8, 12, None])
-def test_state_keeps_ids_and_numbers_only(sandbox: Sandbox, budget: int | None) -> None:
-    """Nothing of what a row says of people, links or subjects."""
+def test_state_contains_only_ids_and_numbers(
+    sandbox: Sandbox, budget: int | None
+) -> None:
+    """It has no data of contacts, links or campaign names."""
     state = run_tap(sandbox, catalog=select(*STREAMS), max_requests=budget).state
     text = json.dumps(state, ensure_ascii=False)
     for row in sandbox.account.rows():
@@ -188,10 +190,10 @@ def test_state_keeps_ids_and_numbers_only(sandbox: Sandbox, budget: int | None) 
 @pytest.mark.parametrize(
     "when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-31"]
 )
-def test_a_moment_that_there_is_not_costs_its_row(
+def test_a_row_with_an_impossible_timestamp_is_skipped(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, when: str
 ) -> None:
-    """It ended every run, with a traceback."""
+    """Used to end every run with a traceback."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     lost = activity.clicks[-1]
     truth = sandbox.account.rows()
@@ -204,10 +206,10 @@ def test_a_moment_that_there_is_not_costs_its_row(
     assert "1 rows have no readable created_time" in caplog.text
 
 
-def test_no_more_rows_are_taken_than_a_page_can_have(
+def test_a_page_with_too_many_rows_is_refused(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They may be small, and many of them."""
+    """The limit also applies to small rows."""
     row = json.dumps({"created_time": AT, "contact_id": "foreign"})
     content = answer("tracking_activities", *[row] * 501)
     sandbox.faults.rules.append(Fault("body", match=CLICKS, content=content))
@@ -217,16 +219,16 @@ def test_no_more_rows_are_taken_than_a_page_can_have(
 
 
 DEEP = "[" * 5_000 + "]" * 5_000
-MOMENTS = ("updated_at", "last_sent_date", "deleted_at", "last_refresh_time")
+TIMESTAMPS = ("updated_at", "last_sent_date", "deleted_at", "last_refresh_time")
 
 
 @pytest.mark.parametrize("value", ['"0001-01-01T00:00:00+14:00"', '"2026-02-31"', DEEP])
 @pytest.mark.parametrize("match", ENDPOINTS)
-def test_a_value_that_nobody_can_read_costs_itself(
+def test_an_unreadable_value_does_not_end_the_run(
     sandbox: Sandbox, match: str, value: str
 ) -> None:
-    """In any endpoint: the run goes on with what it can read."""
-    names = MOMENTS if value != DEEP else (*MOMENTS, "name", "link_url", "role")
+    """For each endpoint, the run continues with the values that it can read."""
+    names = TIMESTAMPS if value != DEEP else (*TIMESTAMPS, "name", "link_url", "role")
     rest = ",".join(f'"{name}":{value}' for name in names)
     ids = '"campaign_id":"c","campaign_activity_id":"a","url_id":"{}","created_time"'
     made = [f'{{{ids.format(n)}:"{AT}",{rest}}}' for n in "12"]
@@ -239,7 +241,7 @@ def test_a_value_that_nobody_can_read_costs_itself(
 
 
 def failing_run(sandbox: Sandbox, **config: Any) -> tuple[Output, SingerSDKError]:
-    """Return what a run wrote that ends with an error, and the error."""
+    """Return the output of a run that fails, and its error."""
     with captured() as output, pytest.raises(SingerSDKError) as error:
         TapCCClicks(config={**sandbox.config, **config}).sync_all()
     return output, error.value

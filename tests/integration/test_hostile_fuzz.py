@@ -1,4 +1,4 @@
-"""URLs, ids, keys, moments and bodies of every kind, over HTTP, have no effect."""
+"""Random URLs, ids, keys, timestamps and bodies over HTTP do no harm."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 SMALL = generate(campaigns=3, clicks=12)
-# Tap and service together, besides what the process had taken before.
+# For tap and service together, above the earlier peak of the process.
 MOST_MORE_MEGABYTES = 500
 KILOBYTES = 1_000
 ADDRESS = "somebody@example.com"
@@ -56,7 +56,7 @@ NAMES = [
     *("link_url", "created_time", "device_type", "deleted_at", "error_key"),
 ]
 ROWS = st.dictionaries(st.sampled_from(NAMES), VALUES | ODD, max_size=8)
-# EVIL and HOME stand for a foreign server and for the one that answers.
+# EVIL stands for a foreign server, and HOME for the one that answers.
 HREFS = st.builds(
     str.__add__,
     st.sampled_from(
@@ -72,7 +72,7 @@ HREFS = st.builds(
 
 @cache
 def giant(piece: str) -> bytes:
-    """Return a small body that unpacks into 30 MB of one kind."""
+    """Return a small body that decompresses to 30 MB of one kind."""
     text = (5_000_000 // len(piece)) * piece
     rows = {"[": text + text.replace("[", "]"), "{},": f"[{text}{{}}]"}
     value = rows.get(piece, f'[{{"name":"{text}"}}]')
@@ -81,7 +81,7 @@ def giant(piece: str) -> bytes:
 
 
 def answer(rows: Any, href: Any) -> bytes:
-    """Return an answer that any endpoint could give."""
+    """Return a response that fits every endpoint."""
     keys = dict.fromkeys(ENDPOINTS.values(), rows)
     return json.dumps({**keys, "_links": {"next": {"href": href}}}).encode()
 
@@ -99,7 +99,7 @@ FAULTS = st.dictionaries(
 
 
 def fault_of(match: str, status: int, content: bytes, home: str) -> Fault:
-    """Return a fault that answers with this, hosts put in."""
+    """Return a fault with this response, with the hosts filled in."""
     content = content.replace(b"EVIL", b"evil.example.com")
     content = content.replace(b"HOME", home.encode())
     if status == 200:
@@ -108,8 +108,8 @@ def fault_of(match: str, status: int, content: bytes, home: str) -> Fault:
     return Fault("status", match=match, status=status, body=body)
 
 
-def noting(seen: set[str]) -> Callable[..., Any]:
-    """Return what connects as urllib3 does, and notes where to."""
+def recording(seen: set[str]) -> Callable[..., Any]:
+    """Return a function that connects as urllib3 does, and records addresses."""
     connect = connection.create_connection
 
     def connecting(address: tuple[str, int], *args: Any, **kwargs: Any) -> Any:
@@ -120,13 +120,13 @@ def noting(seen: set[str]) -> Callable[..., Any]:
 
 
 def peak() -> float:
-    """Return the megabytes that this process has taken at most."""
+    """Return the peak memory of this process in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
 
 
 @pytest.fixture(scope="module")
 def peak_before() -> float:
-    """Return what tests before have taken."""
+    """Return the peak memory of earlier tests."""
     return peak()
 
 
@@ -135,24 +135,24 @@ def peak_before() -> float:
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_whatever_comes_has_no_effect(
+def test_random_responses_do_no_harm(
     caplog: pytest.LogCaptureFixture,
     peak_before: float,
     faults: dict[str, tuple[int, bytes]],
 ) -> None:
-    """No request elsewhere, no error but ours, nothing raw in what is told."""
+    """Requests stay on the server, errors are the tap's, and logs are printable."""
     caplog.clear()
     reached: set[str] = set()
     with (
         mock.patch.object(pages, "LONG_LIST", 5),
         mock.patch.object(pages, "MOST_FURTHER_PAGES", 50),
-        mock.patch.object(connection, "create_connection", noting(reached)),
+        mock.patch.object(connection, "create_connection", recording(reached)),
         Sandbox(SMALL) as sandbox,
     ):
         home = sandbox.url.removeprefix("http://")
         for match, (status, content) in faults.items():
             sandbox.faults.rules.append(fault_of(match, status, content, home))
-        # Every line that was written is decoded.
+        # captured() decodes every line of the output.
         with captured() as output, suppress(SingerSDKError):
             config = dict(sandbox.config)
             TapCCClicks(config=config, catalog=select(*STREAMS)).sync_all()

@@ -1,4 +1,4 @@
-"""Whatever a hostile service sends: log lines are short, printable, without secrets."""
+"""Log lines are short, printable and without secrets, even with a hostile service."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 503])
-def test_what_is_logged_is_short_and_printable(
+def test_log_lines_are_short_and_printable(
     sandbox: Sandbox, tmp_path: Path, status: int
 ) -> None:
-    """Whatever an error holds that the service sends."""
+    """This holds for every error body that the service sends."""
     sandbox.faults.rules += [
         Fault("status", match=match, times=2, status=status, body=error)
         for match, error in ERRORS.items()
     ]
-    assert_decent(run_process(sandbox, tmp_path))
+    assert_safe_log(run_process(sandbox, tmp_path))
     assert {rule.times for rule in sandbox.faults.rules} == {0}
 
 
-def assert_decent(ended: Ended) -> None:
-    """See that a process told short, printable lines, and no address."""
+def assert_safe_log(ended: Ended) -> None:
+    """Check that log lines are short, printable and without an address."""
     assert "Traceback" not in ended.said
     assert ADDRESS not in ended.said
     assert max(map(len, ended.lines)) < LONGEST_LINE + 200
@@ -58,23 +58,23 @@ def assert_decent(ended: Ended) -> None:
 
 
 def test_reasons_and_headers_are_not_logged(tmp_path: Path) -> None:
-    """A reason beside the status, and what cannot be parsed as a header."""
+    """This covers the reason in the status line and headers that cannot be parsed."""
     head = f"HTTP/1.1 400 bad \x1b[31m{ADDRESS}\r\n{FORGED}\r\nX: {ADDRESS}\r\n"
     reply = f"{head}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode()
     with evil_server() as evil, answering(evil.listener, reply):
         config = {"api_url": f"http://{evil.host}/v3", "access_token": "t"}
         process = start(config, tmp_path, environment={"LOGLEVEL": "DEBUG"})
         _, said = process.communicate(timeout=HANGS)
-    # What the SDK tells of the settings before is long, and nobody else's.
+    # The SDK's earlier lines about settings are long, but hold no foreign text.
     _, connected, told = said.decode().partition("Starting new HTTP connection")
     assert connected
     assert process.returncode == 1
-    assert_decent(Ended(process.returncode, told))
+    assert_safe_log(Ended(process.returncode, told))
 
 
 @contextmanager
 def answering(listener: socket.socket, reply: bytes) -> Generator[None]:
-    """Answer all who come with the same bytes."""
+    """Answer all connections with the same bytes."""
 
     def answer_all() -> None:
         while True:
@@ -102,10 +102,10 @@ def answering(listener: socket.socket, reply: bytes) -> Generator[None]:
         ({"__filter__": "int(email_address) > 0"}, "ValueError"),
     ],
 )
-def test_a_stream_map_that_fails_shows_no_value(
+def test_a_failing_stream_map_shows_no_value(
     sandbox: Sandbox, tmp_path: Path, stream_map: dict[str, str], kind: str
 ) -> None:
-    """Neither in what is said nor in a traceback."""
+    """The message has only the expression and the kind of error."""
     ended = run_process(sandbox, tmp_path, stream_maps={"email_clicks": stream_map})
     (expression,) = stream_map.values()
     assert ended.code == 1

@@ -1,4 +1,4 @@
-"""Whatever a hostile service sends: a run takes less than 600 MB."""
+"""A run takes less than 600 MB, even with a hostile service."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MOST_MEGABYTES = 600
 
 
 def filled(key: str, kind: str) -> bytes:
-    """Return an answer that would become large in memory, packed."""
+    """Return a compressed response that would become large in memory."""
     wide = {"campaign_id": "c", "name": "\N{GRINNING FACE}" + 2_200_000 * "a"}
     event = {"created_time": AT, "link_url": wide["name"]}
     row = json.dumps({**wide, **event, "campaign_activity_id": "a", "url_id": "u"})
-    # But for the first one, just as large as a body may be.
+    # All but the first one are just within the limit for a body.
     content = {
         "gigabytes of objects": answer(key, *["{}"] * (32 * MEGABYTE // 3)),
         "objects": answer(key, *["{}"] * (LARGEST_BODY_BYTES // 3 - 20)),
@@ -49,7 +49,7 @@ def filled(key: str, kind: str) -> bytes:
 
 
 def peak(sandbox: Sandbox, folder: Path, **config: Any) -> int:
-    """Run the tap as a process; return the megabytes that it took at most."""
+    """Run the tap as a process, and return its peak memory in megabytes."""
     file, catalog = folder / "peak", folder / "catalog.json"
     catalog.write_text(json.dumps(select(*STREAMS)))
     ended = run_process(
@@ -74,20 +74,20 @@ def peak(sandbox: Sandbox, folder: Path, **config: Any) -> int:
         *((match, "a large value") for match in ENDPOINTS),
     ],
 )
-def test_no_answer_fills_the_memory(
+def test_no_response_fills_memory(
     sandbox: Sandbox, tmp_path: Path, match: str, kind: str
 ) -> None:
-    """To eight threads at once: some packed kilobytes became gigabytes of objects."""
+    """Compressed kilobytes used to become gigabytes of objects in eight threads."""
     content = filled(ENDPOINTS[match], kind)
     sandbox.faults.rules.append(Fault("body", match=match, content=content))
     assert peak(sandbox, tmp_path) < MOST_MEGABYTES
 
 
 @pytest.mark.slow
-def test_many_pages_of_large_rows_do_not_fill_the_memory(
+def test_many_pages_of_large_rows_do_not_fill_memory(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """What is put aside for the reader is counted by bytes too."""
+    """Buffered rows are limited in bytes, too."""
     for activity in sandbox.account.clickable():
         del activity.clicks[4:]
         for click in activity.clicks:
@@ -98,7 +98,7 @@ def test_many_pages_of_large_rows_do_not_fill_the_memory(
 
 @pytest.mark.parametrize("size", [8_000, 40_000])
 def test_long_links_arrive_complete(sandbox: Sandbox, size: int) -> None:
-    """500 rows with links of 8 KB fit a page; of longer ones, fewer are asked for."""
+    """500 rows with links of 8 KB fit a page; longer links need smaller pages."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     activity.clicks[:] = [
         type(click)({**click.row, "contact_id": str(n), "link_url": size * "a"})
@@ -113,10 +113,10 @@ def test_long_links_arrive_complete(sandbox: Sandbox, size: int) -> None:
     assert rows(found) == rows(click.row for click in activity.clicks)
 
 
-def test_a_listing_that_never_ends_is_bounded_in_bytes(
+def test_the_listing_is_limited_in_bytes(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is kept in memory; what was listed is loaded, and the run ends with 1."""
+    """It is kept in memory; campaigns below the limit are loaded, and the run fails."""
     monkeypatch.setattr(listing, "LARGEST_LIST_BYTES", 3_000)
     monkeypatch.setattr(Service, "campaigns", partialmethod(Service.campaigns, limit=5))
     tap = TapCCClicks(config=sandbox.config, state={})

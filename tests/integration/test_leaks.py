@@ -1,4 +1,4 @@
-"""Nothing that a run prints, at any log level, holds a secret or a person."""
+"""A run prints no secret and no personal data, at any log level."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEBUG = {"LOGLEVEL": "DEBUG", "TAP_CC_CLICKS_LOGLEVEL": "DEBUG"}
-# As a user may have it: JSON lines, and everything from every library.
+# A user's configuration: JSON lines, with all messages of all libraries.
 LOG_CONFIG = """
 version: 1
 disable_existing_loggers: false
@@ -40,14 +40,14 @@ root:
 
 @pytest.fixture
 def rotating() -> Iterator[Sandbox]:
-    """Return an account with several pages and tokens of every kind."""
+    """Return an account with several pages and rotating tokens."""
     tokens = Tokens(rotating=True, refresh_token="k7v-refresh-seed")
     with Sandbox(generate(campaigns=8, clicks=80), tokens=tokens) as running:
         yield running
 
 
 def secrets(sandbox: Sandbox, config: dict[str, Any]) -> set[str]:
-    """Return all that must not be printed."""
+    """Return the texts that must not be printed."""
     pair = f"{config.get('client_id')}:{config.get('client_secret')}"
     people = {
         str(row[name])
@@ -60,7 +60,7 @@ def secrets(sandbox: Sandbox, config: dict[str, Any]) -> set[str]:
         base64.b64encode(pair.encode()).decode(),
         "k7v",
         "sandbox-refresh",
-        # The middle of an access token stands for all of it.
+        # The middle part of an access token is enough to recognize it.
         *(token.split(".")[1] for token in sandbox.tokens.access),
         *people,
         *(json.dumps(person)[1:-1] for person in people),
@@ -68,7 +68,7 @@ def secrets(sandbox: Sandbox, config: dict[str, Any]) -> set[str]:
 
 
 def assert_no_secret(text: str, hidden: set[str]) -> None:
-    """See that none of the hidden texts, no address and no query is in a text."""
+    """Check that a text has no hidden text, no address and no query."""
     for secret in hidden:
         assert secret not in text
     assert not re.search(r"[\w.+-]+@[\w-]+\.\w+", text)
@@ -77,8 +77,8 @@ def assert_no_secret(text: str, hidden: set[str]) -> None:
     assert "Basic " not in text
 
 
-def other_than_records(written: bytes) -> str:
-    """Return the messages that are no records."""
+def messages_but_records(written: bytes) -> str:
+    """Return the messages that are not records."""
     lines = written.decode().splitlines()
     return "\n".join(line for line in lines if '"type":"RECORD"' not in line)
 
@@ -91,7 +91,7 @@ def printed(
     environment: dict[str, str] | None = None,
     **config: Any,
 ) -> str:
-    """Run the tap as a process at log level DEBUG; return what nobody may see."""
+    """Run the tap at log level DEBUG, and return its output without records."""
     config = {**sandbox.config, "token_store": str(folder / "tokens.json"), **config}
     process = start(
         config,
@@ -101,17 +101,17 @@ def printed(
         environment={**DEBUG, **(environment or {})},
     )
     written, said = process.communicate(timeout=HANGS)
-    text = said.decode() + other_than_records(written)
+    text = said.decode() + messages_but_records(written)
     assert_no_secret(text, secrets(sandbox, config))
     return text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["plain", "structured"])
-def test_every_fault_of_the_table_shows_no_secret(
+def test_temporary_faults_show_no_secret(
     rotating: Sandbox, tmp_path: Path, style: str
 ) -> None:
-    """At log level DEBUG, of every library, with the faults one after the other."""
+    """All libraries log at level DEBUG, while faults occur at random."""
     environment = {}
     if style == "structured":
         path = tmp_path / "logging.yml"
@@ -123,7 +123,7 @@ def test_every_fault_of_the_table_shows_no_secret(
         for fault in passing
     ]
     text = printed(rotating, tmp_path, environment=environment, page_size=3)
-    # What is looked through is really there.
+    # The output really has the lines to search.
     assert "GET /v3/emails" in text
     assert "Retrying in" in text
     assert "METRIC" in text
@@ -131,10 +131,10 @@ def test_every_fault_of_the_table_shows_no_secret(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(FAULTS)[list(FAULTS).index("400") :])
-def test_every_error_that_ends_a_run_shows_no_secret(
+def test_errors_that_end_a_run_show_no_secret(
     rotating: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """With sentences that name paths, and nothing else."""
+    """There is no traceback either."""
     fault = replace(FAULTS[name], probability=1, times=6)
     fault.match = fault.match or "tracking|stats"
     rotating.faults.rules.append(fault)
@@ -160,7 +160,7 @@ def test_every_error_that_ends_a_run_shows_no_secret(
 def test_wrong_settings_show_no_secret(
     rotating: Sandbox, tmp_path: Path, config: dict[str, Any], sentence: str
 ) -> None:
-    """Their sentences name the setting and not its value."""
+    """The message names the setting, not its value."""
     process = start({**rotating.config, **config}, tmp_path, environment=DEBUG)
     _, said = process.communicate(timeout=HANGS)
     assert process.returncode == 1
@@ -170,10 +170,10 @@ def test_wrong_settings_show_no_secret(
 
 
 @pytest.mark.parametrize("argument", ["--about", "--about --format=json", "--discover"])
-def test_what_describes_the_tap_shows_no_setting(
+def test_about_and_discover_show_no_settings(
     rotating: Sandbox, tmp_path: Path, argument: str
 ) -> None:
-    """Even when the settings are at hand, in a file and in the environment."""
+    """This holds even with settings in a file and in the environment."""
     environment = {
         f"TAP_CC_CLICKS_{name.upper()}": str(value)
         for name, value in rotating.config.items()
@@ -188,16 +188,16 @@ def test_what_describes_the_tap_shows_no_setting(
 def test_a_damaged_store_shows_no_secret(
     rotating: Sandbox, tmp_path: Path, content: str
 ) -> None:
-    """The message says which file it is."""
+    """The message names the file."""
     (tmp_path / "tokens.json").write_text(content)
     text = printed(rotating, tmp_path)
     assert "tokens.json cannot be read" in text
 
 
-def test_a_token_that_no_header_can_carry_shows_no_secret(
+def test_a_token_invalid_in_a_header_shows_no_secret(
     rotating: Sandbox, tmp_path: Path
 ) -> None:
-    """As a broken token endpoint might send one."""
+    """A broken token endpoint might send such a token."""
     body = {"access_token": "k7v\nk7v", "refresh_token": "k7v", "expires_in": 9}
     fault = Fault("status", match="/token", status=200, body=body)
     rotating.faults.rules.append(fault)
@@ -207,7 +207,7 @@ def test_a_token_that_no_header_can_carry_shows_no_secret(
 
 
 def test_a_bug_shows_no_value(rotating: Sandbox, tmp_path: Path) -> None:
-    """If the tap has one, its place is told, and not what was worked on."""
+    """The message has the place in the code, but not the data."""
     fate = Fate(patches={"tap_cc_clicks.streams.base:REPLICATION_FULL_TABLE": None})
     fate.patches["tap_cc_clicks.api.service:campaign_records"] = "not callable"
     text = printed(rotating, tmp_path, fate=fate)

@@ -1,4 +1,4 @@
-"""``cc-clicks login`` against the simulator: every way that a sign-in can end."""
+"""``cc-clicks login`` against the simulator: every outcome of a sign-in."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ SEED: dict[str, Any] = {
 
 
 class Clock:
-    """Time that passes by sleeping only."""
+    """A clock that only sleeping advances."""
 
     def __init__(self) -> None:
-        """Start at nought."""
+        """Start at zero."""
         self.slept: list[float] = []
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.slept.append(seconds)
 
     def monotonic(self) -> float:
-        """Return how much has."""
+        """Return the time slept so far."""
         return sum(self.slept)
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Let the device wait for nothing."""
+    """Replace the clock of the sign-in, so that it does not wait."""
     clock = Clock()
     for name in ("sleep", "monotonic"):
         monkeypatch.setattr(f"tap_cc_clicks.cli.signin.{name}", getattr(clock, name))
@@ -51,15 +51,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return an account in which somebody clicked once."""
+    """Return an account with one click."""
     with Sandbox(clicked_once()) as running:
         yield running
 
 
-def test_a_person_signs_in_and_the_first_run_needs_no_refresh(
+def test_the_first_run_after_a_sign_in_needs_no_refresh(
     sandbox: Sandbox, tmp_path: Path, clock: Clock
 ) -> None:
-    """The settings go to stdout, what to do to stderr; the access token is stored."""
+    """Settings go to stdout, instructions to stderr; the access token is stored."""
     result = login(sandbox, tmp_path)
     assert result.exit_code == 0, result.output
     assert result.stdout == SIGNED_IN
@@ -76,8 +76,8 @@ def test_a_person_signs_in_and_the_first_run_needs_no_refresh(
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_rotating_tokens_go_on_from_a_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The printed token is the seed, however often the stored one is renewed."""
+def test_tokens_rotate_after_a_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The printed token is the seed, however often the stored one is refreshed."""
     sandbox.tokens.rotating = True
     config: dict[str, Any] = {"token_store": str(tmp_path / "tokens.json")}
     assert login(sandbox, tmp_path, **config).stdout == SIGNED_IN
@@ -87,10 +87,9 @@ def test_rotating_tokens_go_on_from_a_sign_in(sandbox: Sandbox, tmp_path: Path) 
     assert sandbox.tokens.refresh_token == "sandbox-refresh-3"
 
 
-def test_a_new_sign_in_takes_the_place_of_an_old_one(
+def test_a_new_sign_in_replaces_the_stored_token(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """In the same store."""
     config = {"token_store": str(tmp_path / "tokens.json")}
     login(sandbox, tmp_path, **config)
     assert "sandbox-refresh-2" in login(sandbox, tmp_path, **config).stdout
@@ -98,8 +97,8 @@ def test_a_new_sign_in_takes_the_place_of_an_old_one(
     assert stored["refresh_token"] == "sandbox-refresh-2"
 
 
-def test_a_client_with_a_secret_proves_itself(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A wrong secret is refused before anybody goes to a browser."""
+def test_a_client_secret_is_verified(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A wrong secret is refused before the browser is needed."""
     assert login(sandbox, tmp_path, client_secret="sandbox-secret").exit_code == 0
     result = login(sandbox, tmp_path, client_secret="sandbox-wrong")
     assert result.exit_code == 1
@@ -107,10 +106,10 @@ def test_a_client_with_a_secret_proves_itself(sandbox: Sandbox, tmp_path: Path) 
     assert "sandbox-wrong" not in result.output
 
 
-def test_a_client_id_on_the_command_line_counts(
+def test_a_client_id_on_the_command_line_takes_precedence(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Before the one of the settings; without any, the sentence says so."""
+    """Without any client_id, the error says so."""
     result = login(sandbox, tmp_path, "--client-id=sandbox-client", client_id="other")
     assert result.stdout == SIGNED_IN
     missing = login(sandbox, tmp_path, client_id=None)
@@ -119,7 +118,7 @@ def test_a_client_id_on_the_command_line_counts(
 
 
 def test_slow_down_is_obeyed(sandbox: Sandbox, tmp_path: Path, clock: Clock) -> None:
-    """Five seconds more from then on (RFC 8628)."""
+    """The interval grows by five seconds from then on (RFC 8628)."""
     pending = "authorization_pending"
     sandbox.tokens.sign_ins.before = (pending, "slow_down", pending)
     assert login(sandbox, tmp_path).stdout == SIGNED_IN
@@ -142,14 +141,14 @@ def test_slow_down_is_obeyed(sandbox: Sandbox, tmp_path: Path, clock: Clock) -> 
         ({"scope": "account_read"}, "campaign_data is missing, without which"),
     ],
 )
-def test_a_sign_in_that_fails_is_explained(
+def test_a_failed_sign_in_is_explained(
     sandbox: Sandbox,
     tmp_path: Path,
     state_home: Path,
     sign_ins: dict[str, Any],
     sentence: str,
 ) -> None:
-    """In a sentence, with exit code 1; nothing is stored or shown."""
+    """The exit code is 1, and nothing is stored or shown."""
     for name, value in sign_ins.items():
         setattr(sandbox.tokens.sign_ins, name, value)
     result = login(sandbox, tmp_path)
@@ -174,10 +173,10 @@ def test_a_sign_in_that_fails_is_explained(
         (Fault("reset"), "No answer from http://127.0.0.1"),
     ],
 )
-def test_a_service_that_gives_no_code_is_explained(
+def test_a_missing_device_code_is_explained(
     sandbox: Sandbox, tmp_path: Path, fault: Fault, sentence: str
 ) -> None:
-    """Nobody waits for it."""
+    """The command ends at once."""
     fault.match = "device/authorize"
     sandbox.faults.rules.append(fault)
     result = login(sandbox, tmp_path)
@@ -190,10 +189,10 @@ def test_a_service_that_gives_no_code_is_explained(
     [Fault("reset"), Fault("status", status=503), Fault("status", status=429)],
     ids=["no answer", "503", "429"],
 )
-def test_a_question_without_an_answer_is_asked_again_less_often(
+def test_unanswered_polls_are_repeated_less_often(
     sandbox: Sandbox, tmp_path: Path, clock: Clock, fault: Fault
 ) -> None:
-    """RFC 8628 wants it so; what the server had not heard is no loss."""
+    """RFC 8628 requires it; a request that never arrived loses nothing."""
     sandbox.faults.rules.append(replace(fault, match="/token", times=2))
     result = login(sandbox, tmp_path)
     assert result.stdout == SIGNED_IN
@@ -202,10 +201,8 @@ def test_a_question_without_an_answer_is_asked_again_less_often(
     assert "asking again in 4 s" in result.stderr
 
 
-def test_tokens_that_were_lost_on_the_way_are_named(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """The code was good for one answer."""
+def test_a_lost_token_response_is_explained(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A code can be redeemed only once."""
     sandbox.tokens.sign_ins.before = ()
     sandbox.faults.rules.append(Fault("lost_answer", "/token", times=1))
     result = login(sandbox, tmp_path)
@@ -235,10 +232,10 @@ GOOD_CODE: dict[str, Any] = {
         ({"user_code": "A" * 41}, "longer than 40 characters"),
     ],
 )
-def test_a_code_or_an_address_that_is_none_is_refused(
+def test_an_invalid_code_or_address_is_refused(
     sandbox: Sandbox, tmp_path: Path, changed: dict[str, Any], sentence: str
 ) -> None:
-    """Nobody is sent to it, and the terminal does not act on it."""
+    """It is not shown to the user, and no control character reaches the terminal."""
     body = {**GOOD_CODE, **changed}
     fault = Fault("status", "device/authorize", status=200, body=body)
     sandbox.faults.rules.append(fault)
@@ -249,10 +246,10 @@ def test_a_code_or_an_address_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("token", ["a\x1b[2Jb", " ", "ümlaut", "x\ny"])
-def test_a_refresh_token_that_is_none_is_not_shown(
+def test_an_invalid_refresh_token_is_not_shown(
     sandbox: Sandbox, tmp_path: Path, state_home: Path, token: str
 ) -> None:
-    """Nor stored."""
+    """It is not stored either."""
     body = {"access_token": "good", "refresh_token": token}
     sandbox.faults.rules.append(Fault("status", "/token", status=200, body=body))
     result = login(sandbox, tmp_path)
@@ -261,10 +258,10 @@ def test_a_refresh_token_that_is_none_is_not_shown(
     assert not list(state_home.glob("*.json"))
 
 
-def test_what_is_shown_in_a_terminal_is_no_markup(
+def test_terminal_output_is_not_read_as_markup(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address may hold brackets, and is shown with them."""
+    """An address may contain brackets, and is shown with them."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     sandbox.tokens.sign_ins.page = "https://example.com/[/b]"
@@ -275,16 +272,16 @@ def test_what_is_shown_in_a_terminal_is_no_markup(
 
 
 def test_an_unsafe_token_url_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Tokens travel by https, or stay on this machine."""
+    """Tokens are sent by https, or only to this machine."""
     result = login(sandbox, tmp_path, token_url="http://example.com/v1/token")
     assert result.exit_code == 1
     assert "token_url must be an https URL" in result.stderr
 
 
-def test_a_file_takes_the_settings_in_place_of_the_screen(
+def test_settings_are_written_to_a_file_instead_of_stdout(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Its own lines are replaced, others stay, and only the owner may read it."""
+    """Old settings are replaced, other lines stay, and only the owner has access."""
     env = tmp_path / ".env"
     env.write_text("# mine\nTAP_CC_CLICKS_REFRESH_TOKEN=old\nOTHER='kept'\n")
     env.chmod(0o644)
@@ -300,20 +297,20 @@ def test_a_file_takes_the_settings_in_place_of_the_screen(
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
 
 
-def test_a_file_that_cannot_be_written_is_found_before_the_sign_in(
+def test_an_unwritable_file_is_detected_before_the_sign_in(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """While nothing is lost."""
+    """A later error would lose the tokens."""
     result = login(sandbox, tmp_path, f"--write-env={tmp_path}/missing/.env")
     assert result.exit_code == 1
     assert "cannot be written (No such file or directory): choose" in result.stderr
     assert not sandbox.tokens.sign_ins.issued
 
 
-def test_a_file_where_others_may_write_is_refused_before_the_sign_in(
+def test_a_file_in_a_shared_folder_is_refused_before_the_sign_in(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """They could put another one in its place."""
+    """Other users could replace the file."""
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
@@ -323,8 +320,10 @@ def test_a_file_where_others_may_write_is_refused_before_the_sign_in(
     assert not sandbox.tokens.sign_ins.issued
 
 
-def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Alone on stdout; with a file, without the token."""
+def test_json_output_has_the_settings_or_the_file(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """If a file is written, stdout does not have the token."""
     told = json.loads(login(sandbox, tmp_path, "--json").stdout)
     assert told == SEED
     env = tmp_path / "settings.env"
@@ -333,10 +332,10 @@ def test_scripts_read_json(sandbox: Sandbox, tmp_path: Path) -> None:
     assert not shown(result, sandbox)
 
 
-def test_a_store_that_cannot_be_written_loses_nothing(
+def test_an_unwritable_store_loses_nothing(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The settings are there; the first run makes a refresh."""
+    """The settings are printed, and the first run refreshes the token."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     result = login(sandbox, tmp_path)

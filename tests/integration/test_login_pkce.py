@@ -1,4 +1,4 @@
-"""``cc-clicks login --pkce``, and how a sign-in is interrupted."""
+"""``cc-clicks login --pkce``, and interrupted sign-ins."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return an account in which somebody clicked once."""
+    """Return an account with one click."""
     with Sandbox(clicked_once()) as running:
         yield running
 
 
 class Browser:
-    """Stands in for a person's browser: goes where it is sent.
+    """A stand-in for a browser, which follows redirects.
 
     Attributes:
-        forged: Queries with which other pages send it back before that.
-        pages: What it was answered.
+        forged: Queries of forged redirects, which it visits first.
+        pages: The statuses and pages that it received.
     """
 
     def __init__(self) -> None:
-        """Open nothing yet."""
+        """Start without visits."""
         self.forged: tuple[str, ...] = ()
         self.pages: list[str] = []
         self._threads: list[threading.Thread] = []
@@ -62,7 +62,7 @@ class Browser:
         self.pages.append(requests.get(address, timeout=HANGS).text)
 
     def close(self) -> None:
-        """Wait for what was opened."""
+        """Wait for all visits to end."""
         for thread in self._threads:
             thread.join(5)
 
@@ -79,10 +79,10 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
 PKCE = ("--pkce", "--port=0")
 
 
-def test_a_browser_signs_in_with_pkce(
+def test_a_sign_in_with_pkce_succeeds(
     sandbox: Sandbox, tmp_path: Path, browser: Browser
 ) -> None:
-    """Other things that it asks for are not taken for the answer."""
+    """The browser's other requests are not taken for the redirect."""
     result = login(sandbox, tmp_path, *PKCE)
     assert (result.exit_code, result.stdout) == (0, SIGNED_IN), result.stderr
     browser.close()
@@ -92,10 +92,10 @@ def test_a_browser_signs_in_with_pkce(
     assert [one for one in shown(result, sandbox) if one in result.stderr] == []
 
 
-def test_what_other_pages_bring_does_not_end_a_sign_in(
+def test_forged_redirects_do_not_end_a_sign_in(
     sandbox: Sandbox, tmp_path: Path, browser: Browser
 ) -> None:
-    """Any of them can send the browser there, but knows no state."""
+    """Any page can send the browser there, but does not know the state."""
     browser.forged = ("?error=x", "?error=access_denied&state=x", "?code=x&state=%00")
     result = login(sandbox, tmp_path, *PKCE)
     assert (result.exit_code, result.stdout) == (0, SIGNED_IN), result.stderr
@@ -113,10 +113,10 @@ def test_what_other_pages_bring_does_not_end_a_sign_in(
         ("not_json", "without a token: check token_url"),
     ],
 )
-def test_pkce_that_fails_is_explained(
+def test_a_failed_pkce_sign_in_is_explained(
     sandbox: Sandbox, tmp_path: Path, outcome: str, sentence: str
 ) -> None:
-    """And the code is redeemed once at most."""
+    """The code is redeemed at most once."""
     if outcome in KINDS:
         sandbox.faults.rules.append(Fault(outcome, "/token"))
     else:
@@ -127,10 +127,10 @@ def test_pkce_that_fails_is_explained(
     assert not shown(result, sandbox)
 
 
-def test_a_browser_that_never_comes_back_is_not_waited_for_for_ever(
+def test_waiting_for_the_browser_times_out(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And with --no-browser none is opened."""
+    """With --no-browser, no browser is opened."""
     monkeypatch.setattr(login_module, "BROWSER_SECONDS", 0.1)
     monkeypatch.setattr("webbrowser.open", None)
     result = login(sandbox, tmp_path, *PKCE, "--no-browser")
@@ -140,7 +140,6 @@ def test_a_browser_that_never_comes_back_is_not_waited_for_for_ever(
 
 
 def test_a_port_in_use_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
-    """With what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = login(sandbox, tmp_path, "--pkce", f"--port={port}")
@@ -148,21 +147,21 @@ def test_a_port_in_use_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     assert f"Port {port} cannot be listened on" in result.stderr
 
 
-def test_settings_come_from_the_environment_and_the_folders_env_file(
+def test_settings_come_from_the_environment_and_env_file(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """As they do where Meltano runs the command; numbers are read as numbers."""
+    """Meltano passes settings the same way; numbers are read as numbers."""
     (tmp_path / ".env").write_text("TAP_CC_CLICKS_CLIENT_ID=sandbox-client\n")
-    with in_a_shell(sandbox, tmp_path, "--json") as process:
+    with login_process(sandbox, tmp_path, "--json") as process:
         told, said = process.communicate(timeout=HANGS)
     assert process.returncode == 0, said
     assert json.loads(told)["client_id"] == "sandbox-client"
 
 
-def test_ctrl_c_ends_the_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
-    """At once, though the tap itself would first write its state."""
+def test_ctrl_c_ends_the_wait(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It ends at once, whereas a run would write its state first."""
     sandbox.tokens.sign_ins.interval = NEVER
-    with in_a_shell(sandbox, tmp_path, "--client-id=sandbox-client") as process:
+    with login_process(sandbox, tmp_path, "--client-id=sandbox-client") as process:
         assert process.stderr
         while not process.stderr.readline().startswith("Waiting"):
             assert process.poll() is None
@@ -172,7 +171,7 @@ def test_ctrl_c_ends_the_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def in_a_shell(
+def login_process(
     sandbox: Sandbox, folder: Path, *arguments: str
 ) -> subprocess.Popen[str]:
     """Start the command with settings from the environment."""
@@ -192,6 +191,6 @@ def in_a_shell(
     )
 
 
-def test_the_picture_shows_what_the_command_shows() -> None:
-    """If not: ``make picture``."""
+def test_the_picture_matches_the_command() -> None:
+    """Run ``make picture`` if it does not."""
     assert record_login.PICTURE.read_text("utf-8") == record_login.picture()
