@@ -21,8 +21,8 @@ AGE = 5 * 365 * HOURS_PER_DAY
 CLICKS_SOON, SOON, TRICKLE = 90, 12, 1.6
 # The share of clicks by people who had clicked in that email before.
 AGAIN = 0.5
-# One email of this number was removed or failed; one of this number was sent and has no
-# counters.
+# One email in ONE_AT_REST was removed or failed; one in ONE_UNCOUNTED was sent, and has
+# no counters.
 ONE_AT_REST, ONE_UNCOUNTED = 20, 300
 
 

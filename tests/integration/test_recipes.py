@@ -81,7 +81,6 @@ def hashed(address: str | None) -> str | None:
 
 
 def test_every_recipe_is_tested_here() -> None:
-    """Each name appears in this file."""
     text = Path(__file__).read_text("utf-8")
     assert {name for name in RECIPES if f'"{name}"' not in text} == set()
 

@@ -79,7 +79,6 @@ def test_a_reset_campaign_is_looked_up_and_read_again(
 
 
 def test_reset_links_are_read_without_clicks(sandbox: Sandbox) -> None:
-    """For every activity."""
     first = run_tap(sandbox, catalog=everything())
     again = run_tap(sandbox, reset(first.state, "--links"), everything())
     assert not again.records("email_clicks")

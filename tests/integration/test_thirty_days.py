@@ -162,7 +162,6 @@ class Warehouse:
     """The newest version of each click, by key."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._clicks: dict[str, Row] = {}
 
     def upsert(self, records: list[Row]) -> None:
@@ -180,7 +179,6 @@ class PostgresWarehouse(Warehouse):
     COLUMNS = ("click_id", *TRUTH)
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        """Create the table."""
         self._connection = connection
         columns = sql.SQL(", ").join(
             sql.SQL("{} text").format(sql.Identifier(name)) for name in self.COLUMNS

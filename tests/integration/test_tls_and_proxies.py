@@ -44,7 +44,6 @@ class Relay(BaseHTTPRequestHandler):
     seen: ClassVar[list[str]]
 
     def do_GET(self) -> None:
-        """Forward a request."""
         self._forward(None)
 
     def do_POST(self) -> None:

@@ -290,7 +290,7 @@ class CSV(JSONLines):
 
 
 def everything(folder: Path, server: Postgres) -> list[Loader]:
-    """Return all loaders, each with a folder of its own."""
+    """Return all loaders, each with its own folder."""
     return [
         PostgresInsert(folder / "insert", server),
         PostgresCopy(folder / "copy", server),
