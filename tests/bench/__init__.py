@@ -1,1 +1,1 @@
-"""The benchmark: this tap and the one that the SDK's template leads to."""
+"""The benchmark: this tap and one built from the SDK's template."""

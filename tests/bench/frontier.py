@@ -1,9 +1,9 @@
-"""How late clicks come for how many requests: 60 simulated days, policy by policy.
+"""How late clicks are for how many requests: 60 simulated days for each policy.
 
 The account is a model (:mod:`tests.bench.model`). Clicks are selected, and details of
-new activities. The clock is an argument, so that days pass in moments. What is looked
-at is asked of the schedule itself; what it replaced, and a tap without any memory of
-reports, are played by their rules.
+new activities. The clock is an argument, so that days pass quickly. The schedule itself
+chooses the looks; the policies that it replaced, and a tap without any memory of
+reports, are simulated.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ LOOKS_PER_DAY = (60, 200, 500)
 PLAIN, EXACT, FAST = "everything each run", "exact (0.1.0)", "fast (0.1.0)"
 REPLACED = (PLAIN, EXACT, FAST)
 HEAD = ["campaigns", "policy", *RUNS]
-# The defaults of what was replaced: recheck_hours, and hot_days in hours.
+# Defaults of the replaced policies: recheck_hours, and hot_days in hours.
 RECHECK_HOURS = HOT_HOURS = HOURS_PER_DAY
 
 
 @dataclass
 class Played:
-    """What came of playing a policy.
+    """The result of simulating a policy.
 
     Attributes:
-        days: How many were played.
-        requests: By what they were for.
+        days: The number of simulated days.
+        requests: Requests by purpose.
         lateness: For each click, hours until it was loaded, or until the end.
-        behind: The same from the first run that could have loaded it, beside the age
+        behind: The same from the first run that could have loaded it, with the age
             of its email then.
         runs_short: Runs that did not look at all fresh emails.
     """
@@ -70,7 +70,7 @@ class Played:
 
 
 class Policy(ABC):
-    """Plays runs over an account.
+    """Simulates runs over an account.
 
     Args:
         account: The account.
@@ -88,10 +88,10 @@ class Policy(ABC):
 
     @abstractmethod
     def run(self, new: range) -> None:
-        """Play a run, in which these emails are new."""
+        """Simulate a run with these new emails."""
 
     def play(self) -> Played:
-        """Play all runs."""
+        """Simulate all runs."""
         clicks = iter(self.account.clicks)
         click = next(clicks, None)
         while self.now + self.gap <= self.account.hours:
@@ -106,7 +106,7 @@ class Policy(ABC):
         return self.played
 
     def _admit(self) -> range:
-        """Note which emails are new to the listing, and return them."""
+        """Add the emails that are new in the listing, and return them."""
         rest = islice(self.account.emails, self.known, None)
         new = range(self.known, self.known)
         for email in rest:
@@ -123,7 +123,7 @@ class Policy(ABC):
         self.played.requests[kind] += requests
 
     def ask_counters(self, emails: int) -> None:
-        """Count the requests for the counters of so many emails."""
+        """Count the requests for the counters of some emails."""
         self.ask("counters", math.ceil(emails / REQUEST))
 
     def load(self, numbers: Iterable[int]) -> set[int]:
@@ -138,14 +138,14 @@ class Policy(ABC):
         return loaded
 
     def sent_within(self, hours: float) -> range:
-        """Return the emails sent within so many hours."""
+        """Return the emails sent within the last hours."""
         first = self.known
         while first and self.now - self.account.emails[first - 1].sent <= hours:
             first -= 1
         return range(first, self.known)
 
     def told_by(self, summaries: range) -> set[int]:
-        """Return the emails of which summaries tell clicks by somebody new."""
+        """Return the emails whose summaries show clicks by new people."""
         return {
             number
             for number, clicks in self.waiting.items()
@@ -154,7 +154,7 @@ class Policy(ABC):
 
 
 class Plain(Policy):
-    """Everything in each run, as a tap does that knows no other way."""
+    """Reads everything in each run, like a tap without change detection."""
 
     @override
     def run(self, new: range) -> None:
@@ -165,7 +165,7 @@ class Plain(Policy):
 
 
 class Exact(Policy):
-    """``change_detection: exact``, as it was: all counters in each run."""
+    """The former ``change_detection: exact``: all counters in each run."""
 
     @override
     def run(self, new: range) -> None:
@@ -176,7 +176,7 @@ class Exact(Policy):
 
 
 class Fast(Policy):
-    """``change_detection: fast``, as it was: counters where summaries changed."""
+    """The former ``change_detection: fast``: counters where summaries changed."""
 
     def __init__(self, account: Account, gap: int) -> None:
         super().__init__(account, gap)
@@ -210,7 +210,7 @@ class Unlimited(Policy):
         self.ask("reports without counters", self.uncounted)
 
     def listen(self) -> set[int]:
-        """Read listing and summaries, whole once a day; return what they tell."""
+        """Read listing and summaries, in full once a day; return changed emails."""
         daily = self.now % HOURS_PER_DAY < self.gap
         self.ask("listing", self.account.pages if daily else 1)
         self.ask("summaries", self.account.pages if daily else 1)
@@ -219,7 +219,7 @@ class Unlimited(Policy):
 
 
 class Scheduled(Unlimited):
-    """The schedule, with so many requests a day for looks.
+    """The schedule with a limit of requests a day for looks.
 
     Args:
         account: The account.
@@ -237,7 +237,7 @@ class Scheduled(Unlimited):
 
     @property
     def promise(self) -> float:
-        """Hours within which everything is looked at, besides a run."""
+        """Hours within which everything is looked at, plus a run."""
         total = sum(one.cost for one in self._candidates.values())
         return promised_days(total, self._per_day) * max(HOURS_PER_DAY, self.gap)
 
@@ -267,7 +267,7 @@ class Scheduled(Unlimited):
             self._candidates[number] = replace(known, looked=self.now, moved=moved)
 
     def _mark(self, hinted: set[int]) -> None:
-        """Note what is fresh, and what summaries tell."""
+        """Mark fresh emails, and those that summaries show as changed."""
         fresh = set(self.sent_within(FRESH_HOURS))
         for number in self._candidates.keys() & (hinted | fresh | self._marked):
             self._candidates[number] = replace(
@@ -299,7 +299,7 @@ def policies(account: Account, gap: int) -> Iterator[tuple[str, Policy]]:
 
 
 def measure(campaigns: int) -> dict[str, dict[str, Played]]:
-    """Return what comes of each policy, by how often it runs."""
+    """Return the results of each policy by the frequency of runs."""
     account = Account(campaigns)
     return {
         runs: {name: policy.play() for name, policy in policies(account, gap)}

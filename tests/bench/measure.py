@@ -1,4 +1,4 @@
-"""Running a tap as a process, and what the run took."""
+"""Runs a tap as a process, and measures the run."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ KILOBYTES = 1000
 
 @dataclass(frozen=True)
 class Tap:
-    """A tap to be measured.
+    """A tap to measure.
 
     Attributes:
-        name: As the tables call it.
+        name: Its name in the tables.
         module: What ``python -m`` runs.
-        settings: Those that it knows, beside its own.
+        known: The service's settings that it accepts, besides its own.
     """
 
     name: str
@@ -48,16 +48,16 @@ class Tap:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took.
+    """The measurements of a run.
 
     Attributes:
-        seconds: From start to end, the interpreter's own start included.
-        cpu: Seconds of processor time.
-        peak: Megabytes of memory at most.
+        seconds: Elapsed time, including the interpreter's start.
+        cpu: CPU seconds.
+        peak: Peak memory in megabytes.
         written: Megabytes written.
         messages: Messages by type.
         state: The last state.
-        traffic: What the service was asked.
+        traffic: The requests to the service.
     """
 
     seconds: float
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def records_per_second(self) -> float:
-        """Records of the whole run by its whole time."""
+        """The records of the run divided by its time."""
         return self.messages["RECORD"] / self.seconds
 
 
@@ -83,7 +83,7 @@ def run(
     seconds: float | None = None,
     **settings: Any,
 ) -> Run:
-    """Run a tap to its end, or for so many seconds at most."""
+    """Run a tap until it ends, or for a number of seconds at most."""
     service.traffic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -117,9 +117,9 @@ def run(
 
 
 def peak_of(process: subprocess.Popen[bytes], seconds: float | None = None) -> float:
-    """Return the peak memory of a process that ends, or is ended after so long.
+    """Return the peak memory of a process, which is killed after some seconds if set.
 
-    Not from its resource usage: that starts with the peak of the parent process.
+    Not from its resource usage, which starts with the peak of the parent process.
     """
     peak = 0.0
     deadline = time.monotonic() + (seconds or math.inf)

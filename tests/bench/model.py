@@ -1,6 +1,6 @@
-"""A small model of an account: what is sent, and when it is clicked.
+"""A small model of an account: sends and clicks.
 
-One report to an email; clicks that fade after a send, and a trickle on old emails.
+Each email has one report; clicks decline after the send, with a trickle later.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 DAYS = 60
 PAGE = 500
-# So many campaigns were sent over five years, evenly, and sending goes on.
+# Campaigns were sent evenly over five years, and sending continues.
 AGE = 5 * 365 * HOURS_PER_DAY
-# An email's clicks: so many within hours, SOON on average, and others at a rate of
+# An email's clicks: CLICKS_SOON after SOON hours on average, and others at a rate of
 # TRICKLE / (age + SOON): thirteen in five years, an eighth of all.
 CLICKS_SOON, SOON, TRICKLE = 90, 12, 1.6
-# Of all clicks, by somebody who had clicked in that email before.
+# The share of clicks by people who had clicked in that email before.
 AGAIN = 0.5
-# One email of so many was removed or failed; one of so many was sent and has no
-# counters.
+# One email in ONE_AT_REST was removed or failed; one in ONE_UNCOUNTED was sent, and has
+# no counters.
 ONE_AT_REST, ONE_UNCOUNTED = 20, 300
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A click: when, in which email, and whether by somebody new to it."""
+    """A click: its hour, its email, and whether the person is new to it."""
 
     hour: float
     email: int
@@ -40,10 +40,10 @@ class Email:
     """An email of the model.
 
     Attributes:
-        sent: When; days begin at hour 0.
-        at_rest: Whether it was removed or failed; nobody clicks it.
+        sent: The hour; the simulation begins at hour 0.
+        at_rest: Whether it was removed or failed; it gets no clicks.
         counted: Whether the service counts its clicks.
-        moved: When it was clicked last before hour 0, or sent.
+        moved: The hour of its last click before hour 0, or of its send.
     """
 
     sent: float
@@ -53,11 +53,11 @@ class Email:
 
 
 class Account:
-    """An account whose emails were all loaded at hour 0, the same one each time.
+    """A deterministic account whose emails were all loaded at hour 0.
 
     Args:
-        campaigns: How many it has then.
-        days: For how long it goes on.
+        campaigns: The number of campaigns at hour 0.
+        days: The number of simulated days.
 
     Attributes:
         emails: In the order in which they are sent.
@@ -90,8 +90,8 @@ class Account:
                 self.clicks.append(Click(hour, number, chance.random() >= AGAIN))
 
     def _clicked(self, sent: float, chance: random.Random) -> Iterator[float]:
-        """Yield when an email is clicked, in no order."""
-        # Of one sent long before the first day, these are all over.
+        """Yield the hours of an email's clicks, unordered."""
+        # Emails sent long before the first day have no more of these.
         for _ in range(CLICKS_SOON if sent > -20 * SOON else 0):
             yield sent + chance.expovariate(1 / SOON)
         age = 0.0

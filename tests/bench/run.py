@@ -1,7 +1,7 @@
-"""``make bench``: this tap beside the template's, on the same simulator, in one run.
+"""``make bench``: this tap and the template's, on the same simulator, in one run.
 
-Prints tables, and writes them with two charts into docs/. Absolute figures are this
-machine's; the ratios are what is claimed.
+Prints tables, and writes them with two charts into docs/. Absolute figures depend
+on the machine; only the ratios are claimed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ CLICKS_ONLY = json.loads((ROOT / "catalog" / "clicks-only.json").read_text("utf-
 LATENCIES = (0, 0.15, 0.4, 1.5)
 # Each account's campaigns and clicks of each: many short reports, or fewer long ones.
 RATE_ACCOUNTS = {"60 reports of 1 page": (60, 2), "40 reports of 6 pages": (40, 3_000)}
-# The template's rate shows soon; ours is that of whole runs, their first and last
-# moments included.
+# The template's rate is clear after seconds; ours is that of whole runs, including
+# start and end.
 RATE_SECONDS = {TEMPLATE.name: 30, PACED.name: None}
 CLICKS_EACH = 22_000
 ACTIVITIES_WITH_MANY = 30
@@ -50,7 +50,7 @@ Table = list[list[str]]
 
 
 def requests_of_runs() -> Table:
-    """Return what a first run asks, and a second one in which little changed."""
+    """Return the requests of a first run, and of a second one with few changes."""
     rows = [["campaigns, changed", "tap", "first run", "second run"]]
     for campaigns, changed, taps in (
         (500, 5, (TEMPLATE, OURS)),
@@ -69,7 +69,7 @@ def requests_of_runs() -> Table:
 
 
 def _choices(tap: Tap) -> Iterable[tuple[str, Any]]:
-    """Yield the ways in which a tap can be run: name and catalog."""
+    """Yield the variants of a tap, with name and catalog."""
     yield tap.name, None
     if tap is not TEMPLATE:
         yield f"{tap.name}, only clicks", CLICKS_ONLY
@@ -111,7 +111,7 @@ def useful_rates() -> tuple[Table, dict[str, list[tuple[float, float]]]]:
 
 
 def throughput() -> Table:
-    """Return records a second over long reports, and what msgspec alone would do."""
+    """Return records a second over long reports, also of msgspec alone."""
     runs: dict[str, list[Run]] = {OURS.name: [], TEMPLATE.name: []}
     with Service(ACTIVITIES_WITH_MANY, CLICKS_EACH) as service:
         for tap in (OURS, TEMPLATE, OURS, TEMPLATE, OURS):
@@ -132,7 +132,7 @@ def throughput() -> Table:
 
 
 def msgspec_alone() -> float:
-    """Return how many records a second decoding and encoding alone would allow."""
+    """Return the records a second of decoding and encoding alone."""
     (activity,) = make(1, PAGE, repeated=False).activities.values()
     page = b"[" + b",".join(click.encoded for click in activity.clicks) + b"]"
     decoder, encoder = msgspec.json.Decoder(list[Click]), msgspec.json.Encoder()
@@ -144,7 +144,7 @@ def msgspec_alone() -> float:
 
 
 def steps() -> Table:
-    """Return where the processor time of a click goes."""
+    """Return the CPU time of a click by step."""
     with Service(ACTIVITIES_WITH_MANY, CLICKS_EACH) as service:
         result = run(OURS, service)
     took = microseconds()
@@ -156,7 +156,7 @@ def steps() -> Table:
 
 
 def states() -> Table:
-    """Return what writing STATE takes."""
+    """Return the time of writing STATE."""
     took = state_milliseconds()
     times = took["the SDK"] / took["tap-cc-clicks"]
     rows = [[way, f"{each:.0f}"] for way, each in took.items()]
@@ -172,9 +172,9 @@ def memory() -> Table:
 
 
 def growth() -> tuple[Table, dict[str, list[tuple[int, float]]]]:
-    """Return what a run takes by the number of activities, 10 clicks each.
+    """Return the cost of a run by the number of activities, with 10 clicks each.
 
-    Processor time is that beyond a run over a single activity, which is start-up.
+    CPU time excludes start-up, measured by a run over a single activity.
     """
     head = ["activities", "tap", "seconds", "CPU µs/record", "bytes/record"]
     rows = [[*head, "STATE messages", "state/activity"]]
@@ -265,7 +265,7 @@ def _draw_policies(
 
 
 def looking() -> tuple[Table, dict[int, dict[str, dict[str, frontier.Played]]]]:
-    """Return what looking for change costs, and how late clicks come, by policy."""
+    """Return the cost of change detection, and the lateness of clicks, by policy."""
     played = {one: frontier.measure(one) for one in frontier.CAMPAIGNS}
     table = [frontier.HEAD]
     for campaigns, by_runs in played.items():

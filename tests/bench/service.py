@@ -1,4 +1,4 @@
-"""The simulator in a process of its own, so that a tap has a processor to itself."""
+"""The simulator in a separate process, so that a tap has a processor to itself."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the service was asked since it was last told to forget.
+    """The requests to the service since the last reset.
 
     Attributes:
         endpoints: Requests by endpoint.
-        statuses: Answers by status.
-        arrivals: When each request came, in seconds of some clock.
+        statuses: Responses by status.
+        arrivals: The time of each request, in seconds of a monotonic clock.
     """
 
     endpoints: Counter[str]
@@ -36,19 +36,19 @@ class Traffic:
 
     @property
     def useful_rate(self) -> float:
-        """Requests a second that were answered with what was asked for.
+        """Successful requests a second.
 
-        Without the first one: it opens the stretch of time, and does not fill it.
+        Without the first one, which starts the interval.
         """
         seconds = self.arrivals[-1] - self.arrivals[0]
         return (self.statuses[200] - 1) / max(seconds, 0.001)
 
     @property
     def steady_rate(self) -> float:
-        """The same without the first tenth of the run and the last one.
+        """The same without the first and the last tenth of the run.
 
-        At its start a run waits for one answer after another, and at its end for the
-        pages of the last report: the shorter the run, the more that weighs.
+        At its start, a run waits for one response after another, and at its end for the
+        pages of the last report; that matters more in short runs.
         """
         first, last = self.arrivals[0], self.arrivals[-1]
         tenth = (last - first) / 10
@@ -68,7 +68,7 @@ class Service:
         campaigns: Campaigns, each sent once.
         clicks: Clicks of each.
         repeated: Whether all activities show the same clicks, to save memory.
-        latency: Seconds that every answer takes.
+        latency: Seconds until each response.
         limited: Whether more than 4 requests a second are refused.
     """
 
@@ -81,7 +81,7 @@ class Service:
         latency: float = 0,
         limited: bool = False,
     ) -> None:
-        """Start nothing yet."""
+        """Prepare the process without starting it."""
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         size = (campaigns, clicks, repeated, latency, limited)
@@ -106,16 +106,16 @@ class Service:
         self._process.join()
 
     def traffic(self) -> Traffic:
-        """Return what was asked, and forget it."""
+        """Return the requests, and reset them."""
         self._ours.send(("traffic", None))
         return Traffic(*self._ours.recv())
 
     def click_in(self, campaigns: int) -> None:
-        """Let someone new click in each of so many campaigns."""
+        """Add a click by a new contact in each of some campaigns."""
         self.on_account(partial(_click_in, campaigns))
 
     def on_account(self, work: Callable[[Account], Any]) -> Any:
-        """Return what a function of a module, or a partial of one, makes of it."""
+        """Return the result of a module-level function or partial on the account."""
         self._ours.send(("account", work))
         return self._ours.recv()
 
@@ -126,7 +126,7 @@ def _click_in(campaigns: int, account: Account) -> None:
 
 
 def make(campaigns: int, clicks: int, repeated: bool) -> Account:  # noqa: FBT001
-    """Return an account in which every campaign has so many clicks."""
+    """Return an account with a number of clicks in every campaign."""
     account = Account()
     shared = None
     for number in range(campaigns):

@@ -1,4 +1,4 @@
-"""Where the time of a record goes: the steps of a page, each timed by itself."""
+"""The time of a record by step: the steps of a page, timed separately."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ STATES = 5
 
 
 def microseconds() -> dict[str, float]:
-    """Return what each step takes for a record, in microseconds.
+    """Return the microseconds of each step for a record.
 
-    The least of many pages: what else the machine does is not counted.
+    The minimum over many pages excludes other load of the machine.
     """
     (activity,) = make(1, PAGE, repeated=False).activities.values()
     rows = b",".join(click.encoded for click in activity.clicks)
@@ -84,9 +84,9 @@ def _unseen(work: Callable[[], Any]) -> None:
 
 
 def state_milliseconds() -> dict[str, float]:
-    """Return what a STATE message of many activities takes, the least of some.
+    """Return the least milliseconds of a STATE message of many activities.
 
-    By the tap's writer, which encodes it once, and by the SDK's.
+    With the tap's writer, which encodes it once, and with the SDK's.
     """
     partitions = [
         {

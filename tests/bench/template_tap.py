@@ -1,7 +1,7 @@
-"""The tap that the SDK's template leads to, for comparison.
+"""A tap built from the SDK's template, for comparison.
 
-The three streams, the next link and the token, each by the hook that the template and
-the SDK's guide name for it, and nothing else.
+It has three streams, the next link and the token, each with the hook that the template
+and the SDK's guide describe, and nothing else.
 """
 
 from __future__ import annotations

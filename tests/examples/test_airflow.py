@@ -1,4 +1,4 @@
-"""The Airflow example: what Airflow makes of it, and what its task's command does."""
+"""The Airflow example: its DAGs as Airflow loads them, and its task's command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import HANGS, rows
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
-# In one worker, for what they share takes long.
+# In one worker, as their shared fixture is slow.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_dags_load_with_their_pool_and_order(loaded: dict[str, Any]) -> None:
-    """One run of a DAG at a time, and of it as many tasks as the pool has slots."""
+    """Each DAG has one run at a time, and a pool limits the tasks."""
     assert loaded["errors"] == {}
     assert set(loaded["dags"]) == {"email_clicks", "email_clicks_in_kubernetes"}
     for dag in loaded["dags"].values():
@@ -76,7 +76,7 @@ def test_the_pod_runs_what_the_manifest_runs(loaded: dict[str, Any]) -> None:
 def test_the_command_loads_an_account_from_its_state(
     loaded: dict[str, Any], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Neither a target that failed nor a quota that is spent moves its state."""
+    """Neither a failed target nor a spent quota changes its state."""
     commands = tool("dev", "tap-cc-clicks"), tool("singer", "target-jsonl")
     folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
     settings = settings_of(sandbox.config)

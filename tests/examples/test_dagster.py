@@ -34,12 +34,12 @@ class Agency:
     """Simulated accounts behind one API key, and a Dagster instance.
 
     Args:
-        folder: Where Dagster, states and clicks are kept.
-        stack: Ends the servers.
+        folder: The folder of Dagster, states and clicks.
+        stack: Stops the servers.
     """
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        """Start a server for each account; all count into the same limits."""
+        """Start a server for each account; all share the same limits."""
         self.limits = Limits()
         self.folder = folder
         self.sandboxes = {
@@ -53,7 +53,7 @@ class Agency:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the example's README says to set, and where the commands are."""
+        """The variables of the example's README, and the path of the commands."""
         commands = tool("dev", "tap-cc-clicks"), tool("singer", "target-jsonl")
         folders = [*(str(Path(one).parent) for one in commands), os.environ["PATH"]]
         return {
@@ -83,7 +83,7 @@ class Agency:
         ).stdout
 
     def day(self, **more: str) -> list[dict[str, Any]]:
-        """Let a day pass on which the API key allows so many requests more."""
+        """Run a day's schedule, with a new daily quota of the API key."""
         self.limits.per_day = (self.limits.per_day or 0) + PER_DAY
         api_key = {
             "requests_per_second": 1000,
@@ -97,13 +97,13 @@ class Agency:
         return outcomes
 
     def launch(self, *arguments: str) -> None:
-        """Put runs into the queue."""
+        """Queue runs."""
         job = ("-m", "agency.definitions", "-j", "clicks")
         self.run("dagster", "job", *arguments, *job)
 
     @contextmanager
     def daemon(self) -> Generator[None]:
-        """Run Dagster's daemon, which alone takes runs from the queue."""
+        """Run Dagster's daemon, which starts queued runs."""
         command = [tool("dagster", "dagster-daemon"), "run", "-m", "agency.definitions"]
         with (
             (self.folder / "daemon.log").open("wb") as log,
@@ -117,7 +117,7 @@ class Agency:
                 daemon.terminate()
 
     def clicks(self, account: str) -> list[dict[str, Any]]:
-        """Return the clicks that were loaded, as an upserting loader holds them."""
+        """Return the clicks that were loaded, as an upserting loader stores them."""
         folder = self.folder / "data" / account
         lines = [
             json.loads(line)
@@ -127,14 +127,14 @@ class Agency:
         return list({line["click_id"]: line for line in lines}.values())
 
     def complete(self) -> bool:
-        """Tell whether each account's clicks were loaded, and no others."""
+        """Return whether each account's clicks were loaded, and no others."""
         return all(
             rows(self.clicks(name)) == rows(sandbox.account.rows())
             for name, sandbox in self.sandboxes.items()
         )
 
     def refused(self) -> float:
-        """Return the share of all requests that was answered 429."""
+        """Return the share of requests that were answered with 429."""
         statuses = [
             status
             for sandbox in self.sandboxes.values()
@@ -145,13 +145,13 @@ class Agency:
 
 @pytest.fixture
 def agency(tmp_path: Path) -> Iterator[Agency]:
-    """Return the accounts, running."""
+    """Return the running accounts."""
     with ExitStack() as stack:
         yield Agency(tmp_path, stack)
 
 
-def test_all_accounts_are_loaded_within_the_days_of_one_quota(agency: Agency) -> None:
-    """An account without requests is first the next day; none has another's clicks."""
+def test_all_accounts_are_loaded_within_a_shared_quota(agency: Agency) -> None:
+    """An account that got no requests comes first the next day."""
     days = [agency.day()]
     while not agency.complete() and len(days) < MOST_DAYS:
         days.append(agency.day())
@@ -166,10 +166,10 @@ def test_all_accounts_are_loaded_within_the_days_of_one_quota(agency: Agency) ->
     assert agency.complete()
 
 
-def test_a_run_that_failed_is_tried_again_and_counts_against_the_day(
+def test_a_failed_run_is_retried_and_counts_against_the_quota(
     agency: Agency,
 ) -> None:
-    """What the tap spent on a target that takes nothing is spent."""
+    """Its requests are spent, even if the target stores nothing."""
     bakery, *others = agency.day(TARGET="sh -c 'cat > /dev/null; exit 1'")
     assert (bakery["success"], bakery["loaded"], bakery["retries"]) == (False, 0, 1)
     assert not any(one["loaded"] for one in others)
@@ -178,10 +178,10 @@ def test_a_run_that_failed_is_tried_again_and_counts_against_the_day(
     assert not list((agency.folder / "data").glob("*/state.json"))
 
 
-def test_runs_wait_in_the_queue_for_the_api_key_and_for_their_account(
+def test_queued_runs_wait_for_the_api_key_and_for_their_account(
     agency: Agency,
 ) -> None:
-    """With a pool of two: never three at once, nor two of one account."""
+    """With a pool of two, never three runs at once, nor two of one account."""
     agency.run(
         "dagster", "instance", "concurrency", "set", "constant_contact_api_key", "2"
     )

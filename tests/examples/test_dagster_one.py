@@ -1,4 +1,4 @@
-"""The Dagster example for one account: streams, models below them, a check."""
+"""The Dagster example for one account: streams, their models and a check."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Shop:
         ).stdout
 
     def job(self) -> dict[str, Any]:
-        """Run the job, and return what came of it."""
+        """Run the job, and return its outcome."""
         script = str(HERE / "in_dagster" / "one_account.py")
         output = self.run(tool("dagster", "python"), script)
         outcome: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -83,7 +83,7 @@ def postgres(tmp_path: Path) -> Iterator[Postgres]:
         yield server
 
 
-def test_streams_are_loaded_models_built_and_the_reconciliation_checked(
+def test_the_job_loads_streams_builds_models_and_checks_them(
     sandbox: Sandbox, postgres: Postgres, tmp_path: Path
 ) -> None:
     """Twice, the second time with new clicks."""

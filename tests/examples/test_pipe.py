@@ -1,4 +1,4 @@
-"""The Dagster example's pipe: which state is kept, whatever happens to a run."""
+"""The Dagster example's pipe, and the state that it keeps after a run."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Any:
 def run(
     pipe: Any, folder: Path, confirmed: str, code: int = 0, seconds: int = 0
 ) -> tuple[tuple[int, int], Counter[str]]:
-    """Run a tap that states something into a target that confirms something."""
+    """Run a tap with a metric into a target that confirms states."""
     counts: Counter[str] = Counter()
-    # What the pipe adds comes after the argument.
+    # The pipe adds its own arguments after this one.
     tap = [sys.executable, "-c", TAP, str(seconds)]
     target = [sys.executable, "-c", TARGET.format(confirmed=confirmed, code=code)]
     return pipe.run(tap, target, folder, os.environ, counts), counts
@@ -53,7 +53,7 @@ def run(
 def test_the_state_that_the_target_confirmed_is_kept(
     pipe: Any, tmp_path: Path, confirmed: str, kept: int
 ) -> None:
-    """Also if the target fails after that."""
+    """Even if the target fails after that."""
     state = tmp_path / "state.json"
     state.write_text('{"n": 0}\n', "utf-8")
     codes, counts = run(pipe, tmp_path, confirmed, code=3)
@@ -62,10 +62,10 @@ def test_the_state_that_the_target_confirmed_is_kept(
     assert json.loads(state.read_text("utf-8")) == {"n": kept}
 
 
-def test_a_run_that_is_interrupted_ends_its_tap_and_keeps_state(
+def test_an_interrupted_run_ends_its_tap_and_keeps_the_state(
     pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster raises in the middle of whatever the asset does."""
+    """Dagster may raise at any point of the asset."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

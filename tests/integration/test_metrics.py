@@ -1,4 +1,4 @@
-"""What a run says of itself in the SDK's metrics."""
+"""The counters that a run logs as SDK metrics."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def counted(caplog: pytest.LogCaptureFixture) -> Counter[tuple[str, str | None]]
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_counters_add_up_to_what_the_service_saw(
+def test_logged_counters_match_requests_and_records(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Requests answered by 429 among them, which count against the quota too."""
+    """Requests answered with 429 count too, as they count against the quota."""
     sandbox.faults.rules.append(Fault("status", "/emails", times=2, status=429))
     with caplog.at_level("INFO"):
         output = run_tap(sandbox)
@@ -40,16 +40,16 @@ def test_counters_add_up_to_what_the_service_saw(
     assert counts[Metric.RECORD_COUNT, "email_clicks"] == clicks > 0
 
 
-def test_requests_are_told_when_the_budget_ends_a_run(
+def test_requests_are_counted_when_the_budget_ends_a_run(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As many as were allowed."""
+    """The count equals max_requests."""
     with caplog.at_level("INFO"):
         run_tap(sandbox, max_requests=12)
     assert counted(caplog)[Metric.HTTP_REQUEST_COUNT, None] == 12
 
 
-def test_requests_are_told_when_a_run_fails(
+def test_requests_are_counted_when_a_run_fails(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Runs that share a quota need the number."""

@@ -1,4 +1,4 @@
-"""The models in transform/ as a data team uses them: day by day, installed, asked."""
+"""The dbt models in transform/: daily builds, installation as a package, queries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PERSONAL = ("cc_clicks__contacts", "cc_clicks__events")
 
 
 def questions() -> dict[str, str]:
-    """Return the statements of docs/warehouse.md by their questions."""
+    """Return the SQL statements of docs/warehouse.md by question number."""
     text = WAREHOUSE.read_text("utf-8").partition("## Ten questions")[2]
     found = re.findall(
         r"^\d+\. (.+?)\n+\s*```sql\n(.+?)```", text, re.DOTALL | re.MULTILINE
@@ -47,7 +47,7 @@ def mail() -> Mail:
 
 @pytest.fixture(scope="module")
 def folder(mail: Mail, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the models on two days, then anew, and ask them ten questions."""
+    """Build the models on two days and in full, and run the ten queries."""
     folder = tmp_path_factory.mktemp("models")
     mail.land(folder / "one", 1)
     mail.land(folder / "two")
@@ -70,14 +70,14 @@ def marts(folder: Path) -> Marts:
     return built("next", folder)
 
 
-def test_the_next_day_equals_a_full_refresh(folder: Path, marts: Marts) -> None:
-    """After late rows, renames, resends, deletions, and moments that became known."""
+def test_an_incremental_build_equals_a_full_refresh(folder: Path, marts: Marts) -> None:
+    """After late rows, renames, resends, deletions and timestamps added later."""
     assert marts == built("full", folder)
     assert all(marts.values())
 
 
-def test_clicks_come_after_the_send_that_they_belong_to(marts: Marts) -> None:
-    """However campaigns were renamed and sent again."""
+def test_clicks_follow_their_send(marts: Marts) -> None:
+    """Also where campaigns were renamed or sent again."""
     clicks = marts["cc_clicks__clicks"]
     unknown = [row for row in clicks if row["minutes_since_send"] is None]
     assert len(unknown) < len(clicks) / 100
@@ -87,8 +87,8 @@ def test_clicks_come_after_the_send_that_they_belong_to(marts: Marts) -> None:
     assert sorted(again) == [*[1] * CAMPAIGNS, 2]
 
 
-def test_rows_agree_with_what_the_service_counts(mail: Mail, marts: Marts) -> None:
-    """For every kind; what follows from them is what it is in the account."""
+def test_loaded_rows_match_the_service_counters(mail: Mail, marts: Marts) -> None:
+    """For every kind; recipients also match the account."""
     assert {row["verdict"] for row in marts["cc_clicks__reconciliation"]} == {"ok"}
     kinds = {row["kind"] for row in marts["cc_clicks__reconciliation"]}
     assert kinds == {"click", "open", "send", "bounce", "unsubscribe", "forward"}
@@ -107,8 +107,8 @@ def test_rows_agree_with_what_the_service_counts(mail: Mail, marts: Marts) -> No
         assert quiet == sent - opened - bounced
 
 
-def test_people_are_named_where_it_is_asked_for(folder: Path, marts: Marts) -> None:
-    """By a variable; so are the words in which they unsubscribed."""
+def test_personal_data_is_opt_in(folder: Path, marts: Marts) -> None:
+    """A variable adds email addresses and opt-out reasons."""
     assert {row["email_address"] for row in marts["cc_clicks__contacts"]} == {None}
     assert {row["opt_out_reason"] for row in marts["cc_clicks__events"]} == {None}
     named, wrote = (
@@ -122,8 +122,8 @@ def test_people_are_named_where_it_is_asked_for(folder: Path, marts: Marts) -> N
     assert {row["opt_out_reason"] for row in wrote} == {None, "too many"}
 
 
-def test_ten_questions_are_answered(mail: Mail, folder: Path) -> None:
-    """Each by one statement over one mart, as the docs have it."""
+def test_documented_queries_return_rows(mail: Mail, folder: Path) -> None:
+    """Each is one statement over a single mart."""
     asked = questions()
     assert len(asked) == QUESTIONS
     answers = {
@@ -137,8 +137,8 @@ def test_ten_questions_are_answered(mail: Mail, folder: Path) -> None:
     assert sum(row["loaded_clicks"] for row in totals) == len(clicks)
 
 
-def test_what_was_not_loaded_need_not_be_there(tmp_path: Path) -> None:
-    """Clicks alone, no sends, no clicks; what is asked for has to be there."""
+def test_models_build_without_missing_streams(tmp_path: Path) -> None:
+    """Only streams that are listed in cc_clicks_streams must exist."""
     account, steps = Mail(), []
     everything = {stream for day in account.days for stream in day}
     missing = {
@@ -169,8 +169,8 @@ def test_what_was_not_loaded_need_not_be_there(tmp_path: Path) -> None:
         build("duckdb", tmp_path, step(*one))
 
 
-def test_accounts_are_told_apart(tmp_path: Path) -> None:
-    """Even where their ids are the same; a quiet account is not stale."""
+def test_accounts_are_kept_apart(tmp_path: Path) -> None:
+    """Even if their ids are equal; an account without new clicks is not stale."""
     now = datetime.now(UTC).isoformat()
     for schema, days in (("north", 2), ("south", 1)):
         Mail().land(tmp_path / schema, days)
@@ -197,8 +197,8 @@ def test_accounts_are_told_apart(tmp_path: Path) -> None:
         assert sum(mine) == opens
 
 
-def test_a_project_of_others_installs_the_package(mail: Mail, tmp_path: Path) -> None:
-    """The example, with models whose names the package once had."""
+def test_another_project_installs_the_package(mail: Mail, tmp_path: Path) -> None:
+    """The example project, with models that have the package's former model names."""
     project = tmp_path / "project"
     shutil.copytree(EXAMPLE, project)
     (project / "packages.yml").write_text(f"packages: [{{local: {TRANSFORM}}}]")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def without_times(output: Output) -> list[dict[str, Any]]:
-    """Return the messages without the moments of extraction, and without empty state.
+    """Return the messages without extraction times and without empty bookmarks.
 
     The SDK leaves an empty bookmark behind for a stream that keeps none.
     """
@@ -44,11 +44,11 @@ def without_times(output: Output) -> list[dict[str, Any]]:
     ],
     ids=["all", "clicks", "two properties", "links"],
 )
-def test_the_fast_road_writes_what_the_sdk_would(
+def test_the_page_writer_writes_what_the_sdk_writes(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, catalog: dict[str, Any] | None
 ) -> None:
-    """Message for message, whatever is selected."""
-    # State knows moments.
+    """Message for message, for each selection."""
+    # State contains timestamps.
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now)
     fast = run_tap(sandbox, catalog=catalog)
@@ -58,7 +58,7 @@ def test_the_fast_road_writes_what_the_sdk_would(
 
 
 def test_a_stream_map_changes_records(sandbox: Sandbox) -> None:
-    """An address is hashed, another is dropped, rows are filtered."""
+    """It adds a hash, removes the address and filters rows."""
     maps = {
         "email_clicks": {
             "email_hash": "md5(email_address)",
@@ -77,14 +77,14 @@ def test_a_stream_map_changes_records(sandbox: Sandbox) -> None:
 
 
 def test_a_stream_map_can_rename_the_stream(sandbox: Sandbox) -> None:
-    """And bookmarks stay where they were."""
+    """Bookmarks keep the original name."""
     output = run_tap(sandbox, stream_maps={"email_clicks": {"__alias__": "clicked"}})
     assert len(output.records("clicked")) == len(sandbox.account.rows())
     assert "email_clicks" in output.state["bookmarks"]
 
 
-def test_flattening_is_possible(sandbox: Sandbox) -> None:
-    """Lists of ids become text, as the SDK does it."""
+def test_flattening_turns_lists_into_text(sandbox: Sandbox) -> None:
+    """As the SDK does; clicks are unchanged."""
     output = run_tap(sandbox, flattening_enabled=True, flattening_max_depth=1)
     record = output.records("campaign_activity_details")[0]
     assert isinstance(record["contact_list_ids"], str)
@@ -92,7 +92,7 @@ def test_flattening_is_possible(sandbox: Sandbox) -> None:
 
 
 def test_batches_hold_every_record(sandbox: Sandbox, tmp_path: Path) -> None:
-    """And state is not ahead of them: a second run brings nothing."""
+    """A second run from their state brings no clicks."""
     batch = {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": tmp_path.as_uri(), "prefix": "t-"},

@@ -1,4 +1,4 @@
-"""What is published: the source distribution, and the wheel built from it."""
+"""The published files: the source distribution, and the wheel built from it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
-# What the tests read and run, besides the package.
+# The folders that tests use besides the package.
 TESTED = (
     *("catalog", "demo", "examples", "hub", "requirements", "tests", "tools"),
     "transform",
@@ -38,13 +38,13 @@ TESTED = (
 pytestmark = pytest.mark.xdist_group("package")
 
 IMAGE = ROOT / "requirements" / "image.txt"
-# In older ones, what a hostile server sends fills the memory.
+# In older versions, a hostile server's response can fill the memory.
 LEAST_URLLIB3 = Version("2.6.3")
 NEVER = {".venv", ".git", ".meltano", ".env", "output", "__pycache__", "data"}
 
 
 def build(kind: str, source: Path, into: Path) -> Path:
-    """Build one kind of distribution with what is installed, so without a network."""
+    """Build a distribution with the installed build backend, without a network."""
     hatchling = (sys.executable, "-m", "hatchling", "build")
     built = run(*hatchling, "-t", kind, "-d", into, cwd=source)
     assert built.returncode == 0, built.stderr
@@ -75,7 +75,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the commands' folder of an environment with the wheel and no extras."""
+    """Return the bin folder of an environment with the wheel and no extras."""
     commands = tmp_path_factory.mktemp("installed") / "bin"
     uv = tool("uv", "uv")
     run(uv, "venv", "--allow-existing", "--python", sys.executable, commands.parent)
@@ -86,7 +86,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: str) -> set[str]:
-    """Return the files of a folder of this repository that belong to it."""
+    """Return the files of a folder of the repository, without local ones."""
     paths = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     relative = [path.relative_to(ROOT) for path in paths]
     return {path.as_posix() for path in relative if not NEVER & set(path.parts)}
@@ -99,8 +99,8 @@ def metadata(wheel: Path) -> Message:
         return message_from_bytes(archive.read(name))
 
 
-def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
-    """Modules, schemas, the marker of types; no tests, no catalogs, no demo."""
+def test_the_wheel_contains_only_the_package(wheel: Path) -> None:
+    """Modules, schemas and py.typed, but no tests, catalogs or demo."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = {name for name in names if ".dist-info/" in name}
@@ -117,7 +117,7 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
 
 
 def test_the_source_distribution_can_be_tested(sdist: Path) -> None:
-    """And holds nothing that belongs to one machine."""
+    """It contains all that the tests use, and no local files."""
     with tarfile.open(sdist) as archive:
         paths = [Path(*Path(one.name).parts[1:]) for one in archive.getmembers()]
     assert not NEVER & {part for path in paths for part in path.parts}
@@ -127,8 +127,8 @@ def test_the_source_distribution_can_be_tested(sdist: Path) -> None:
     assert {"Makefile", "constraints.txt", "meltano.yml", ".env.example"} < names
 
 
-def test_a_source_distribution_holds_nothing_that_lies_about(tmp_path: Path) -> None:
-    """Only what is named is packed: not the credentials of a working folder."""
+def test_a_source_distribution_contains_no_stray_files(tmp_path: Path) -> None:
+    """Only listed files are packed, so no credentials of the working folder."""
     source = tmp_path / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NEVER))
     stray = {
@@ -150,7 +150,7 @@ def test_a_source_distribution_holds_nothing_that_lies_about(tmp_path: Path) -> 
 
 
 def test_the_image_installs_what_is_audited() -> None:
-    """Each of its environments from pins, those of the tap being its own."""
+    """Each environment is installed from pins, the tap from those of the image."""
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     name = IMAGE.relative_to(ROOT).as_posix()
     assert f"UV_CONSTRAINT={name} meltano install extractor" in dockerfile
@@ -160,7 +160,7 @@ def test_the_image_installs_what_is_audited() -> None:
 
 
 def test_the_image_pins_every_package_of_an_install() -> None:
-    """And none that is known to be vulnerable is allowed by the tap's own bounds."""
+    """The tap's own bounds exclude vulnerable versions of urllib3."""
     pinned = pins()
     brought = installs("tap-cc-clicks")
     assert {"requests", "singer-sdk", "urllib3"} <= brought <= pinned.keys()
@@ -170,7 +170,7 @@ def test_the_image_pins_every_package_of_an_install() -> None:
 
 
 def pins() -> dict[str, Version]:
-    """Return the versions that the image installs, as far as they fit this Python."""
+    """Return the versions that the image installs on this Python."""
     lines = map(Requirement, IMAGE.read_text("utf-8").splitlines())
     fitting = [one for one in lines if not one.marker or one.marker.evaluate()]
     return {
@@ -180,7 +180,7 @@ def pins() -> dict[str, Version]:
 
 
 def requirements(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
-    """Return what an installed package needs here."""
+    """Return the requirements of an installed package on this platform."""
     return [
         one
         for one in map(Requirement, importlib.metadata.requires(package) or ())
@@ -190,7 +190,7 @@ def requirements(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
 
 
 def installs(package: str) -> set[str]:
-    """Return the names of all that a package brings."""
+    """Return the names of all dependencies of a package."""
     waiting = requirements(package)
     found: set[str] = set()
     while waiting:
@@ -202,8 +202,8 @@ def installs(package: str) -> set[str]:
     return found
 
 
-def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None:
-    """Description, licence, versions of Python, extras."""
+def test_the_metadata_is_complete(wheel: Path, sdist: Path) -> None:
+    """Licence, Python versions and extras are declared."""
     checked = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
     assert checked.returncode == 0, checked.stdout
     about = metadata(wheel)
@@ -221,8 +221,8 @@ def test_the_metadata_says_what_an_index_shows(wheel: Path, sdist: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_installed_tap_answers(installed: Path, wheel: Path) -> None:
-    """Its commands are there, and all of them know the one version."""
+def test_an_installed_tap_runs(installed: Path, wheel: Path) -> None:
+    """It reports its version and the default streams."""
     version = metadata(wheel)["Version"]
     tap = installed / "tap-cc-clicks"
     assert f"tap-cc-clicks v{version}," in run(tap, "--version").stdout
@@ -238,7 +238,7 @@ def test_an_installed_tap_answers(installed: Path, wheel: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", ["cli", "sandbox"])
 def test_a_missing_extra_is_named(installed: Path, extra: str) -> None:
-    """In the last line, with the command that brings it."""
+    """The last line has the command that installs it."""
     module = f"tap_cc_clicks.{extra}"
     result = run(installed / "python", "-m", module, cwd=installed.parent)
     assert result.returncode == 1
@@ -246,8 +246,8 @@ def test_a_missing_extra_is_named(installed: Path, extra: str) -> None:
     assert f"needs more packages: pip install 'tap-cc-clicks[{extra}]'" in said
 
 
-def test_meltano_takes_the_hubs_definition(tmp_path: Path) -> None:
-    """A project that adds the tap by it knows all settings, and what must be set."""
+def test_meltano_accepts_the_hub_definition(tmp_path: Path) -> None:
+    """It lists all settings, and the groups of required ones."""
     (tmp_path / "meltano.yml").write_text(
         "project_id: test\nsend_anonymous_usage_stats: false\n", "utf-8"
     )
@@ -264,7 +264,7 @@ def test_meltano_takes_the_hubs_definition(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ten_lines_add_the_tap_to_a_project(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Those of the README, with this clone for the one they name."""
+    """Those of the README, with the path of this clone."""
     readme = (ROOT / "README.md").read_text("utf-8")
     lines = readme.split("<!-- minimal -->\n```yaml\n")[1].split("```")[0]
     assert lines.count("\n") == 10

@@ -1,4 +1,4 @@
-"""``cc-clicks plan``: what it says beside what the run then does."""
+"""``cc-clicks plan``: its figures against the requests of the run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDPOINTS = {
 }
 
 
-TWINS = 3
+IDENTICAL = 3
 
 
 def planned(
@@ -41,7 +41,7 @@ def planned(
     catalog: Any = None,
     **config: Any,
 ) -> Plan:
-    """Plan a run, and see that the plan counts its own requests."""
+    """Plan a run, and check that the plan counts its own requests."""
     sandbox.log.clear()
     tap = TapCCClicks(
         config={**sandbox.config, **config},
@@ -53,15 +53,15 @@ def planned(
     return plan
 
 
-def made(sandbox: Sandbox, *arguments: Any, **config: Any) -> tuple[Any, Any]:
-    """Run, and return the requests by endpoint and the state."""
+def counted_run(sandbox: Sandbox, *arguments: Any, **config: Any) -> tuple[Any, Any]:
+    """Run the tap, and return its requests by endpoint and its state."""
     sandbox.log.clear()
     output = run_tap(sandbox, *arguments, **config)
     return sandbox.log.counts(), output.state
 
 
 def compare(plan: Plan, counts: Any) -> None:
-    """See that a run asked for as much as was planned."""
+    """Check that the requests of a run are within the plan."""
     asked = {name: counts[endpoint] for name, endpoint in ENDPOINTS.items()}
     asked["lists"] = counts["campaigns"] + counts["summaries"]
     for name, figure in plan.requests.items():
@@ -69,8 +69,8 @@ def compare(plan: Plan, counts: Any) -> None:
     assert plan.total.low <= sum(counts.values()) <= plan.total.high
 
 
-def happen(account: Account) -> int:
-    """Let clicks come in, emails be sent and resent; return how many clicks."""
+def add_changes(account: Account) -> int:
+    """Add clicks, emails and a resend; return the number of clicks."""
     account.advance(hours=20)
     account.add_clicks(40, emails=12)
     for _ in range(3):
@@ -84,20 +84,20 @@ def happen(account: Account) -> int:
     ("seed", "campaigns", "clicks"), [(1, 60, 3000), (2, 150, 9000), (4, 200, 2500)]
 )
 def test_a_run_costs_what_was_planned(seed: int, campaigns: int, clicks: int) -> None:
-    """A first run, and a second one with changes; sampled, and in full."""
+    """For a first and a second run, with a sample and in full."""
     account = generate(seed=seed, campaigns=campaigns, clicks=clicks)
     with Sandbox(account) as sandbox:
         sampled, exact = planned(sandbox), planned(sandbox, None)
-        counts, state = made(sandbox)
+        counts, state = counted_run(sandbox)
         compare(sampled, counts)
         compare(exact, counts)
         assert sampled.spent <= 2 * ceil(len(account.campaigns) / 500) + 3 * SAMPLE
         assert sampled.clicks.low <= clicks <= sampled.clicks.high
         assert exact.clicks == Figure(clicks, clicks)
 
-        fresh = happen(account)
+        fresh = add_changes(account)
         sampled, exact = planned(sandbox, state=state), planned(sandbox, None, state)
-        counts, _ = made(sandbox, state)
+        counts, _ = counted_run(sandbox, state)
         compare(sampled, counts)
         compare(exact, counts)
         assert exact.clicks == Figure(fresh, fresh)
@@ -126,58 +126,57 @@ def test_a_run_costs_what_was_planned(seed: int, campaigns: int, clicks: int) ->
         "start",
     ],
 )
-def test_selection_and_settings_change_the_plan_as_they_change_the_run(
+def test_selection_and_settings_affect_the_plan_like_the_run(
     sandbox: Sandbox, catalog: Any, config: dict[str, Any]
 ) -> None:
-    """What is not asked for costs nothing."""
+    """In a first run, and in a second one with new clicks."""
     state = None
     for _ in range(2):
         plan = planned(sandbox, None, state, catalog, **config)
-        counts, state = made(sandbox, state, catalog, **config)
+        counts, state = counted_run(sandbox, state, catalog, **config)
         compare(plan, counts)
         sandbox.account.advance(hours=1)
         sandbox.account.add_clicks(20)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["first run", "selected later"])
-def test_what_every_report_would_cost_is_told_before(known: bool) -> None:  # noqa: FBT001
-    """From counters alone, before one selects it."""
+def test_event_reports_are_planned_from_counters(known: bool) -> None:  # noqa: FBT001
+    """The plan requests no sends, opens or bounces."""
     account = generate(campaigns=30, clicks=900, recipients=1100)
     with Sandbox(account) as sandbox:
-        state = made(sandbox)[1] if known else None
+        state = counted_run(sandbox)[1] if known else None
         sampled = planned(sandbox, 8, state, everything())
         exact = planned(sandbox, None, state, everything())
         assert not sandbox.log.counts().keys() & {"sends", "opens", "bounces"}
-        counts, state = made(sandbox, state, everything())
+        counts, state = counted_run(sandbox, state, everything())
         for report in EVENT_REPORTS:
             asked, plans = counts[report.path], (sampled, exact)
             low, high = [
                 [getattr(one.requests[report.stream], side) for one in plans]
                 for side in ("low", "high")
             ]
-            # Twins at the edge of a page have it asked for once more.
-            assert max(low) <= asked <= min(high) + TWINS
+            # A page that ends within identical rows is requested once more.
+            assert max(low) <= asked <= min(high) + IDENTICAL
         assert exact.requests["email_sends"].low == counts["sends"] > 60
         again = planned(sandbox, None, state, everything())
         assert not again.requests["email_sends"].high
 
 
-def test_only_some_campaigns_and_links_can_be_planned_for(sandbox: Sandbox) -> None:
-    """By the settings campaign_ids and url_ids."""
+def test_a_plan_follows_campaign_ids_and_url_ids(sandbox: Sandbox) -> None:
     activity = sandbox.account.clickable()[-1]
     config: dict[str, Any] = {
         "campaign_ids": [activity.campaign_id],
         "url_ids": [link["url_id"] for link in activity.links[:2]],
     }
     plan = planned(sandbox, **config)
-    made(sandbox, **config)
+    counted_run(sandbox, **config)
     assert plan.new == 1
     assert plan.requests["email_clicks"].low == 2
 
 
-def test_looks_are_told(sandbox: Sandbox) -> None:
-    """How many there are, how many wait, and within how many days all have a turn."""
-    _, state = made(sandbox)
+def test_a_plan_shows_looks(sandbox: Sandbox) -> None:
+    """It has the looks, those that wait, and the days until all are done."""
+    _, state = counted_run(sandbox)
     plan = planned(sandbox, None, state, look_requests_per_day=1)
     emails = len(sandbox.account.clickable())
     assert plan.looks + plan.waiting == emails
@@ -185,25 +184,25 @@ def test_looks_are_told(sandbox: Sandbox) -> None:
     assert plan.whole_days == pytest.approx(2 * emails / 10, abs=0.1)
 
 
-def test_a_backlog_of_details_is_told_in_days(sandbox: Sandbox) -> None:
-    """Of what was known before the stream was selected."""
-    _, state = made(sandbox, None, select("email_clicks"))
+def test_a_backlog_of_details_is_planned_in_days(sandbox: Sandbox) -> None:
+    """It has the activities known before the stream was selected."""
+    _, state = counted_run(sandbox, None, select("email_clicks"))
     catalog = select("email_clicks", "campaign_activity_details")
     assert planned(sandbox, None, state, catalog).backlog_days == 1
 
 
-def test_a_plan_tells_how_many_runs_a_budget_takes(sandbox: Sandbox) -> None:
-    """Whatever one run leaves, the next one goes on with."""
+def test_a_plan_shows_the_number_of_runs_under_a_budget(sandbox: Sandbox) -> None:
+    """Each run continues where the previous one stopped."""
     plan = planned(sandbox, None, max_requests=30)
     runs, state, requests = 0, None, 30
     while requests == 30:
-        counts, state = made(sandbox, state, max_requests=30)
+        counts, state = counted_run(sandbox, state, max_requests=30)
         requests, runs = sum(counts.values()), runs + 1
     assert plan.runs
     assert abs(plan.runs - runs) <= 1
 
 
-def test_a_budget_that_can_never_do_is_named(sandbox: Sandbox) -> None:
+def test_a_budget_that_is_too_small_has_no_number_of_runs(sandbox: Sandbox) -> None:
     """Each run would list the campaigns and end."""
     plan = planned(sandbox, max_requests=1)
     assert plan.runs is None
@@ -217,11 +216,9 @@ def invoke(tmp_path: Path, sandbox: Sandbox, *arguments: str, **config: Any) -> 
     return CliRunner().invoke(cc_clicks, command)
 
 
-def test_the_command_says_it_in_words_and_as_json(
-    tmp_path: Path, sandbox: Sandbox
-) -> None:
-    """With the state that Meltano wraps, and the settings of the tap."""
-    _, state = made(sandbox)
+def test_the_command_prints_text_and_json(tmp_path: Path, sandbox: Sandbox) -> None:
+    """It accepts a state as Meltano wraps it, and the tap's settings."""
+    _, state = counted_run(sandbox)
     file = tmp_path / "state.json"
     file.write_text(json.dumps({"singer_state": state}), "utf-8")
     said = invoke(tmp_path, sandbox, "--state", str(file), requests_per_second=400)
@@ -239,10 +236,8 @@ def test_the_command_says_it_in_words_and_as_json(
     assert "runs, because of max_requests" in few.stdout
 
 
-def test_a_day_without_requests_left_is_one_sentence(
-    tmp_path: Path, sandbox: Sandbox
-) -> None:
-    """Exit code 1: there is no plan."""
+def test_a_spent_quota_is_one_sentence(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The exit code is 1, as there is no plan."""
     body = {"error_key": "quota_exceeded"}
     sandbox.faults.rules.append(Fault("status", "/emails", status=429, body=body))
     said = invoke(tmp_path, sandbox)

@@ -1,4 +1,4 @@
-"""Files that say the same thing in several places go on doing so."""
+"""Files that repeat settings and catalogs are up to date."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ ROOT = Path(__file__).parents[2]
         (sync_settings.HUB, lambda _: sync_settings.hub_yml()),
     ],
 )
-def test_settings_stand_everywhere_as_the_tap_has_them(name: str, written: Any) -> None:
-    """If not: ``make settings``."""
+def test_files_list_the_settings_of_the_tap(name: str, written: Any) -> None:
+    """``make settings`` writes them."""
     text = (ROOT / name).read_text("utf-8")
     assert written(text) == text
 
 
 @pytest.mark.parametrize("name", ["default", "clicks-only", "no-pii", "everything"])
 def test_catalogs_are_what_discovery_prints(name: str) -> None:
-    """If not: ``make catalogs``."""
+    """``make catalogs`` writes them."""
     text = (ROOT / "catalog" / f"{name}.json").read_text("utf-8")
     assert text == write_catalogs.as_text(write_catalogs.catalogs()[name])
 
 
 def test_a_catalog_without_personal_data_leaves_all_of_it_out() -> None:
-    """Every property that says it is personal."""
+    """It deselects each property that is marked as personal."""
     catalog = json.loads((ROOT / "catalog" / "no-pii.json").read_text("utf-8"))
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
@@ -48,7 +48,7 @@ def test_a_catalog_without_personal_data_leaves_all_of_it_out() -> None:
 
 
 def test_every_property_is_typed_and_described() -> None:
-    """And nullable, but for keys and what makes a row what it is."""
+    """Each stream has a key."""
     for stream in TapCCClicks(validate_config=False).catalog_dict["streams"]:
         assert stream["key_properties"]
         for name, schema in stream["schema"]["properties"].items():
@@ -57,7 +57,7 @@ def test_every_property_is_typed_and_described() -> None:
 
 
 def test_meltano_knows_every_setting_and_secret() -> None:
-    """With label, kind and description."""
+    """Each has a label and a description."""
     project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text("utf-8"))
     (extractor,) = project["plugins"]["extractors"]
     secrets = {one["name"] for one in extractor["settings"] if one.get("sensitive")}
@@ -78,8 +78,8 @@ def test_meltano_knows_every_setting_and_secret() -> None:
     assert [one["interval"] for one in project["schedules"]] == ["@daily"]
 
 
-def test_every_detail_that_is_asked_for_has_a_column() -> None:
-    """They cost a request each, and no other stream has them."""
+def test_every_requested_detail_has_a_column() -> None:
+    """Details cost a request each, and no other stream has them."""
     from tap_cc_clicks.api.wire import DETAILS  # noqa: PLC0415
 
     tap = TapCCClicks(validate_config=False)
@@ -89,8 +89,8 @@ def test_every_detail_that_is_asked_for_has_a_column() -> None:
     assert shared == {"campaign_activity_id", "campaign_id", "document_id"}
 
 
-def test_plugins_are_installed_from_whom_the_system_trusts() -> None:
-    """As pip does it, and uv only if it is told: by Make, and by Meltano."""
+def test_plugins_are_installed_with_the_system_certificates() -> None:
+    """As pip does; uv needs UV_SYSTEM_CERTS, in Make and in Meltano."""
     project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text("utf-8"))
     assert project["env"] == {"UV_SYSTEM_CERTS": "true"}
     assert "\nexport UV_SYSTEM_CERTS := true\n" in (ROOT / "Makefile").read_text(

@@ -1,4 +1,4 @@
-"""Records keep their schema's promise, whatever the API answers."""
+"""Records match their schema, even if the API sends odd values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
-# Of each endpoint: where its rows are, and what may stand in them.
+# For each endpoint: the place of its rows, and their properties.
 PLACES: dict[str, tuple[str, list[str]]] = {
     "campaigns": ("campaigns", [*CAMPAIGN]),
     "campaign": ("campaign_activities", [*ACTIVITY]),
@@ -64,12 +64,12 @@ ANSWERS = st.fixed_dictionaries(
     }
 )
 FORMATS = FormatChecker(formats=())
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?Z")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?Z")
 
 
 @FORMATS.checks("date-time")
-def _is_moment(value: Any) -> bool:
-    return not isinstance(value, str) or bool(MOMENT.fullmatch(value))
+def _is_timestamp(value: Any) -> bool:
+    return not isinstance(value, str) or bool(TIMESTAMP.fullmatch(value))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ def small() -> Iterator[Sandbox]:
         yield running
 
 
-def odd(endpoint: str, body: Any, answers: dict[str, Any]) -> Any:
-    """Put values into the last row of an answer."""
+def with_odd_values(endpoint: str, body: Any, answers: dict[str, Any]) -> Any:
+    """Set values in the last row of a response."""
     place = PLACES[endpoint][0]
     row = body[place][-1] if place and body[place] else body
     if endpoint == "stats" and place and body[place]:
@@ -97,11 +97,11 @@ def odd(endpoint: str, body: Any, answers: dict[str, Any]) -> Any:
 
 
 def read(sandbox: Sandbox, answers: dict[str, Any], **config: Any) -> Output:
-    """Return what a run wrote to which the API answered so."""
+    """Return the output of a run with these values in the responses."""
     answering = sandbox.api.endpoint
 
     def reply(name: str, handler: Any, query: Any) -> Reply:
-        body = odd(name, msgspec.json.decode(handler(query).body), answers)
+        body = with_odd_values(name, msgspec.json.decode(handler(query).body), answers)
         return Reply(200, json.dumps(body).encode())
 
     def endpoint(path: str) -> Any:
@@ -126,7 +126,7 @@ def read(sandbox: Sandbox, answers: dict[str, Any], **config: Any) -> Output:
 @example({**{one: {} for one in PLACES}, "clicks": {"deleted_at": ""}})
 @example({**{one: {} for one in PLACES}, "clicks": {"created_time": [[]]}})
 def test_no_record_breaks_its_schema(small: Sandbox, answers: dict[str, Any]) -> None:
-    """Loaders validate each record, and end at the first that does not fit."""
+    """Loaders validate each record, and stop at the first invalid one."""
     output = read(small, answers)
     validators = {
         one["stream"]: Draft202012Validator(one["schema"], format_checker=FORMATS)
@@ -151,34 +151,34 @@ def test_no_record_breaks_its_schema(small: Sandbox, answers: dict[str, Any]) ->
         ("counts", {"em_clicks": -1}, "1 of campaign_activity_stats.em_clicks"),
     ],
 )
-def test_what_cannot_be_understood_is_counted_and_costs_itself_alone(
+def test_unreadable_values_are_counted_and_others_are_kept(
     small: Sandbox,
     caplog: pytest.LogCaptureFixture,
     endpoint: str,
     values: dict[str, Any],
     told: str,
 ) -> None:
-    """In one line at the end, which shows no value."""
+    """One line at the end has the count, and shows no value."""
     answers = {**{one: {} for one in PLACES}, endpoint: values}
     output = read(small, answers)
     assert [one for one in caplog.messages if f"left out: {told}" in one]
-    # Summaries know a campaign that the listing has without an id.
+    # Summaries have the campaign that the listing has without an id.
     assert len(output.records("email_clicks")) == 9
 
 
-def test_a_run_without_oddities_tells_of_none(
+def test_a_normal_run_has_no_warnings(
     small: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And of nothing else either."""
+    """All clicks are written."""
     output = run_tap(small)
     assert rows(clicks(output).values()) == rows(small.account.rows())
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
 
 
-def test_a_role_never_heard_of_is_told_once(
+def test_an_unknown_role_is_logged_once(
     small: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No report is asked for it, and everything else is read."""
+    """No report is requested for it, and everything else is read."""
     answers = {**{one: {} for one in PLACES}, "campaign": {"role": "text\nmessage"}}
     output = read(small, answers)
     told = [one for one in caplog.messages if "a role that the tap does not" in one]
@@ -190,7 +190,7 @@ def test_a_role_never_heard_of_is_told_once(
 
 
 def test_documents_and_permalinks_are_loaded(small: Sandbox) -> None:
-    """A document's id comes with the look-up; a permalink has to be asked for."""
+    """A document's id is in the look-up, a permalink only in the details."""
     details = "campaign_activity_details"
     output = run_tap(small, catalog=select("campaign_activities", details))
     for stream, names in (

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md, run as they stand there."""
+"""The recipes of docs/recipes.md, run unchanged."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ DOMAINS = ("example.com", "Example.COM", "example.org", "notexample.com")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what the recipes take from the environment."""
+    """Set the environment variables that the recipes use."""
     monkeypatch.setenv("CC_CLICKS_SALT", SALT)
     monkeypatch.setenv("CC_CLICKS_ACCOUNT", ACCOUNT)
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return an account with people of several domains, and telling links."""
+    """Return an account with several email domains, and links with personal data."""
     account = generate(campaigns=8, clicks=120)
     number = 0
     for activity in account.activities.values():
@@ -50,8 +50,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def cook(sandbox: Sandbox, name: str) -> tuple[Output, Output]:
-    """Run the tap without and with a recipe; where it stands is no concern of maps."""
+def run_recipe(sandbox: Sandbox, name: str) -> tuple[Output, Output]:
+    """Run the tap without and with a recipe, and check that bookmarks are equal."""
     catalog = everything()
     plain = run_tap(sandbox, catalog=catalog)
     mapped = run_tap(sandbox, catalog=catalog, **recipe(name))
@@ -73,7 +73,7 @@ def schema(output: Output, stream: str) -> dict[str, Any]:
 
 
 def hashed(address: str | None) -> str | None:
-    """Return what the recipe makes of an address."""
+    """Return the hash that the recipe makes of an address."""
     if address is None:
         return None
     inner = hashlib.sha256((SALT + address.strip().lower()).encode()).hexdigest()
@@ -81,16 +81,15 @@ def hashed(address: str | None) -> str | None:
 
 
 def test_every_recipe_is_tested_here() -> None:
-    """By its name."""
     text = Path(__file__).read_text("utf-8")
     assert {name for name in RECIPES if f'"{name}"' not in text} == set()
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_command_takes_every_recipe(
+def test_the_command_accepts_every_recipe(
     sandbox: Sandbox, name: str, tmp_path: Path
 ) -> None:
-    """In a process of its own: it once knew these settings only the second time."""
+    """In a new process, where these settings used to be unknown."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps({**sandbox.config, **recipe(name)}), "utf-8")
     command = [sys.executable, "-m", "tap_cc_clicks", "--config", str(path)]
@@ -99,8 +98,8 @@ def test_the_command_takes_every_recipe(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_goes_with_clicks_alone(sandbox: Sandbox, name: str) -> None:
-    """Two of them name the keys of streams that the catalog leaves out."""
+def test_every_recipe_works_with_clicks_alone(sandbox: Sandbox, name: str) -> None:
+    """Two of them define keys of streams that are not selected."""
     path = Path(__file__).parents[2] / "catalog" / "clicks-only.json"
     catalog = json.loads(path.read_text("utf-8"))
     output = run_tap(sandbox, catalog=catalog, **recipe(name))
@@ -108,8 +107,8 @@ def test_every_recipe_goes_with_clicks_alone(sandbox: Sandbox, name: str) -> Non
 
 
 def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
-    """One hash for one address, whatever its capitals; null stays null."""
-    plain, mapped = cook(sandbox, "hash")
+    """The case of an address does not matter, and null stays null."""
+    plain, mapped = run_recipe(sandbox, "hash")
     before, after = clicks(plain), clicks(mapped)
     assert before.keys() == after.keys()
     for click_id, click in after.items():
@@ -121,7 +120,7 @@ def test_addresses_are_hashed_with_a_key(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("salt", ["", None])
 def test_without_its_key_the_hash_is_null(sandbox: Sandbox, salt: str | None) -> None:
-    """Rather than one that can be undone."""
+    """A hash without a key could be reversed."""
     config = recipe("hash") | {"stream_map_config": {"salt": salt}}
     output = run_tap(sandbox, **config)
     addresses = {one["email_address"] for one in output.records("email_clicks")}
@@ -129,8 +128,8 @@ def test_without_its_key_the_hash_is_null(sandbox: Sandbox, salt: str | None) ->
 
 
 def test_personal_data_is_left_out(sandbox: Sandbox) -> None:
-    """Of records and of the schema; everything else is as it was."""
-    plain, mapped = cook(sandbox, "drop")
+    """The recipe removes it from records and schema, and nothing else."""
+    plain, mapped = run_recipe(sandbox, "drop")
     assert not PERSONAL & set(schema(mapped, "email_clicks")["schema"]["properties"])
     assert clicks(mapped) == {
         click_id: {name: click[name] for name in click if name not in PERSONAL}
@@ -148,9 +147,11 @@ def test_personal_data_is_left_out(sandbox: Sandbox) -> None:
         ),
     ],
 )
-def test_people_are_chosen_by_domain(sandbox: Sandbox, name: str, wanted: Any) -> None:
-    """By the whole domain, whatever its capitals."""
-    plain, mapped = cook(sandbox, name)
+def test_clicks_are_filtered_by_domain(
+    sandbox: Sandbox, name: str, wanted: Any
+) -> None:
+    """The whole domain has to match; case does not matter."""
+    plain, mapped = run_recipe(sandbox, name)
     assert clicks(mapped)
     assert clicks(mapped) == {
         click_id: click
@@ -159,25 +160,25 @@ def test_people_are_chosen_by_domain(sandbox: Sandbox, name: str, wanted: Any) -
     }
 
 
-def test_only_phones_and_tablets(sandbox: Sandbox) -> None:
+def test_only_phones_and_tablets_are_kept(sandbox: Sandbox) -> None:
     """Unknown devices are dropped."""
-    plain, mapped = cook(sandbox, "mobile")
+    plain, mapped = run_recipe(sandbox, "mobile")
     devices = [one["device_type"] for one in plain.records("email_clicks")]
     assert None in devices
     assert len(clicks(mapped)) == devices.count("mobile") + devices.count("tablet")
 
 
 def test_links_lose_their_query(sandbox: Sandbox) -> None:
-    """And their fragment, wherever links stand."""
-    _, mapped = cook(sandbox, "links")
+    """And their fragment, in clicks and in links."""
+    _, mapped = run_recipe(sandbox, "links")
     for stream in ("email_clicks", "email_links"):
         urls = {record["link_url"] for record in mapped.records(stream)}
         assert urls == {"https://example.net/a"}
 
 
 def test_a_stream_and_its_columns_are_renamed(sandbox: Sandbox) -> None:
-    """With their types."""
-    plain, mapped = cook(sandbox, "rename")
+    """Columns keep their types."""
+    plain, mapped = run_recipe(sandbox, "rename")
     properties = schema(mapped, "clicks")["schema"]["properties"]
     assert properties["clicked_at"]["format"] == "date-time"
     assert not {"created_time", "link_url"} & set(properties)
@@ -188,15 +189,15 @@ def test_a_stream_and_its_columns_are_renamed(sandbox: Sandbox) -> None:
 
 
 def test_a_key_is_renamed(sandbox: Sandbox) -> None:
-    """And is the key still."""
-    plain, mapped = cook(sandbox, "rename-key")
+    """It stays the key."""
+    plain, mapped = run_recipe(sandbox, "rename-key")
     assert schema(mapped, "clicks")["key_properties"] == ["id"]
     assert {one["id"] for one in mapped.records("clicks")} == clicks(plain).keys()
 
 
-def test_every_stream_says_its_account(sandbox: Sandbox) -> None:
-    """In the key too."""
-    plain, mapped = cook(sandbox, "accounts")
+def test_every_stream_has_the_account(sandbox: Sandbox) -> None:
+    """The account is part of each key."""
+    plain, mapped = run_recipe(sandbox, "accounts")
     for message in mapped.messages:
         if message["type"] == "SCHEMA":
             key = schema(plain, message["stream"])["key_properties"]
@@ -206,8 +207,8 @@ def test_every_stream_says_its_account(sandbox: Sandbox) -> None:
     assert clicks(mapped) == clicks(plain)
 
 
-def test_what_a_filter_dropped_comes_back_by_a_full_refresh(sandbox: Sandbox) -> None:
-    """And not by a run that goes on."""
+def test_a_full_refresh_loads_filtered_rows(sandbox: Sandbox) -> None:
+    """A run from the last state does not."""
     filtered = run_tap(sandbox, **recipe("domain"))
     assert not run_tap(sandbox, filtered.state).records("email_clicks")
     assert len(clicks(run_tap(sandbox))) == len(sandbox.account.rows())
@@ -217,7 +218,7 @@ def test_what_a_filter_dropped_comes_back_by_a_full_refresh(sandbox: Sandbox) ->
 def test_a_map_of_a_stream_that_is_not_selected_is_ignored(
     sandbox: Sandbox, source: str
 ) -> None:
-    """The SDK looked for that stream's key among columns that are not there."""
+    """Used to fail: the SDK looked up the key among missing columns."""
     maps = {source: {"account": "'north'", "__key_properties__": ["account", "name"]}}
     output = run_tap(sandbox, catalog=select("email_clicks"), stream_maps=maps)
     assert output.records("email_clicks")
@@ -233,10 +234,10 @@ def test_a_map_of_a_stream_that_is_not_selected_is_ignored(
         ({"x": {"__source__": "campaigns", "name": "__NULL__"}}, None),
     ],
 )
-def test_a_map_that_hides_nothing_is_refused(
+def test_a_map_with_a_misspelt_name_is_refused(
     sandbox: Sandbox, maps: dict[str, Any], sentence: str | None
 ) -> None:
-    """For a misspelt name, what was to be left out was loaded."""
+    """Used to load what it should leave out."""
     refused = pytest.raises(InputError, match=sentence) if sentence else nullcontext()
     with refused:
         TapCCClicks(config={**sandbox.config, "stream_maps": maps})

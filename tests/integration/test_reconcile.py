@@ -1,4 +1,4 @@
-"""``cc-clicks reconcile``: what was loaded beside what the service counts."""
+"""``cc-clicks reconcile``: loaded clicks against the service's counters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STREAMS = ("email_clicks", "campaign_activities", "campaign_activity_stats")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep this machine's settings out."""
+    """Unset the machine's own settings."""
     monkeypatch.delenv("TARGET_POSTGRES_SQLALCHEMY_URL", raising=False)
 
 
@@ -37,7 +37,7 @@ def reconcile(*arguments: object) -> Result:
 
 
 def config_of(sandbox: Sandbox, folder: Path, **settings: Any) -> Path:
-    """Write a config file of the tap's."""
+    """Write a config file of the tap."""
     path = folder / "config.json"
     path.write_text(json.dumps({**sandbox.config, **settings}), "utf-8")
     return path
@@ -58,8 +58,8 @@ def busy(sandbox: Sandbox, number: int = 0) -> Activity:
     return activities[number]
 
 
-def test_all_is_well_after_a_run(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Also with rows that an appending loader holds twice; no one is named."""
+def test_nothing_differs_after_a_run(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Duplicate rows of an appending loader do not count; no address is shown."""
     output = run_tap(sandbox)
     folder = write(output, tmp_path)
     write(output, tmp_path)
@@ -76,10 +76,8 @@ def test_all_is_well_after_a_run(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.log.counts() == {"stats": -(-activities // 10)}
 
 
-def test_who_is_behind_and_ahead_is_named_with_the_reason(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """And by how many; behind ends with 1."""
+def test_differences_are_listed_with_a_reason(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With the number of clicks; missing ones set exit code 1."""
     behind, ahead = busy(sandbox), busy(sandbox, 1)
     folder = write(run_tap(sandbox), tmp_path)
     for _ in range(3):
@@ -102,8 +100,8 @@ def test_who_is_behind_and_ahead_is_named_with_the_reason(
     assert f"{len(behind.clicks):,} counted (-3)" in text
 
 
-def test_clicks_younger_than_the_count_are_told_apart(tmp_path: Path) -> None:
-    """They are ahead, but not for long."""
+def test_clicks_newer_than_the_counters_are_no_error(tmp_path: Path) -> None:
+    """They are ahead until the next count."""
     account = generate(campaigns=6, clicks=100)
     account.add_clicks(5, emails=1)
     with Sandbox(account) as sandbox:
@@ -114,7 +112,7 @@ def test_clicks_younger_than_the_count_are_told_apart(tmp_path: Path) -> None:
     assert "ahead: There are clicks younger than the count" in result.stdout
 
 
-def test_a_filter_that_is_set_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_filter_is_given_as_the_reason(sandbox: Sandbox, tmp_path: Path) -> None:
     """It leaves clicks out on purpose."""
     start = "2026-10-30T00:00:00Z"
     folder = write(run_tap(sandbox, start_date=start), tmp_path)
@@ -124,8 +122,8 @@ def test_a_filter_that_is_set_is_named(sandbox: Sandbox, tmp_path: Path) -> None
     assert "behind: Left out on purpose (start_date)" in result.stdout
 
 
-def test_counts_come_from_any_warehouse(sandbox: Sandbox, tmp_path: Path) -> None:
-    """With a header or not; an activity that the service does not know is told."""
+def test_counts_are_read_from_csv(sandbox: Sandbox, tmp_path: Path) -> None:
+    """An activity that the service does not know is listed."""
     known = busy(sandbox)
     counts = tmp_path / "counts.csv"
     gone = sandbox.account.uuid()
@@ -161,14 +159,14 @@ def test_counts_come_from_any_warehouse(sandbox: Sandbox, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_what_cannot_be_compared_is_one_sentence(
+def test_unusable_input_ends_in_one_sentence(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     code: int,
     sentence: str,
 ) -> None:
-    """Without the password."""
+    """It shows no password."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good.csv").write_text("a,1\n", "utf-8")
     (tmp_path / "bad.csv").write_text("a,1\nb\n", "utf-8")
@@ -181,18 +179,18 @@ def test_what_cannot_be_compared_is_one_sentence(
     assert "Traceback" not in result.output
 
 
-def test_without_a_driver_it_says_how_to_get_one(
+def test_a_missing_driver_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The extra is only for those who keep clicks in PostgreSQL."""
+    """Only PostgreSQL needs the extra."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     result = reconcile("--postgres", "postgresql://host/x", "--offline")
     assert result.exit_code == 1
     assert "pip install 'tap-cc-clicks[reconcile]'" in result.stderr
 
 
-def test_a_spent_quota_ends_it_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Like a run."""
+def test_a_spent_quota_ends_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As in a run."""
     folder = write(run_tap(sandbox), tmp_path)
     body = {"error_key": "quota_exceeded"}
     sandbox.faults.rules.append(Fault("status", "/stats/", status=429, body=body))
@@ -203,10 +201,10 @@ def test_a_spent_quota_ends_it_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_postgres_is_read_whatever_columns_landed(
+def test_postgres_is_read_without_optional_columns(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Live and from the counters that were loaded; a schema with a name to quote."""
+    """With live and with loaded counters, and a schema name that needs quotes."""
     output = run_tap(sandbox)
     with Postgres(tmp_path / "postgres") as postgres:
         with psycopg.connect(postgres.url) as connection:

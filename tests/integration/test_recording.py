@@ -1,4 +1,4 @@
-"""``cc-clicks check --record`` tells the form of answers, and ``--like`` replays it."""
+"""``check --record`` records the form of responses, and ``--like`` replays it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def recorded(sandbox: Sandbox, folder: Path, name: str = "recording.json") -> Pa
 
 
 def form_of(path: Path) -> dict[str, Any]:
-    """Return what a recording says of endpoints."""
+    """Return the endpoints of a recording."""
     endpoints: dict[str, Any] = json.loads(path.read_text("utf-8"))["endpoints"]
     return endpoints
 
 
 def usual(form: Any) -> Any:
-    """Return a form with the most usual of formats alone, and without lengths."""
+    """Return a form with only the most common formats, and without lengths."""
     if not isinstance(form, dict):
         return form
     told = {name: usual(one) for name, one in form.items() if name != "lengths"}
@@ -50,7 +50,7 @@ def usual(form: Any) -> Any:
 
 
 def marked() -> Account:
-    """Return an account in which every text that could say something is marked."""
+    """Return an account with a mark in all texts that could leak."""
     account = generate(campaigns=12, clicks=60)
     for campaign in account.campaigns.values():
         campaign.name = f"{MARK} {campaign.name}"
@@ -71,10 +71,10 @@ def _marked(click: Click) -> Click:
     return Click({**click.row, **told})
 
 
-def test_a_recording_holds_nothing_that_an_answer_says(tmp_path: Path) -> None:
-    """No id, address, name, URL, host or token; in properties' names, neither."""
+def test_a_recording_contains_no_values(tmp_path: Path) -> None:
+    """No id, address, name, URL, host or token, also in property names."""
     with Sandbox(marked()) as sandbox:
-        # A link that says something, and a refusal that does.
+        # A link and an error that contain values.
         href = f"https://{MARK}.example.com/v3/{MARK}?cursor={MARK}&{MARK}=1"
         body = [{"error_key": MARK, "error_message": MARK}]
         sandbox.faults.rules += [
@@ -90,7 +90,7 @@ def test_a_recording_holds_nothing_that_an_answer_says(tmp_path: Path) -> None:
         for row in sandbox.account.rows():
             said += [row["contact_id"], row["campaign_activity_id"], row["url_id"]]
     assert not [one for one in said if one.lower() in told.lower()]
-    # Nor anything like an id, a date or a number that means something.
+    # Nor anything like an id, a date or a long number.
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|2026|2027|\d{5}", told.lower())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert form_of(path)["account"].keys() == {"403"}
@@ -100,14 +100,14 @@ def test_a_recording_holds_nothing_that_an_answer_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_what_was_recorded_is_answered_like(dialect: str, tmp_path: Path) -> None:
-    """A check of the replay records the same, and a run of it reads all there is."""
+def test_a_recording_can_be_replayed(dialect: str, tmp_path: Path) -> None:
+    """A check of the replay records the same, and a run reads all clicks."""
     with Sandbox(generate(campaigns=12, clicks=90), dialect=dialect) as sandbox:
         path = recorded(sandbox, tmp_path)
     like = read_recording(str(path))
     with Sandbox(generate(campaigns=12, clicks=90), like=like) as sandbox:
         if dialect == "some-never-counted":
-            sandbox.dialect = dialect  # What counters say is no form.
+            sandbox.dialect = dialect  # Values of counters are not recorded.
         again = recorded(sandbox, tmp_path, "again.json")
         assert usual(form_of(again)) == usual(form_of(path))
         loaded = clicks(run_tap(sandbox)).values()
@@ -115,7 +115,7 @@ def test_what_was_recorded_is_answered_like(dialect: str, tmp_path: Path) -> Non
 
 
 def test_forms_that_no_dialect_has_are_replayed(tmp_path: Path) -> None:
-    """A property that is missing, an unknown one, a text in place of a number."""
+    """A missing property, an unknown one, and another format of timestamps."""
     with Sandbox(generate(campaigns=12, clicks=90)) as sandbox:
         path = recorded(sandbox, tmp_path)
         told = json.loads(path.read_text("utf-8"))
@@ -152,10 +152,10 @@ def test_forms_that_no_dialect_has_are_replayed(tmp_path: Path) -> None:
         ({"version": VERSION, "endpoints": {"stats": 7}}, "is no recording"),
     ],
 )
-def test_a_file_that_is_no_recording_is_one_sentence(
+def test_an_invalid_recording_is_one_sentence(
     tmp_path: Path, content: object, sentence: str
 ) -> None:
-    """And exit code 2."""
+    """The exit code is 2."""
     path = tmp_path / "like.json"
     if isinstance(content, dict):
         content = json.dumps({"format": "cc-clicks recording", **content})
@@ -167,10 +167,9 @@ def test_a_file_that_is_no_recording_is_one_sentence(
     assert "Traceback" not in ended.output
 
 
-def test_the_simulator_by_itself_refuses_it_too(
+def test_the_simulator_command_refuses_a_missing_recording(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a process of its own."""
     monkeypatch.setattr("sys.argv", ["sandbox", "--like=nowhere.json"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -179,10 +178,10 @@ def test_the_simulator_by_itself_refuses_it_too(
 
 
 @pytest.mark.parametrize("fault", ["not_json", "wrong_shape"])
-def test_what_is_no_answer_is_replayed(
+def test_malformed_responses_are_replayed(
     sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
-    """As such: a page of a proxy, a list in place of an object."""
+    """A body that is not JSON, or that is not an object."""
     sandbox.faults.rules.append(Fault(fault, "emails$"))
     path = recorded(sandbox, tmp_path)
     sandbox.faults.rules.clear()
@@ -195,7 +194,7 @@ def test_what_is_no_answer_is_replayed(
 def test_a_recording_that_cannot_be_written_is_one_sentence(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """After what was found; a link is not followed."""
+    """A symbolic link is not followed."""
     path = tmp_path / "link"
     path.symlink_to(tmp_path / "elsewhere")
     result = companion(tmp_path, sandbox.config, "check", f"--record={path}")

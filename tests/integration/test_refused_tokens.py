@@ -1,4 +1,4 @@
-"""Good tokens that are refused now and then, and a token endpoint that is busy."""
+"""Valid tokens that are sometimes refused, and a busy token endpoint."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 UNAUTHORIZED = {"error_key": "unauthorized"}
 
 
-def now_and_then(body: Any = UNAUTHORIZED) -> Fault:
-    """Return a fault that refuses a tenth of all requests of the API's."""
+def sometimes_refused(body: Any = UNAUTHORIZED) -> Fault:
+    """Return a fault that refuses a tenth of all API requests."""
     path = "^/(emails|reports|account)"
     return Fault("status", match=path, probability=0.1, status=401, body=body)
 
 
 def complete(sandbox: Sandbox, **config: Any) -> bool:
-    """Tell whether a run brings everything."""
+    """Return whether a run writes all clicks."""
     output = run_tap(sandbox, **config)
     return rows(clicks(output).values()) == rows(sandbox.account.rows())
 
 
 @pytest.mark.parametrize("body", [UNAUTHORIZED, "<html>no</html>"])
-def test_a_good_token_may_be_refused_now_and_then(sandbox: Sandbox, body: Any) -> None:
-    """By the service or by a gateway: the run ended, after many token calls."""
-    sandbox.faults.rules.append(now_and_then(body))
+def test_a_valid_token_may_sometimes_be_refused(sandbox: Sandbox, body: Any) -> None:
+    """Used to end the run after many renewals."""
+    sandbox.faults.rules.append(sometimes_refused(body))
     assert complete(sandbox)
     assert sandbox.log.statuses()[401] > 5
     assert sandbox.tokens.renewals <= 3
 
 
-def test_an_access_token_alone_may_be_refused_now_and_then(sandbox: Sandbox) -> None:
-    """As any other; when it is really at its end, the sentence is the same."""
+def test_an_access_token_alone_may_sometimes_be_refused(sandbox: Sandbox) -> None:
+    """Once it has expired, the run ends in the usual sentence."""
     token = sandbox.tokens.issue()
     config: dict[str, Any] = {"refresh_token": None, "access_token": token}
-    sandbox.faults.rules.append(now_and_then())
+    sandbox.faults.rules.append(sometimes_refused())
     assert complete(sandbox, **config)
     sandbox.tokens.expire_all()
     with pytest.raises(TokenError, match="set refresh_token, or sign in again for a"):
         run_tap(sandbox, **config)
 
 
-def test_a_token_that_ends_is_renewed_although_others_were_doubted(
+def test_expired_tokens_are_renewed_repeatedly(
     sandbox: Sandbox,
 ) -> None:
-    """However many end in one run."""
+    """Three tokens expire in one run."""
     seen: list[str] = []
 
     def expire(endpoint: str) -> None:
@@ -68,8 +68,8 @@ def test_a_token_that_ends_is_renewed_although_others_were_doubted(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_token_endpoint_is_waited_for(sandbox: Sandbox, status: int) -> None:
-    """At the start and in the middle of a run: each ended it."""
+def test_a_busy_token_endpoint_is_retried(sandbox: Sandbox, status: int) -> None:
+    """At the start and during a run. Either used to end the run."""
     busy = Fault("status", match="/token", status=status, times=1, body={"error": "no"})
     sandbox.faults.rules.append(busy)
 
@@ -86,14 +86,14 @@ def test_a_busy_token_endpoint_is_waited_for(sandbox: Sandbox, status: int) -> N
 
 
 def test_a_token_endpoint_that_stays_busy_ends_the_run(sandbox: Sandbox) -> None:
-    """In one sentence: without a token nothing can be read."""
+    """In one sentence, as nothing can be read without a token."""
     sandbox.faults.rules.append(Fault("status", match="/token", status=503))
     with pytest.raises(FatalSyncError, match=r"not available \(503\)"):
         run_tap(sandbox)
 
 
-def test_the_api_itself_says_that_access_is_denied() -> None:
-    """By an object as by a list: its key is told, and what it takes to read reports."""
+def test_denied_access_is_explained() -> None:
+    """The sentence has the error key, from an object or from a list."""
     url = "https://api.example.com/v3/emails"
     for body in (
         b'{"error_key": "access_denied"}',

@@ -1,4 +1,4 @@
-"""A change is remembered once it was dealt with, whatever comes between."""
+"""A change counts as read only after it has been read, even if runs fail."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ MANY = 3 * IN_A_ROW
 
 
 def resend(runs: Runs, campaign: Campaign) -> None:
-    """Send a campaign again, which changes no date of it, and let people click."""
+    """Send a campaign again without changing its date, and add a click."""
     before = campaign.updated_at
     runs.account.add_click(runs.account.resend(campaign))
     campaign.updated_at = before
 
 
 def change(runs: Runs, campaign: Campaign) -> None:
-    """Send a campaign again, which changes its date."""
+    """Send a campaign again, change its date, and add a click."""
     runs.account.add_click(runs.account.resend(campaign))
     campaign.updated_at = runs.account.now
 
 
 def stop(runs: Runs, campaign: Campaign) -> None:
-    """Let a campaign that is being sent fail, after more people clicked."""
+    """Set the status of a campaign to Error after another click."""
     runs.account.add_click(campaign.activities[0])
     campaign.current_status, campaign.updated_at = "Error", runs.account.now
 
 
-def failing(runs: Runs, *faults: Fault) -> None:
-    """Run once with faults, whatever comes of it."""
+def run_with_faults(runs: Runs, *faults: Fault) -> None:
+    """Run once with faults; the run may fail."""
     with Sandbox(runs.account) as sandbox, captured() as output:
         sandbox.faults.rules[:] = faults
         wrong_by = runs.account.now.timestamp() - time.time()
@@ -74,23 +74,23 @@ def failing(runs: Runs, *faults: Fault) -> None:
 def test_a_change_is_found_after_a_run_that_could_not_read_it(
     happen: Callable[[Runs, Campaign], None], fault: Fault
 ) -> None:
-    """Where a look-up was not there, was left alone, or its report was cut."""
+    """A look-up, a report or summaries failed, or the quota was spent."""
     runs = Runs(account_of(MANY, "Executing" if happen is stop else "Done", days=2))
     runs.run()
     runs.account.advance(hours=6)
     for campaign in list(runs.account.campaigns.values()):
         happen(runs, campaign)
-    failing(runs, fault)
+    run_with_faults(runs, fault)
     for _ in range(3):
         runs.account.advance(days=1)
         runs.run()
     assert runs.is_complete()
 
 
-def test_a_resend_is_found_of_an_email_first_seen_without_summaries() -> None:
-    """No moment of a send was known to compare with."""
+def test_a_resend_is_found_after_a_run_without_summaries() -> None:
+    """State had no send date to compare with."""
     runs = Runs(account_of(3, days=2), CLICKS)
-    failing(runs, Fault("status", SUMMARIES, status=500))
+    run_with_faults(runs, Fault("status", SUMMARIES, status=500))
     runs.account.advance(hours=6)
     for campaign in list(runs.account.campaigns.values()):
         resend(runs, campaign)
@@ -98,10 +98,10 @@ def test_a_resend_is_found_of_an_email_first_seen_without_summaries() -> None:
     assert runs.is_complete()
 
 
-def test_clicks_are_found_where_counters_are_always_behind(
+def test_clicks_are_found_if_counters_always_lag(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Even if they are asked for after the first reading only, and then agree."""
+    """Even if counters are first read after the clicks, and then agree."""
     monkeypatch.setattr(Account, "counted", lambda _, one: len(one.clicks) - 2)
     runs = Runs(account_of(1, days=1), CLICKS)
     (activity,) = runs.account.clickable()
@@ -116,7 +116,7 @@ def test_clicks_are_found_where_counters_are_always_behind(
 
 
 def test_activities_selected_later_are_all_written() -> None:
-    """Once, though no campaign has changed."""
+    """Once, even if no campaign has changed."""
     runs = Runs(account_of(5), CLICKS)
     runs.run()
     runs.account.advance(hours=1)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.xdist_group("report")
 CLICKS = 1_000_000
 MOST_BYTES = 3_000_000
 CHARTS = ["funnel", "hours", "links", "devices", "machines"]
-# Else Playwright looks for a browser of its own: playwright install chromium.
+# Otherwise Playwright uses its own browser: playwright install chromium.
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 QUIET = ("--disable-background-networking", "--disable-component-update")
 MARTS = ("emails", "clicks", "links")
@@ -47,7 +47,7 @@ def report(*arguments: object) -> Result:
 
 
 def warehouse(path: Path, *made: str) -> str:
-    """Make a DuckDB file by statements, and return its URL."""
+    """Create a DuckDB file with SQL statements, and return its URL."""
     with duckdb.connect(path) as connection:
         for statement in made:
             connection.execute(statement)
@@ -55,7 +55,7 @@ def warehouse(path: Path, *made: str) -> str:
 
 
 def values_of(chart: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a chart shows."""
+    """Return the values of a chart."""
     (values,) = chart["datasets"].values()
     return list(values)
 
@@ -73,7 +73,7 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note figures, and what is fetched."""
+        """Keep the figure, and the addresses that are fetched."""
         told = {"tag": tag, **dict(attrs)}
         self.loaded += [told[name] or "" for name in ("src", "href") if name in told]
         self._figure = told.get("id") or self._figure
@@ -86,7 +86,7 @@ class Page(HTMLParser):
             self._data = False
 
     def values(self, name: str) -> list[dict[str, Any]]:
-        """Return what a chart shows."""
+        """Return the values of a chart."""
         return values_of(self.charts[name])
 
 
@@ -103,7 +103,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a real browser, without a window."""
+    """Return a headless browser."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=[*QUIET])
@@ -113,10 +113,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390], ids=["wide", "phone"])
-def test_a_browser_draws_five_charts_and_asks_nobody(
+def test_a_browser_draws_five_charts_without_requests(
     path: Path, browser: Browser, width: int, scheme: Any
 ) -> None:
-    """Nothing is wider than a phone; text is drawn in the reader's colours."""
+    """The page fits a phone, and text follows the colour scheme."""
     said: list[str] = []
     with browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme
@@ -137,8 +137,8 @@ def test_a_browser_draws_five_charts_and_asks_nobody(
         assert colour == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}[scheme]
 
 
-def test_the_page_stands_alone_and_names_nobody(path: Path) -> None:
-    """No address is loaded; a million clicks are a few hundred values."""
+def test_the_page_is_self_contained_and_shows_no_address(path: Path) -> None:
+    """It loads nothing, and has few values for a million clicks."""
     page = Page(path)
     assert [*page.charts] == CHARTS
     assert not page.loaded
@@ -153,8 +153,8 @@ def test_the_page_stands_alone_and_names_nobody(path: Path) -> None:
     assert page.text.count("Counted: 2026-01-05 08:00 UTC") == 1
 
 
-def test_figures_are_those_of_the_marts(path: Path) -> None:
-    """Counted again by hand from how the marts were made."""
+def test_charts_show_the_figures_of_the_marts(path: Path) -> None:
+    """Expected values follow from the way the marts are generated."""
     page = Page(path)
     funnel = page.values("funnel")[:5]
     assert [bar["stage"] for bar in funnel] == STAGES
@@ -171,8 +171,8 @@ def test_figures_are_those_of_the_marts(path: Path) -> None:
     assert sum(week["clicks"] for week in page.values("machines")) < CLICKS
 
 
-def test_what_was_not_loaded_is_left_out() -> None:
-    """Of an email, and of all; two emails of one name stay two."""
+def test_missing_stages_are_left_out() -> None:
+    """Two emails with the same name stay apart."""
     sent = datetime(2026, 1, 5, tzinfo=UTC)
     one = ("Sale", "primary_email", sent, 10, None, None, 3, None, sent)
     other = ("Sale", "primary_email", sent, None, None, None, 0, None, sent)
@@ -185,7 +185,7 @@ def test_what_was_not_loaded_is_left_out() -> None:
 
 
 def test_an_empty_account_has_a_page(tmp_path: Path) -> None:
-    """It says that there are no data."""
+    """Each chart says that there is no data."""
     emptied = [f"delete from cc_clicks_marts.cc_clicks__{name}" for name in MARTS]
     url = warehouse(tmp_path / "none.duckdb", *statements(9), *emptied)
     result = report("--database", url, "--output", tmp_path / "page.html")
@@ -209,7 +209,7 @@ def test_an_empty_account_has_a_page(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_read_is_a_sentence(
     tmp_path: Path, url: str, said: str
 ) -> None:
-    """Without a password, a traceback or a page."""
+    """It shows no password, and no page is written."""
     (tmp_path / "text.duckdb").write_text("click_id\n" * 999, "utf-8")
     warehouse(tmp_path / "empty.duckdb")
     older = "alter table cc_clicks_marts.cc_clicks__emails drop column sends"
@@ -247,8 +247,8 @@ def test_a_missing_extra_is_named(
     assert re.search(r"pip install 'tap-cc-clicks\[.*report\]'", result.stderr)
 
 
-def test_postgres_draws_what_duckdb_draws(tmp_path: Path) -> None:
-    """A user without rights, and a schema without models, are told apart."""
+def test_postgres_and_duckdb_give_the_same_charts(tmp_path: Path) -> None:
+    """Missing rights and a missing schema have different sentences."""
     url = warehouse(tmp_path / "clicks.duckdb", *statements(9000))
     with Postgres(tmp_path / "postgres") as postgres:
         with psycopg.connect(postgres.url) as connection:

@@ -1,4 +1,4 @@
-"""Refresh tokens that rotate, and runs that end in the worst moments."""
+"""Rotating refresh tokens, and runs that end at the worst time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGN_IN_AGAIN = "sign in again for a new one"
 
 @pytest.fixture
 def rotating() -> Iterator[Sandbox]:
-    """Return an account whose refresh tokens are good for one use."""
+    """Return an account whose refresh tokens are valid for one use."""
     account = generate(campaigns=8, clicks=60)
     with Sandbox(account, tokens=Tokens(rotating=True)) as running:
         yield running
@@ -36,12 +36,12 @@ def rotating() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def config(rotating: Sandbox, tmp_path: Path) -> dict[str, Any]:
-    """Return settings with the first refresh token, and a store of their own."""
+    """Return settings with the first refresh token and a separate store."""
     return {**rotating.config, "token_store": str(tmp_path / "store" / "tokens.json")}
 
 
 def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, Output]:
-    """Wait for a run, and return its exit code, what it said and what it wrote."""
+    """Wait for a run, and return its exit code, log and output."""
     written, said = process.communicate(timeout=HANGS)
     lines = [line for line in written.split(b"\n") if line.endswith(b"}")]
     return process.returncode, said.decode(), Output([json.loads(one) for one in lines])
@@ -50,7 +50,7 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, Output]:
 def run(
     config: dict[str, Any], folder: Path, fate: Fate | None = None
 ) -> tuple[int, str, Output]:
-    """Run the tap as a process, to its end."""
+    """Run the tap as a process until it ends."""
     return finish(start(config, folder, fate=fate))
 
 
@@ -63,12 +63,12 @@ def wait_for(happening: Any) -> None:
 
 
 def assert_complete(sandbox: Sandbox, output: Output) -> None:
-    """See that a run brought everything."""
+    """Check that a run wrote all clicks."""
     assert rows(clicks(output).values()) == rows(sandbox.account.rows())
 
 
-def test_a_new_pair_ends_all_earlier_refresh_tokens(rotating: Sandbox) -> None:
-    """What the simulator does, as the vendor's forum tells it."""
+def test_a_new_refresh_token_invalidates_all_earlier_ones(rotating: Sandbox) -> None:
+    """The simulator does what the vendor's forum describes."""
     secret = rotating.config["client_secret"]
     form = {"grant_type": "refresh_token", "client_id": "sandbox-client"}
     assert secret
@@ -83,10 +83,10 @@ def test_a_new_pair_ends_all_earlier_refresh_tokens(rotating: Sandbox) -> None:
         assert (status, answer["error"]) == (400, "invalid_grant")
 
 
-def test_a_run_killed_before_it_used_its_token_serves_the_next(
+def test_the_token_of_a_killed_run_is_used_by_the_next(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """What the answer brought is on disk before anything else is done."""
+    """A new token is on disk before it is used."""
     fate = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.save")
     code, _, _ = run(config, tmp_path, fate)
     assert code == -signal.SIGKILL
@@ -98,10 +98,10 @@ def test_a_run_killed_before_it_used_its_token_serves_the_next(
     assert_complete(rotating, output)
 
 
-def test_a_run_killed_while_it_waits_for_the_answer_is_remembered(
+def test_a_run_killed_during_a_refresh_is_explained_by_the_next(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Its token is spent and the next one lost: the next run says how that came."""
+    """Its token is used up and the new one lost; the next run says why."""
     rotating.faults.rules.append(Fault("slow", match="/token", seconds=NEVER, times=1))
     process = start(config, tmp_path)
     wait_for(lambda: rotating.tokens.renewals)
@@ -114,10 +114,10 @@ def test_a_run_killed_while_it_waits_for_the_answer_is_remembered(
     assert "Traceback" not in said
 
 
-def test_a_run_killed_before_its_request_came_through_loses_nothing(
+def test_a_run_killed_before_a_refresh_keeps_its_token(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The token is still valid."""
+    """The next run loads every click with it."""
     fate = Fate(dies_after="tap_cc_clicks.api.tokens:TokenStore.load")
     code, _, _ = run(config, tmp_path, fate)
     assert code == -signal.SIGKILL
@@ -126,15 +126,15 @@ def test_a_run_killed_before_its_request_came_through_loses_nothing(
     assert_complete(rotating, output)
 
 
-def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
+def test_a_run_terminated_during_a_refresh_stores_the_token(
     rotating: Sandbox,
     config: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process waits for the answer and stores it: nobody has to sign in again.
+    """The process waits for the response, so that nobody has to sign in again.
 
-    It did not: the answer came to a thread that had ended with the process.
+    Used to lose it: the response came to a thread that had ended with the process.
     """
     rotating.faults.rules.append(Fault("slow", match="/token", seconds=0.5))
     started: Queue[subprocess.Popen[bytes]] = Queue()
@@ -165,10 +165,10 @@ def test_a_run_asked_to_end_during_a_refresh_keeps_what_it_brings(
     assert_complete(rotating, output)
 
 
-def test_a_run_that_waits_to_ask_for_a_token_again_may_be_ended(
+def test_a_run_that_waits_for_a_token_retry_can_be_terminated(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """At once, and nothing tells of a refresh that was cut off."""
+    """At once, and no mark of an interrupted refresh is left."""
     busy = Fault("status", match="/token", status=503, times=1)
     rotating.faults.rules.append(busy)
     patches = {"tap_cc_clicks.api.auth:SECONDS_BETWEEN_CALLS": NEVER}
@@ -181,10 +181,10 @@ def test_a_run_that_waits_to_ask_for_a_token_again_may_be_ended(
     assert [path.suffix for path in (tmp_path / "store").iterdir()] == [".lock"]
 
 
-def test_two_runs_side_by_side_refresh_once(
+def test_concurrent_runs_refresh_once(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The second waits for the first one's token, and both succeed."""
+    """The second run waits for the token of the first, and both succeed."""
     rotating.faults.rules.append(Fault("slow", match="/token", seconds=0.5))
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
@@ -196,10 +196,10 @@ def test_two_runs_side_by_side_refresh_once(
     assert rotating.tokens.renewals == 1
 
 
-def test_a_lost_store_means_to_sign_in_again(
+def test_a_lost_store_requires_a_new_sign_in(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The setting's own token is long spent; a new one is taken at once."""
+    """The token in the settings is used up; a new one is accepted."""
     run_tap(rotating, **config)
     (tmp_path / "store" / "tokens.json").unlink()
     code, said, _ = run(config, tmp_path)
@@ -213,12 +213,12 @@ def test_a_lost_store_means_to_sign_in_again(
     assert_complete(rotating, output)
 
 
-def test_a_new_seed_wins_over_the_store(
+def test_a_new_refresh_token_setting_replaces_the_store(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """And the chain of tokens goes on from it."""
+    """Rotation continues from it."""
     run_tap(rotating, **config)
-    # A person signed in again: all earlier tokens are dead.
+    # After a new sign-in, all earlier tokens are invalid.
     rotating.tokens.expire_all()
     rotating.tokens.refresh_token = "signed-in-again"
     new_seed = {**config, "refresh_token": "signed-in-again"}
@@ -230,13 +230,13 @@ def test_a_new_seed_wins_over_the_store(
     assert rotating.tokens.renewals == 3
 
 
-def test_a_store_nobody_may_write_ends_the_run_before_the_refresh(
+def test_a_store_that_cannot_be_written_ends_the_run_before_the_refresh(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The token is not used up; it works once the folder is writable."""
+    """The token is not used up, and works once the folder is writable."""
     folder = tmp_path / "store"
     if os.geteuid() == 0:
-        # For root no mode is an obstacle, but a file in a folder's place is.
+        # Root ignores modes, but not a file in the folder's place.
         folder.write_text("")
     else:
         folder.mkdir(mode=0o500)
@@ -255,7 +255,7 @@ def test_a_store_nobody_may_write_ends_the_run_before_the_refresh(
 def test_a_full_disk_ends_the_run_before_the_refresh(
     rotating: Sandbox, config: dict[str, Any], tmp_path: Path, *, known: bool
 ) -> None:
-    """For the first token as for a later one; the store stays as it was."""
+    """For the first and for later tokens; the store is unchanged."""
     if known:
         run_tap(rotating, **config)
         rotating.tokens.expire_all()
@@ -280,10 +280,10 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Tokens that end all the time: whenever a request comes, its token is on disk."""
+    """Tokens expire all the time, and each is on disk before its first request."""
     store = tmp_path / "store" / "tokens.json"
     rotating.tokens.expires_in = 3
-    # Time passes by requests only.
+    # Time passes only with calls.
     passed = itertools.count(time.time(), 0.05)
     now = SimpleNamespace(
         time=lambda: next(passed), monotonic=lambda: next(passed), sleep=lambda _: None
@@ -308,10 +308,10 @@ def test_each_of_many_renewals_is_stored_before_it_is_used(
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_day_of_expiries_in_the_middle_of_runs(
+def test_tokens_that_expire_during_runs_are_renewed(
     rotating: Sandbox, config: dict[str, Any]
 ) -> None:
-    """Tokens that are ended without warning: each refusal leads to one renewal."""
+    """Each refusal leads to one renewal."""
     since: list[str] = []
 
     def expire(endpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs that end early, run side by side with changes, or must not cost too much."""
+"""Runs that end early, run during changes, or must not cost too many requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STATS = "campaign_activity_stats"
 
 
-def test_a_budget_is_kept_and_the_next_runs_go_on(sandbox: Sandbox) -> None:
+def test_a_budget_is_kept_and_later_runs_continue(sandbox: Sandbox) -> None:
     """Runs of 25 requests load the account, and look up each campaign once."""
     state: dict[str, Any] | None = None
     union: dict[str, dict[str, Any]] = {}
@@ -53,7 +53,7 @@ def test_a_budget_is_kept_and_the_next_runs_go_on(sandbox: Sandbox) -> None:
     assert look_ups == len(sent) + len(removed)
 
 
-def test_a_spent_budget_is_told(
+def test_a_spent_budget_is_logged(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, as a warning."""
@@ -62,7 +62,7 @@ def test_a_spent_budget_is_told(
     assert sum("the limit of max_requests" in one for one in warnings) == 1
 
 
-def test_a_second_run_costs_what_changed() -> None:
+def test_a_second_run_requests_only_changes() -> None:
     """Of 200 campaigns, five have a new click."""
     account = generate(campaigns=200, clicks=2000)
     with Sandbox(account) as sandbox:
@@ -80,7 +80,7 @@ def test_a_second_run_costs_what_changed() -> None:
 
 
 def test_activities_without_clicks_cost_one_clicks_request_once() -> None:
-    """Permalinks, drafts and scheduled campaigns cost no report at all."""
+    """Permalinks, drafts and scheduled campaigns cost no report request."""
     account = Account()
     for status in ("Done", "Draft", "Scheduled"):
         account.add_campaign(status)
@@ -98,8 +98,8 @@ def test_activities_without_clicks_cost_one_clicks_request_once() -> None:
         assert after == {"campaigns": 1, "summaries": 1, "stats": 1}
 
 
-def test_a_look_by_a_clock_that_ran_ahead_is_not_believed(sandbox: Sandbox) -> None:
-    """It was: until the true time had caught up, clicks went unseen."""
+def test_a_look_by_a_fast_clock_is_not_trusted(sandbox: Sandbox) -> None:
+    """Used to hide clicks until the true time had caught up."""
     with clock(lambda: 90 * 86_400):
         first = run_tap(sandbox, look_requests_per_day=2)
     activity = sandbox.account.clickable()[1]
@@ -109,8 +109,8 @@ def test_a_look_by_a_clock_that_ran_ahead_is_not_believed(sandbox: Sandbox) -> N
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_clicks_not_counted_yet_are_read_when_they_are(sandbox: Sandbox) -> None:
-    """A counter that lags behind delays, and loses nothing."""
+def test_clicks_are_read_once_they_are_counted(sandbox: Sandbox) -> None:
+    """A lagging counter delays clicks, and loses none."""
     account = sandbox.account
     account.stats_lag = timedelta(hours=5)
     first = run_tap(sandbox)
@@ -124,7 +124,7 @@ def test_clicks_not_counted_yet_are_read_when_they_are(sandbox: Sandbox) -> None
 
 
 def test_state_is_written_at_the_end_and_schemas_once(sandbox: Sandbox) -> None:
-    """However many activities there are."""
+    """Regardless of the number of activities."""
     counts = run_tap(sandbox).counts()
     assert counts["STATE", None] <= 2
     streams = (
@@ -136,10 +136,10 @@ def test_state_is_written_at_the_end_and_schemas_once(sandbox: Sandbox) -> None:
     assert [counts["SCHEMA", name] for name in streams] == [1, 1, 1, 1]
 
 
-def test_a_state_with_an_activity_twice_goes_on_from_the_older(
+def test_the_older_of_two_bookmarks_of_an_activity_is_used(
     sandbox: Sandbox,
 ) -> None:
-    """Merged partial states may hold it twice."""
+    """Merged partial states may contain an activity twice."""
     first = run_tap(sandbox)
     state = first.state
     partitions = state["bookmarks"]["email_clicks"]["partitions"]
@@ -154,8 +154,8 @@ def test_a_state_with_an_activity_twice_goes_on_from_the_older(
     )
 
 
-def test_a_bare_bookmark_of_the_sdk_is_taken(sandbox: Sandbox) -> None:
-    """A state written by hand or by a simpler tap loses nothing."""
+def test_a_plain_sdk_bookmark_is_accepted(sandbox: Sandbox) -> None:
+    """A state written by hand or by a simpler tap loses no clicks."""
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     partition = {
         "context": {"campaign_activity_id": activity.campaign_activity_id},
@@ -180,14 +180,14 @@ def interrupted(
     *arguments: str,
     **options: Any,
 ) -> Output:
-    """Send a run a signal at a request, none after which is answered.
+    """Send a signal to a run at a request; later requests get no response.
 
     Args:
         sandbox: The account, and its server.
         folder: For the config file.
-        occasion: An endpoint, and how often it was asked before.
+        occasion: An endpoint, and the number of its request.
         signum: The signal.
-        arguments: Of the command.
+        arguments: Arguments of the command.
         options: Settings of the tap, and ``environment``.
     """
     endpoint, times = occasion
@@ -214,10 +214,10 @@ def interrupted(
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_at_once_with_state_written(
+def test_a_signal_ends_the_run_with_a_state(
     tmp_path: Path, signum: signal.Signals, unbuffered: str
 ) -> None:
-    """And the next run brings what is missing."""
+    """The next run loads the missing clicks."""
     account = generate(campaigns=60, clicks=600)
     options = {"concurrency": 2, "environment": {"PYTHONUNBUFFERED": unbuffered}}
     with Sandbox(account) as sandbox:
@@ -230,7 +230,7 @@ def test_a_signal_ends_the_run_at_once_with_state_written(
 
 
 def test_a_signal_ends_a_run_that_only_lists(tmp_path: Path) -> None:
-    """It waited for the listing."""
+    """Used to wait for the listing."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(json.dumps(select("campaigns")))
     with Sandbox(generate(campaigns=60, clicks=60)) as sandbox:
@@ -240,7 +240,7 @@ def test_a_signal_ends_a_run_that_only_lists(tmp_path: Path) -> None:
 
 @contextmanager
 def a_day_later() -> Generator[None]:
-    """Let what was in vain be searched for again."""
+    """Advance the clock, so that failed searches are repeated."""
     later = next(DAYS) * 86_400
     with clock(lambda: later):
         yield
@@ -281,7 +281,7 @@ def _click(account: Account, activities: list[Activity], click: Any) -> None:
     budgets=st.lists(st.integers(5, 60), min_size=3, max_size=3),
     keyset=st.booleans(),
 )
-def test_the_union_of_all_runs_is_the_truth(
+def test_all_runs_together_load_every_click(
     *,
     concurrency: int,
     between: list[list[Any]],
@@ -290,7 +290,7 @@ def test_the_union_of_all_runs_is_the_truth(
     budgets: list[int],
     keyset: bool,
 ) -> None:
-    """For any clicks between and during runs, ties, page sizes and interruptions."""
+    """With any clicks between and during runs, ties, page sizes and budgets."""
     account = Account()
     activities = [account.add_campaign().activities[0] for _ in range(4)]
     union: dict[str, dict[str, Any]] = {}

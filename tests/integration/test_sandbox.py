@@ -1,4 +1,4 @@
-"""The simulator, as the vendor's own client and plain requests find it."""
+"""The simulator, read by the vendor's own client and by plain requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def read_by_vendors_client(
     what: str, sandbox: Sandbox, activity: Activity
 ) -> dict[str, Any]:
-    """Return what the client reads, which has an environment of its own."""
+    """Return what the vendor's client reads, in its own environment."""
     script = ROOT / "tests" / "vendor_client.py"
     wanted = {
         "API_URL": sandbox.api_url,
@@ -74,13 +74,13 @@ def test_the_vendors_client_reads_reports(sandbox: Sandbox, activity: Activity) 
 
 
 def test_the_same_seed_makes_the_same_account() -> None:
-    """To the byte; another seed makes another."""
+    """Another seed makes another account."""
     one, same, other = generate(3), generate(3), generate(4)
     assert one.rows() == same.rows() != other.rows()
 
 
-def test_an_account_has_all_that_occurs() -> None:
-    """Drafts, resends, removed campaigns, ties, look-alikes and deleted contacts."""
+def test_an_account_has_all_kinds_of_rows() -> None:
+    """Drafts, resends, removed campaigns, identical clicks and deleted contacts."""
     account = generate()
     statuses = {one.current_status for one in account.campaigns.values()}
     assert statuses == {"Draft", "Scheduled", "Removed", "Error", "Done"}
@@ -111,8 +111,8 @@ def test_the_simulator_keeps_its_limits() -> None:
         assert [ask() for _ in range(2)] == [(200, None), (429, "quota_exceeded")]
 
 
-def test_the_simulator_is_controlled_over_http(sandbox: Sandbox) -> None:
-    """By those in another process: clicks, time, faults, and what was asked."""
+def test_the_simulator_can_be_controlled_over_http(sandbox: Sandbox) -> None:
+    """Other processes can add clicks, set time and faults, and read the request log."""
     control = f"{sandbox.url}/_sandbox"
     before = len(sandbox.account.rows())
     held = requests.post(f"{control}/clicks", json={"number": 3}, timeout=HANGS).json()
@@ -129,15 +129,15 @@ def test_the_simulator_is_controlled_over_http(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["emails/nobody", "emails/activities/none", "else"])
-def test_what_is_not_there_is_a_404(sandbox: Sandbox, path: str) -> None:
-    """In the list form of most errors."""
+def test_unknown_paths_are_a_404(sandbox: Sandbox, path: str) -> None:
+    """The body is a list, as in most errors."""
     url = f"{sandbox.api_url}/{path}"
     answer = requests.get(url, headers=sandbox.headers, timeout=HANGS)
     assert (answer.status_code, type(answer.json())) == (404, list)
 
 
-def test_a_server_that_stops_hangs_up(sandbox: Sandbox) -> None:
-    """On a client whose answer is under way, too: its socket was left open."""
+def test_a_stopped_server_closes_connections(sandbox: Sandbox) -> None:
+    """Also those that wait for a response. Their sockets used to stay open."""
     sandbox.latency = NEVER
     asked = threading.Event()
     sandbox.on_request = lambda _: asked.set()

@@ -1,4 +1,4 @@
-"""What must not grow with the number of activities: counted, not timed."""
+"""Costs that must not grow with the number of activities: counted, not timed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tap_cc_clicks.sync.state_format import key_of
 from tap_cc_clicks.tap import TapCCClicks
 from tests.support import Output, everything, run_tap
 
-# In one worker: they look at the same two runs.
+# In one worker, as they share two runs.
 pytestmark = pytest.mark.xdist_group("scale")
 
 CLICKS_EACH = 5
 
 
 def account_of(activities: int) -> Account:
-    """Return an account with so many activities, each clicked."""
+    """Return an account with a number of activities, each with clicks."""
     account = Account()
     for _ in range(activities):
         campaign = account.add_campaign(roles=("primary_email",))
@@ -35,14 +35,14 @@ def account_of(activities: int) -> Account:
 
 @cache
 def run_of(activities: int) -> tuple[Output, Sandbox]:
-    """Run the tap over so many activities."""
+    """Run the tap over a number of activities."""
     with Sandbox(account_of(activities)) as sandbox:
         return run_tap(sandbox, catalog=everything()), sandbox
 
 
 @pytest.mark.parametrize("activities", [30, 300])
-def test_messages_beside_records_do_not_grow(activities: int) -> None:
-    """One SCHEMA a stream, STATE as often at 300 activities as at 30."""
+def test_schema_and_state_messages_do_not_grow(activities: int) -> None:
+    """There is one SCHEMA per stream, and at most two STATE messages."""
     output, _ = run_of(activities)
     counts = output.counts()
     assert len(output.records("email_clicks")) == activities * CLICKS_EACH
@@ -51,8 +51,8 @@ def test_messages_beside_records_do_not_grow(activities: int) -> None:
 
 
 @pytest.mark.parametrize("activities", [30, 300])
-def test_a_first_run_asks_each_thing_once(activities: int) -> None:
-    """Look-ups, details, reports: one for each; counters by tens."""
+def test_a_first_run_makes_each_request_once(activities: int) -> None:
+    """Look-ups, details and reports once per activity, counters in tens."""
     _, sandbox = run_of(activities)
     assert sandbox.log.counts() == {
         "campaigns": 1,
@@ -72,7 +72,7 @@ def test_a_first_run_asks_each_thing_once(activities: int) -> None:
 
 
 def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many looks for each activity, however many there are."""
+    """The number of key computations per activity stays constant."""
     looks = [0]
 
     def counted(context: Any) -> Any:
@@ -89,7 +89,7 @@ def test_bookmarks_are_found_without_a_search(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_state_stays_small() -> None:
-    """Under 400 bytes for each activity, also after clicks came and went missing."""
+    """Under 400 bytes for each activity, even if counters differ."""
     with Sandbox(account_of(100)) as sandbox:
         first = run_tap(sandbox)
         for activity in sandbox.account.clickable():
@@ -100,8 +100,10 @@ def test_state_stays_small() -> None:
     assert state["bookmarks"]["email_clicks"]["partitions"][0]["search"][0] == 3
 
 
-def test_nothing_is_asked_after_the_budget(caplog: pytest.LogCaptureFixture) -> None:
-    """A run that ends early leaves no needless request behind, and says so once."""
+def test_no_requests_are_made_beyond_the_budget(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A run that ends early logs that once."""
     with Sandbox(account_of(60)) as sandbox:
         run_tap(sandbox, max_requests=50)
         assert sandbox.log.counts().total() == 50
@@ -109,10 +111,10 @@ def test_nothing_is_asked_after_the_budget(caplog: pytest.LogCaptureFixture) -> 
     assert len(told) == 1
 
 
-def test_the_end_is_told_once_by_however_many_threads(
+def test_the_early_end_is_logged_once_by_many_threads(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each stage of the pass may come upon it at the same moment."""
+    """Several stages may reach it at the same time."""
     tap = TapCCClicks(config={"client_id": "id", "refresh_token": "token"})
     barrier = threading.Barrier(8)
 

@@ -1,4 +1,4 @@
-"""What runs cost and find by the schedule of looks, on an account whose days pass."""
+"""Requests and clicks of runs under the schedule of looks, over simulated days."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ DETAILS = "campaign_activity_details"
 
 
 class Runs:
-    """Runs one after another, at the account's time.
+    """Consecutive runs at the account's time.
 
     Args:
         account: The account.
-        catalog: Of all runs.
-        settings: Of all runs.
+        catalog: The catalog of all runs.
+        settings: The settings of all runs.
 
     Attributes:
-        state: The last one.
-        loaded: The clicks that arrived, by their key.
+        state: The last state.
+        loaded: The loaded clicks by key.
     """
 
     def __init__(
         self, account: Account, catalog: dict[str, Any] | None = None, **settings: Any
     ) -> None:
-        """Have run never."""
+        """Start with an empty state."""
         self.account = account
         self.catalog = catalog
         self.settings = settings
@@ -64,7 +64,7 @@ class Runs:
         return {one["context"]["campaign_activity_id"] for one in kept}
 
     def is_complete(self) -> bool:
-        """Tell whether what arrived is the truth."""
+        """Return whether all clicks were loaded, and no others."""
         return rows(self.loaded.values()) == rows(self.account.rows())
 
 
@@ -79,7 +79,7 @@ def account_of(emails: int, status: str = "Done", *, days: int = 30) -> Account:
 
 
 def test_failed_campaigns_cost_nothing_once_they_were_read() -> None:
-    """They cost two requests each, in every run: 470 with 150 of them."""
+    """Used to cost two requests each in every run."""
     runs = Runs(account_of(150, "Error"))
     runs.uncounted = set(runs.account.activities)
     assert runs.run()["clicks"] == 150
@@ -90,7 +90,7 @@ def test_failed_campaigns_cost_nothing_once_they_were_read() -> None:
 
 
 def test_an_email_without_counters_costs_no_more_than_ten_with() -> None:
-    """Its report is the look, once it is known that it has none."""
+    """Its report is read instead, once it is known to have no counters."""
     quiet, uncounted = Runs(account_of(10)), Runs(account_of(1))
     uncounted.uncounted = set(uncounted.account.activities)
     asked: list[list[int]] = [[], []]
@@ -101,8 +101,8 @@ def test_an_email_without_counters_costs_no_more_than_ten_with() -> None:
     assert asked[0][2:] == asked[1][2:] == [len(LISTS) + 1] * 5
 
 
-def test_a_budget_of_fifty_brings_clicks_of_the_newest_emails() -> None:
-    """It brought none: campaigns, counters, details and links came before."""
+def test_a_budget_of_fifty_loads_clicks_of_the_newest_emails() -> None:
+    """Used to load none: campaigns, counters, details and links came first."""
     runs = Runs(account_of(60), max_requests=50)
     newest = list(runs.account.activities)[::-1]
     assert runs.run().total() == 50
@@ -117,7 +117,7 @@ def test_a_budget_of_fifty_brings_clicks_of_the_newest_emails() -> None:
 
 
 def test_links_are_read_once_a_day_and_once_more_after_all_clicks() -> None:
-    """However often the tap runs, and people click."""
+    """Regardless of the number of runs and clicks."""
     runs = Runs(account_of(1, days=1), LINKS)
     (activity,) = runs.account.clickable()
     asked, links = {0: runs.run()["links"]}, runs.output.records("email_links")
@@ -134,7 +134,7 @@ def test_links_are_read_once_a_day_and_once_more_after_all_clicks() -> None:
 
 
 def test_a_resend_that_changes_no_date_of_the_campaign_is_found() -> None:
-    """By the moment of the last send in the summaries."""
+    """By the last send date in the summaries."""
     runs = Runs(account_of(5))
     runs.run()
     runs.account.advance(hours=6)
@@ -150,10 +150,10 @@ def test_a_resend_that_changes_no_date_of_the_campaign_is_found() -> None:
     assert "campaign" not in runs.run()
 
 
-def test_a_campaign_behind_where_the_listing_stops_is_found(
+def test_a_campaign_on_an_unread_page_of_the_listing_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Changed long ago, sent now: the summaries name it."""
+    """It was changed long ago and sent now; the summaries list it."""
     monkeypatch.setattr(Service, "campaigns", partialmethod(Service.campaigns, limit=4))
     runs = Runs(account_of(12), CLICKS)
     assert runs.run()["campaigns"] == 3
@@ -169,7 +169,7 @@ def test_a_campaign_behind_where_the_listing_stops_is_found(
 
 
 def of_version_1(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state as version 1 kept it: ids of activities, and no moments."""
+    """Return a state as version 1 kept it: ids of activities, and no timestamps."""
     bookmarks = json.loads(json.dumps(state["bookmarks"]))
     known = bookmarks["campaign_activities"]["campaigns"]
     kept = {
@@ -193,8 +193,8 @@ def of_version_1(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_state_of_version_1_reads_nothing_again() -> None:
-    """Nor is it a storm: looks are spread over days, and charged."""
+def test_a_state_of_version_1_causes_no_rereads() -> None:
+    """Looks are spread over days, and count against the budget."""
     most = 2
     runs = Runs(account_of(60), look_requests_per_day=most)
     runs.catalog = select(
@@ -223,10 +223,10 @@ def test_a_state_of_version_1_reads_nothing_again() -> None:
     ("stream", "endpoint"),
     [("email_clicks", "clicks"), ("email_links", "links"), (DETAILS, "activity")],
 )
-def test_a_stream_whose_bookmark_was_removed_is_read_anew_alone(
+def test_only_a_stream_without_its_bookmark_is_read_again(
     stream: str, endpoint: str
 ) -> None:
-    """Whatever the schedule remembers, and may spend."""
+    """Regardless of the schedule's memory and budget."""
     catalog = select("campaign_activities", "email_clicks", "email_links", DETAILS)
     runs = Runs(account_of(12), catalog, look_requests_per_day=1)
     first = runs.run()
@@ -242,8 +242,8 @@ def test_a_stream_whose_bookmark_was_removed_is_read_anew_alone(
     assert endpoint not in runs.run()
 
 
-def test_few_looks_find_every_click_within_the_days_promised() -> None:
-    """2 C / R days and a run; and fresh emails are looked at in each run."""
+def test_few_looks_find_every_click_within_the_promised_days() -> None:
+    """2 C / R days plus a run; fresh emails are looked at in each run."""
     runs = Runs(account_of(60), CLICKS, look_requests_per_day=4)
     runs.run()
     runs.account.advance(days=1)

@@ -1,4 +1,4 @@
-"""One bad answer costs itself alone, and nothing is gone for good."""
+"""A failure affects only its own rows, and later runs read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def failing(sandbox: Sandbox, state: dict[str, Any] | None = None) -> Output:
-    """Return what a run wrote that fails at its end."""
+    """Return the output of a run that fails at its end."""
     with captured() as output:
         tap = TapCCClicks(
             config=sandbox.config, state=state or {}, catalog=everything()
@@ -35,10 +35,10 @@ def failing(sandbox: Sandbox, state: dict[str, Any] | None = None) -> Output:
 
 
 @pytest.mark.parametrize("status", [500, 403, 400])
-def test_a_report_that_fails_costs_itself(
+def test_a_failing_report_affects_only_its_rows(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """In the first run and in the next; it is named, and loads once it works."""
+    """It is named in the log, and loaded once it works."""
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     path = f"{bad.campaign_activity_id}/tracking"
     sandbox.faults.rules[:] = [Fault("status", match=path, status=status)]
@@ -61,8 +61,10 @@ def test_a_report_that_fails_costs_itself(
 
 
 @pytest.mark.parametrize("status", [500, 403, 400])
-def test_a_look_up_that_fails_costs_its_campaign(sandbox: Sandbox, status: int) -> None:
-    """All others are read, and it is looked up again by the next run."""
+def test_a_failing_look_up_affects_only_its_campaign(
+    sandbox: Sandbox, status: int
+) -> None:
+    """Others are read, and the next run looks it up again."""
     bad = sandbox.account.clickable()[0]
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=status)]
@@ -79,17 +81,19 @@ def test_a_look_up_that_fails_costs_its_campaign(sandbox: Sandbox, status: int) 
 
 
 @pytest.mark.parametrize("match", ["/links", "/emails/activities/", "/reports/stats"])
-def test_clicks_come_whatever_else_fails(sandbox: Sandbox, match: str) -> None:
-    """Links, details and counters cost no click."""
+def test_clicks_are_loaded_if_other_endpoints_fail(
+    sandbox: Sandbox, match: str
+) -> None:
+    """Failures of links, details or counters lose no click."""
     sandbox.faults.rules[:] = [Fault("status", match=match, status=500)]
     output = failing(sandbox)
     assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
 
 
-def test_an_endpoint_that_is_down_is_left_alone(
+def test_requests_to_a_failing_endpoint_stop(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After five failures in a row, in one sentence."""
+    """After five failures in a row, with one sentence in the log."""
     sandbox.faults.rules[:] = [Fault("status", match="/links", status=403)]
     failing(sandbox)
     under_way = Settings().concurrency - 1
@@ -97,8 +101,8 @@ def test_an_endpoint_that_is_down_is_left_alone(
     assert caplog.text.count("email_links: 5 in a row could not be read") == 1
 
 
-def test_a_later_page_that_is_not_there_is_an_error(sandbox: Sandbox) -> None:
-    """It was reached by a link: its rows are known to be missing."""
+def test_a_missing_later_page_is_an_error(sandbox: Sandbox) -> None:
+    """A link led to it, so its rows are known to be missing."""
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     path = f"{bad.campaign_activity_id}/tracking"
     asked = []
@@ -124,10 +128,10 @@ def test_a_later_page_that_is_not_there_is_an_error(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_a_report_whose_link_is_refused_is_read_once_more(
+def test_a_report_is_read_again_if_its_link_is_refused(
     sandbox: Sandbox, status: int
 ) -> None:
-    """From its beginning; no click is lost, and none is written twice."""
+    """From its first page; no click is lost, and none is written twice."""
     asked = []
 
     def refuse(endpoint: str) -> None:
@@ -153,8 +157,8 @@ def test_a_report_whose_link_is_refused_is_read_once_more(
     assert rows(output.records("email_clicks")) == rows(wanted)
 
 
-def test_any_page_of_a_report_can_be_asked_for_again(sandbox: Sandbox) -> None:
-    """The first one too: of the same size, and of the same link."""
+def test_any_page_of_a_report_can_be_requested_again(sandbox: Sandbox) -> None:
+    """Also the first one, with the same size and link."""
     busiest = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     link = busiest.links[0]["url_id"]
     service = TapCCClicks(config={**sandbox.config, "page_size": 3}).run.service
@@ -165,8 +169,8 @@ def test_any_page_of_a_report_can_be_asked_for_again(sandbox: Sandbox) -> None:
         assert service.again(page, CLICKS.form) == page
 
 
-def test_a_report_that_was_not_there_is_read_later(sandbox: Sandbox) -> None:
-    """Though its counters were missing too."""
+def test_a_missing_report_is_read_later(sandbox: Sandbox) -> None:
+    """Even if its counters were missing too."""
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     path = f"{bad.campaign_activity_id}/"
     sandbox.api.uncounted.add(bad.campaign_activity_id)
@@ -178,10 +182,10 @@ def test_a_report_that_was_not_there_is_read_later(sandbox: Sandbox) -> None:
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_campaign_that_was_not_there_for_runs_is_read_when_it_is(
+def test_a_campaign_missing_for_several_runs_is_read_later(
     sandbox: Sandbox,
 ) -> None:
-    """The listing had it as sent all the time."""
+    """The listing had it as sent in all runs."""
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=404)]
@@ -196,8 +200,8 @@ def test_a_campaign_that_was_not_there_for_runs_is_read_when_it_is(
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_a_campaign_that_is_restored_is_read(sandbox: Sandbox) -> None:
-    """Its status changes; whether its moment does, the vendor does not say."""
+def test_a_restored_campaign_is_read(sandbox: Sandbox) -> None:
+    """Its status changes; whether updated_at does is not documented."""
     campaign = sandbox.account.campaigns[sandbox.account.clickable()[0].campaign_id]
     campaign.current_status = "Removed"
     first = run_tap(sandbox, catalog=everything())
@@ -207,8 +211,8 @@ def test_a_campaign_that_is_restored_is_read(sandbox: Sandbox) -> None:
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_an_array_that_may_be_left_out_is_empty(sandbox: Sandbox) -> None:
-    """And a sent campaign without activities is asked for again."""
+def test_a_missing_array_is_empty(sandbox: Sandbox) -> None:
+    """A sent campaign without activities is requested again."""
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     match = f"/emails/{bad.campaign_id}"
     sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body={"a": 1})]
@@ -219,10 +223,10 @@ def test_an_array_that_may_be_left_out_is_empty(sandbox: Sandbox) -> None:
     assert rows(union.values()) == rows(sandbox.account.rows())
 
 
-def test_what_is_not_there_is_told_in_one_line(
+def test_missing_reports_are_logged_in_one_line(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It had a line for each report of each, in every run."""
+    """Used to log a line for each report in every run."""
     for activity in sandbox.account.activities.values():
         activity.clicks.clear()
     sandbox.faults.rules[:] = [Fault("status", match="/(tracking|links)", status=404)]
@@ -231,8 +235,8 @@ def test_what_is_not_there_is_told_in_one_line(
     assert [one.partition(":")[0] for one in told] == ["email_clicks"]
 
 
-def test_an_empty_list_hides_no_activity_that_is_known(sandbox: Sandbox) -> None:
-    """Its new clicks are read in the same run, and it stays in state."""
+def test_an_empty_list_hides_no_known_activity(sandbox: Sandbox) -> None:
+    """Its new clicks are read in that run, and it stays in state."""
     first = run_tap(sandbox, catalog=everything())
     bad = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     campaign = sandbox.account.campaigns[bad.campaign_id]
@@ -247,7 +251,7 @@ def test_an_empty_list_hides_no_activity_that_is_known(sandbox: Sandbox) -> None
     assert known[bad.campaign_id]["activities"]
 
 
-def test_an_empty_list_of_links_is_not_believed(sandbox: Sandbox) -> None:
+def test_an_empty_list_of_links_is_not_trusted(sandbox: Sandbox) -> None:
     """An email that was clicked has links."""
     sandbox.faults.rules[:] = [
         Fault("status", match="/links", status=200, body={"a": 1})
@@ -258,7 +262,7 @@ def test_an_empty_list_of_links_is_not_believed(sandbox: Sandbox) -> None:
     assert run_tap(sandbox, first.state, everything()).records("email_links")
 
 
-def test_details_that_fail_alike_are_told_in_one_line(
+def test_equal_failures_of_details_are_logged_in_one_line(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The reason names no activity."""
@@ -269,10 +273,10 @@ def test_details_that_fail_alike_are_told_in_one_line(
     assert sum("campaign_activity_details:" in one for one in caplog.messages) == 1
 
 
-def test_a_new_status_is_loaded_whether_or_not_the_moment_moves(
+def test_a_new_status_is_loaded_without_a_new_timestamp(
     sandbox: Sandbox,
 ) -> None:
-    """Once: when it was removed, and when it was restored."""
+    """Once after removal, and once after restoration."""
     campaign = sandbox.account.campaigns[sandbox.account.clickable()[0].campaign_id]
     state = run_tap(sandbox).state
     for status in ("Removed", "Done"):

@@ -1,6 +1,6 @@
-"""Answers not shaped as documented: read as far as they can be, or one sentence.
+"""Responses of undocumented shapes: read as far as possible, or one sentence.
 
-A run ended in a traceback for each of these.
+Each of these used to end in a traceback.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def misshape(
     values: dict[str, Any],
     within: str | None = None,
 ) -> None:
-    """Let an endpoint answer with these values, or have them in each of its rows."""
+    """Set values in the responses of an endpoint, or in each of their rows."""
     answers = sandbox.api.endpoint
 
     def misshapen(handler: Any, query: Any) -> Reply:
@@ -63,7 +63,7 @@ def test_rows_that_are_no_objects_end_in_a_sentence(
     key: str,
     row: Any,
 ) -> None:
-    """As any other answer of a wrong shape does, after other tries."""
+    """As any other response of a wrong shape does, after retries."""
     misshape(sandbox, monkeypatch, endpoint, {key: [row]})
     with pytest.raises(FatalSyncError) as error:
         run_tap(sandbox, catalog=everything())
@@ -83,23 +83,23 @@ def test_rows_that_are_no_objects_end_in_a_sentence(
         ("links", "link_click_counts", {"unique_clicks": "x"}),
     ],
 )
-def test_values_that_can_be_done_without_cost_no_click(
+def test_odd_optional_values_lose_no_click(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     endpoint: str,
     within: str | None,
     values: dict[str, Any],
 ) -> None:
-    """Counters that cannot be read are counters that are not known."""
+    """Unreadable counters are treated as unknown."""
     misshape(sandbox, monkeypatch, endpoint, values, within)
     assert rows(clicks(run_tap(sandbox)).values()) == rows(sandbox.account.rows())
 
 
 @pytest.mark.parametrize("device", [1, [], {}])
-def test_a_text_that_is_none_is_made_one(
+def test_a_value_that_is_not_text_becomes_text(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, device: Any
 ) -> None:
-    """A loader would refuse the row, and the tap could not tell clicks apart by it."""
+    """Loaders would refuse the row, and the tap could not compare clicks by it."""
     values = {"device_type": device}
     misshape(sandbox, monkeypatch, "clicks", values, "tracking_activities")
     found = run_tap(sandbox).records("email_clicks")

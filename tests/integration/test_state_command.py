@@ -1,4 +1,4 @@
-"""``cc-clicks state`` with real runs, and in a pipe between two Meltanos."""
+"""``cc-clicks state`` with real runs, and in a pipe between Meltano commands."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def reset(state: Any, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_an_activity_that_was_reset_is_read_again_completely(
+def test_a_reset_activity_is_read_again(
     sandbox: Sandbox,
 ) -> None:
-    """All its clicks, links, details and counters, and no other's."""
+    """With its clicks, links, details and counters, and no others."""
     first = run_tap(sandbox, catalog=everything())
     activity = max(sandbox.account.clickable(), key=lambda one: len(one.clicks))
     state = reset(first.state, "--activity", activity.campaign_activity_id)
@@ -54,11 +54,11 @@ def test_an_activity_that_was_reset_is_read_again_completely(
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_campaign_that_was_reset_is_looked_up_and_read_again(
+def test_a_reset_campaign_is_looked_up_and_read_again(
     sandbox: Sandbox,
     removed: bool,  # noqa: FBT001
 ) -> None:
-    """Also one that was removed since: its reports are still there."""
+    """Also a removed one, whose reports still exist."""
     first = run_tap(sandbox)
     account = sandbox.account
     activity = max(account.clickable(), key=lambda one: len(one.clicks))
@@ -78,8 +78,7 @@ def test_a_campaign_that_was_reset_is_looked_up_and_read_again(
         assert len(again.records("campaign_activities")) == len(campaign.activities)
 
 
-def test_links_that_were_reset_are_read_without_the_clicks(sandbox: Sandbox) -> None:
-    """Of every activity."""
+def test_reset_links_are_read_without_clicks(sandbox: Sandbox) -> None:
     first = run_tap(sandbox, catalog=everything())
     again = run_tap(sandbox, reset(first.state, "--links"), everything())
     assert not again.records("email_clicks")
@@ -87,7 +86,7 @@ def test_links_that_were_reset_are_read_without_the_clicks(sandbox: Sandbox) -> 
 
 
 class Meltano:
-    """A Meltano project of its own, with its state in SQLite."""
+    """A separate Meltano project with its state in SQLite."""
 
     def __init__(self, folder: Path) -> None:
         """Make the project."""
@@ -106,7 +105,7 @@ class Meltano:
         self.meltano = tool("meltano", "meltano")
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell, as it stands in the documentation."""
+        """Run a shell command as documented."""
         return subprocess.run(
             ["/bin/sh", "-c", line],
             cwd=self._folder,
@@ -119,10 +118,10 @@ class Meltano:
 
 
 @pytest.mark.slow
-def test_a_state_goes_from_meltano_through_a_reset_and_back(
+def test_a_meltano_state_can_be_reset_in_a_pipe(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """And a reset that fails leaves Meltano's state alone."""
+    """A reset that fails leaves Meltano's state unchanged."""
     state = run_tap(sandbox).state
     (tmp_path / "state.json").write_text(json.dumps({"singer_state": state}), "utf-8")
     meltano = Meltano(tmp_path)
@@ -146,10 +145,10 @@ def test_a_state_goes_from_meltano_through_a_reset_and_back(
 
 
 @pytest.mark.slow
-def test_a_plan_within_meltano_has_its_state(
+def test_a_plan_uses_the_state_of_meltano(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It called everything new, where most was read before."""
+    """Used to count everything as new."""
     meltano = Meltano(tmp_path)
     for name, value in {**meltano.environment, **IN_MELTANO}.items():
         monkeypatch.setenv(name, value)
@@ -170,10 +169,10 @@ def test_a_plan_within_meltano_has_its_state(
         ("dev:a-to-b dev:a-to-c", "Meltano has several states: dev:a-to-b, dev:a-to-c"),
     ],
 )
-def test_no_state_or_several_in_meltano_are_told(
+def test_no_or_several_meltano_states_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: str, said: str
 ) -> None:
-    """Whose state it is, is for a person to say."""
+    """The user has to choose among several."""
     for name, value in IN_MELTANO.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "meltano").write_text(f"#!/bin/sh\necho {ids}\n")

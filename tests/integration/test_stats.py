@@ -1,4 +1,4 @@
-"""The stream of what the service counts: the answers of change detection, kept."""
+"""The stream of the service's counters, which change detection reads anyway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stats(output: Output) -> dict[str, dict[str, Any]]:
 
 
 def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
-    """All of them, as the service gives them."""
+    """All counters are as the service sends them."""
     found = stats(run_tap(sandbox))
     activities = {one.campaign_activity_id: one for one in sandbox.account.reported()}
     assert set(found) == set(activities)
@@ -32,8 +32,8 @@ def test_every_activity_with_reports_has_its_counts(sandbox: Sandbox) -> None:
         assert record["last_refresh_time"]
 
 
-def test_counts_cost_no_request_beside_looks_for_change(sandbox: Sandbox) -> None:
-    """A first run asks for them after all clicks; later ones would ask anyway."""
+def test_counts_cost_no_request_besides_change_detection(sandbox: Sandbox) -> None:
+    """A first run requests them after all clicks; later runs request them anyway."""
     asked: list[int] = []
     state: dict[str, Any] = {}
     for _ in range(2):
@@ -44,16 +44,15 @@ def test_counts_cost_no_request_beside_looks_for_change(sandbox: Sandbox) -> Non
     assert asked == [-(-emails // 10), -(-len(sandbox.account.clickable()) // 10)]
 
 
-def test_counts_alone_ask_for_counts_alone(sandbox: Sandbox) -> None:
-    """No report is read."""
+def test_selecting_only_counts_reads_no_report(sandbox: Sandbox) -> None:
     output = run_tap(sandbox, catalog=select(STATS))
     lists = {"campaigns", "summaries"}
     assert set(sandbox.log.counts()) == {*lists, "campaign", "stats"}
     assert len(stats(output)) == len(sandbox.account.reported())
 
 
-def test_only_counts_that_changed_are_written_again(sandbox: Sandbox) -> None:
-    """A new time of refresh alone is no change."""
+def test_only_changed_counts_are_written_again(sandbox: Sandbox) -> None:
+    """A new refresh time alone is no change."""
     first = run_tap(sandbox)
     account = sandbox.account
     account.advance(hours=2)
@@ -65,8 +64,8 @@ def test_only_counts_that_changed_are_written_again(sandbox: Sandbox) -> None:
     assert not stats(third)
 
 
-def test_an_activity_that_is_not_counted_has_no_record() -> None:
-    """It is looked at by its report."""
+def test_an_activity_without_counters_has_no_record() -> None:
+    """Its report is read instead."""
     account = Account()
     account.add_click(account.add_campaign().activities[0])
     gone = account.add_campaign().activities[0].campaign_activity_id
@@ -81,8 +80,8 @@ def test_an_activity_that_is_not_counted_has_no_record() -> None:
         assert sandbox.log.counts() == {**lists, "stats": 1, "clicks": 1}
 
 
-def test_counts_below_the_budget_come_with_the_next_run(sandbox: Sandbox) -> None:
-    """The union of budgeted runs is complete."""
+def test_counts_beyond_the_budget_come_with_the_next_run(sandbox: Sandbox) -> None:
+    """Several runs with a budget load all counters."""
     union: dict[str, Any] = {}
     state: dict[str, Any] | None = None
     for _ in range(6):

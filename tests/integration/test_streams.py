@@ -1,4 +1,4 @@
-"""What the streams hold, and what a run asks for."""
+"""The records of the streams, and the requests of a run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DETAILS, HISTORY = "campaign_activity_details", "email_send_history"
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_first_run_equals_the_truth(sandbox: Sandbox, concurrency: int) -> None:
-    """Row for row, with one id per row."""
+def test_a_first_run_loads_every_click(sandbox: Sandbox, concurrency: int) -> None:
+    """Each row once, with its own id."""
     output = run_tap(sandbox, concurrency=concurrency)
     assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
     assert len(clicks(output)) == len(sandbox.account.rows())
 
 
 def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
-    """All campaigns; the activities of those sent, and the details of emails."""
+    """All campaigns, activities of sent campaigns, and details of emails."""
     output = run_tap(sandbox)
     campaigns = sandbox.account.campaigns.values()
     assert len(output.records("campaigns")) == len(campaigns)
@@ -55,7 +55,7 @@ def test_campaigns_and_activities_are_complete(sandbox: Sandbox) -> None:
 
 
 def test_every_send_is_loaded(sandbox: Sandbox) -> None:
-    """Those of emails that were sent, with the reason in words."""
+    """The reason is loaded in words."""
     output = run_tap(sandbox, catalog=select(HISTORY))
     sends = {
         (activity.campaign_activity_id, send["send_id"]): send
@@ -72,7 +72,7 @@ def test_every_send_is_loaded(sandbox: Sandbox) -> None:
 
 
 def test_an_email_sent_again_is_read_again(sandbox: Sandbox) -> None:
-    """To contacts who are new: nothing but its summary tells, within a day."""
+    """Only its summary shows the second send, within a day."""
     account = sandbox.account
     first = run_tap(sandbox)
     activity = account.clickable()[0]
@@ -97,8 +97,8 @@ def test_an_email_sent_again_is_read_again(sandbox: Sandbox) -> None:
     assert summary["last_sent_date"] == activity.sends[-1]["run_date"]
 
 
-def test_summaries_cost_no_request(sandbox: Sandbox) -> None:
-    """All of them in a first run, then those that have changed."""
+def test_summaries_cost_only_their_listing(sandbox: Sandbox) -> None:
+    """A first run writes all of them, later runs those that changed."""
     alone = select("campaign_summaries")
     first = run_tap(sandbox, catalog=alone)
     assert sandbox.log.counts() == {"summaries": 1}
@@ -127,7 +127,7 @@ def test_links_are_complete(sandbox: Sandbox) -> None:
 
 
 def test_a_second_run_without_changes_reads_no_report(sandbox: Sandbox) -> None:
-    """A page of each list, and counters, ten by ten, are all it asks for."""
+    """It requests a page of each list, and counters in tens."""
     first = run_tap(sandbox)
     sandbox.log.clear()
     second = run_tap(sandbox, first.state)
@@ -140,7 +140,7 @@ def test_a_second_run_without_changes_reads_no_report(sandbox: Sandbox) -> None:
 
 
 def test_new_late_and_repeated_clicks_are_found(sandbox: Sandbox) -> None:
-    """And resends, and new campaigns; the union of both runs is the truth."""
+    """And resends, and new campaigns; both runs together load every click."""
     first = run_tap(sandbox)
     account = sandbox.account
     account.advance(hours=30)
@@ -156,8 +156,8 @@ def test_new_late_and_repeated_clicks_are_found(sandbox: Sandbox) -> None:
     assert rows(union.values()) == rows(account.rows())
 
 
-def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
-    """In the SDK's form, with the newest click's moment, under 400 bytes in all."""
+def test_every_activity_has_a_bookmark(sandbox: Sandbox) -> None:
+    """In the SDK's form, with the newest click's timestamp."""
     state = run_tap(sandbox).state
     partitions = state["bookmarks"]["email_clicks"]["partitions"]
     bookmarks = {
@@ -176,8 +176,8 @@ def test_a_bookmark_stands_for_each_activity(sandbox: Sandbox) -> None:
     assert len(json.dumps(state, separators=(",", ":"))) < 400 * len(partitions)
 
 
-def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
-    """Clicks alone need lists, campaigns, reports, and counters to compare with."""
+def test_deselected_streams_cost_no_request(sandbox: Sandbox) -> None:
+    """Clicks alone need lists, campaigns, reports and counters."""
     output = run_tap(sandbox, catalog=select("email_clicks"))
     lists = {"campaigns", "summaries"}
     assert set(sandbox.log.counts()) == {*lists, "campaign", "clicks", "stats"}
@@ -188,14 +188,14 @@ def test_what_is_deselected_is_not_asked_for(sandbox: Sandbox) -> None:
     }
 
 
-def test_activities_cost_their_campaigns_look_up(sandbox: Sandbox) -> None:
-    """Details are another stream's."""
+def test_activities_cost_only_look_ups(sandbox: Sandbox) -> None:
+    """Details belong to another stream."""
     run_tap(sandbox, catalog=select("campaign_activities"))
     assert set(sandbox.log.counts()) == {"campaigns", "summaries", "campaign"}
 
 
-def test_details_selected_later_are_owed(sandbox: Sandbox) -> None:
-    """Of what was known before, and of what came meanwhile; each once."""
+def test_details_selected_later_are_loaded(sandbox: Sandbox) -> None:
+    """For activities known before and for new ones, each once."""
     without, both = select("email_clicks"), select("email_clicks", DETAILS)
     first = run_tap(sandbox, catalog=without)
     second = run_tap(sandbox, first.state, both, max_requests=9)
@@ -209,8 +209,8 @@ def test_details_selected_later_are_owed(sandbox: Sandbox) -> None:
     assert [sum(asked[:2]), asked[2]] == [emails, 1]
 
 
-def test_campaigns_alone_ask_for_their_listing(sandbox: Sandbox) -> None:
-    """And a second run has only the newest to say again."""
+def test_campaigns_alone_cost_only_their_listing(sandbox: Sandbox) -> None:
+    """A second run repeats only the newest campaign."""
     first = run_tap(sandbox, catalog=select("campaigns"))
     assert sandbox.log.counts() == {"campaigns": 1}
     second = run_tap(sandbox, first.state, catalog=select("campaigns"))
@@ -218,7 +218,7 @@ def test_campaigns_alone_ask_for_their_listing(sandbox: Sandbox) -> None:
 
 
 def test_full_table_reads_all_again(sandbox: Sandbox) -> None:
-    """And leaves the bookmarks as they are."""
+    """It leaves bookmarks unchanged."""
     first = run_tap(sandbox)
     catalog = select("email_clicks")
     for stream in catalog["streams"]:
@@ -231,7 +231,7 @@ def test_full_table_reads_all_again(sandbox: Sandbox) -> None:
 
 
 def test_the_start_date_bounds_the_first_sync(sandbox: Sandbox) -> None:
-    """No older click, every younger one."""
+    """No older click is loaded, and every newer one is."""
     start = sandbox.account.now - timedelta(days=6)
     output = run_tap(sandbox, start_date=start.isoformat())
     wanted = [
@@ -241,8 +241,8 @@ def test_the_start_date_bounds_the_first_sync(sandbox: Sandbox) -> None:
     assert rows(output.records("email_clicks")) == rows(wanted)
 
 
-def test_clicks_of_some_links_keep_bookmarks_of_their_own(sandbox: Sandbox) -> None:
-    """Taking the filter away loses nothing."""
+def test_url_ids_have_separate_bookmarks(sandbox: Sandbox) -> None:
+    """Removing the filter loses no clicks."""
     row = sandbox.account.rows()[0]
     filtered = run_tap(sandbox, url_ids=[row["url_id"]])
     wanted = [one for one in sandbox.account.rows() if one["url_id"] == row["url_id"]]
@@ -252,8 +252,8 @@ def test_clicks_of_some_links_keep_bookmarks_of_their_own(sandbox: Sandbox) -> N
     assert set(clicks(filtered)) <= set(clicks(unfiltered))
 
 
-def test_only_the_campaigns_asked_for(sandbox: Sandbox) -> None:
-    """And the others are not hidden by a bookmark afterwards."""
+def test_campaign_ids_limit_the_campaigns(sandbox: Sandbox) -> None:
+    """Others are not hidden by a bookmark afterwards."""
     activity = sandbox.account.clickable()[-1]
     filtered = run_tap(sandbox, campaign_ids=[activity.campaign_id])
     assert {one["campaign_id"] for one in filtered.records("email_clicks")} == {
@@ -265,7 +265,7 @@ def test_only_the_campaigns_asked_for(sandbox: Sandbox) -> None:
 
 @pytest.fixture
 def strange() -> Iterator[Sandbox]:
-    """Return an account with one email, clicked in strange ways."""
+    """Return an account with one email and odd clicks."""
     account = Account()
     activity = account.add_campaign().activities[0]
     account.add_click(activity, created_time="2026-10-31T23:00:00+02:00")
@@ -278,8 +278,8 @@ def strange() -> Iterator[Sandbox]:
         yield running
 
 
-def test_strange_values_arrive_as_every_loader_can_store_them(strange: Sandbox) -> None:
-    """UTC with Z, no NUL, no lone surrogate, null where nothing is known."""
+def test_odd_values_are_written_for_any_loader(strange: Sandbox) -> None:
+    """UTC with Z, no NUL, no lone surrogate, and null for missing values."""
     records: list[dict[str, Any]] = run_tap(strange).records("email_clicks")
     assert len(records) == 5
     assert "2026-10-31T21:00:00.000Z" in [one["created_time"] for one in records]
@@ -294,10 +294,10 @@ def test_strange_values_arrive_as_every_loader_can_store_them(strange: Sandbox) 
     assert all("new_field" not in one for one in records)
 
 
-def test_campaigns_without_a_moment_of_change_are_no_warning(
+def test_campaigns_without_updated_at_cause_no_warning(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The SDK had one for each of their records."""
+    """The SDK used to log one for each record."""
     campaigns = run_tap(sandbox).records("campaigns")
     body = {"campaigns": [{**one, "updated_at": None} for one in campaigns]}
     fault = Fault("status", match="/emails$", status=200, body=body)
@@ -308,8 +308,8 @@ def test_campaigns_without_a_moment_of_change_are_no_warning(
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
 
 
-def test_a_report_that_stays_in_doubt_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Rows are missing until the next run, which reads it again."""
+def test_an_uncertain_report_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The next run reads its missing rows."""
     account = Account()
     activity = account.add_campaign().activities[0]
     row: dict[str, Any] = {"when": account.now, "contact_id": "someone"}

@@ -14,7 +14,7 @@ from tests.support import everything
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# In one worker: they look at the records of one run.
+# In one worker, as they share the records of one run.
 pytestmark = pytest.mark.xdist_group("suite")
 
 SANDBOX = Sandbox(generate(campaigns=10, clicks=120, recipients=60))

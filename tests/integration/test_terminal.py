@@ -1,6 +1,6 @@
-"""What ``cc-clicks`` shows: nothing foreign steers the terminal or ends in a traceback.
+"""External text shown by ``cc-clicks`` cannot control the terminal or end a command.
 
-Foreign is what comes from the service, from a state, a file or a database.
+It comes from the service, a state, a file or a database; no traceback is shown.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def screen(request: pytest.FixtureRequest) -> str:
 
 
 def state_of(activity: Any, campaign: Any, value: Any, number: Any) -> dict[str, Any]:
-    """Return a state that is one, but for what it is told."""
+    """Return a valid state, except for these values."""
     partition = {
         "context": {"campaign_activity_id": activity, "url_id": campaign},
         "replication_key_value": value,
@@ -74,8 +74,10 @@ STATES = st.builds(
 @example(state_of(HOSTILE[1], HOSTILE[3], "2026-01-01T00:00:00.000Z", 3), HOSTILE[3])
 @example({"bookmarks": {HOSTILE[2]: {}}}, "x")
 @example({"bookmarks": {}, "version": 10**400}, "x")
-def test_a_state_steers_nothing(screen: str, state: Any, name: str) -> None:
-    """Whatever is in it, and whatever is asked for."""
+def test_a_state_cannot_control_the_terminal(
+    screen: str, state: Any, name: str
+) -> None:
+    """Neither its values nor the requested names can."""
     text = json.dumps(state)
     run(screen, "state", "show", given=text)
     run(screen, "state", "show", "--json", given=text)
@@ -84,7 +86,7 @@ def test_a_state_steers_nothing(screen: str, state: Any, name: str) -> None:
 
 
 def test_a_state_is_shown_as_it_is(screen: str) -> None:
-    """Not as markup; JSON keeps even what is not shown."""
+    """Markup is printed as text, and JSON keeps control characters."""
     state = state_of("a[/b]", "\x9b[b]:x:", "2026-01-01T00:00:00.000Z", 3)
     shown = run(screen, "state", "show", given=json.dumps(state))
     assert shown.exit_code == 0
@@ -100,17 +102,17 @@ def test_a_state_is_shown_as_it_is(screen: str) -> None:
 
 
 @pytest.mark.parametrize("command", [("state", "show"), ("plan", "--state=-")])
-def test_a_state_nested_without_end_is_refused(
+def test_a_deeply_nested_state_is_refused(
     screen: str, command: tuple[str, ...]
 ) -> None:
-    """In a sentence."""
+    """The command ends in a sentence."""
     result = run(screen, *command, given='{"bookmarks":' + DEEP)
     assert result.exit_code == 1
     assert "it is nested too deep" in result.stderr
 
 
-def test_names_of_files_steer_nothing(screen: str, tmp_path: Path) -> None:
-    """Those that are there, and those that are not."""
+def test_file_names_cannot_control_the_terminal(screen: str, tmp_path: Path) -> None:
+    """Names of existing and of missing files."""
     there = tmp_path / f"{HOSTILE[1]}\n[b]"
     there.write_text("{")
     missing = tmp_path / HOSTILE[3]
@@ -131,8 +133,10 @@ def test_names_of_files_steer_nothing(screen: str, tmp_path: Path) -> None:
 )
 @example([("a[/b]", "1", ""), (HOSTILE[0], "2", "")], [("a[/b]", 10**400)])
 @example([([1], "1", "")], [])
-def test_rows_steer_nothing(screen: str, clicks: Any, counted: Any) -> None:
-    """As ``reconcile`` finds them in the files of target-jsonl."""
+def test_rows_cannot_control_the_terminal(
+    screen: str, clicks: Any, counted: Any
+) -> None:
+    """``reconcile`` reads them from the files of target-jsonl."""
     rows = {
         "email_clicks": [
             {"campaign_activity_id": one, "click_id": click, "created_time": when}
@@ -162,7 +166,7 @@ def test_rows_steer_nothing(screen: str, clicks: Any, counted: Any) -> None:
     ],
     ids=["number", "text", "field", "bytes"],
 )
-def test_odd_counts_are_refused(
+def test_invalid_counts_are_refused(
     screen: str, tmp_path: Path, content: bytes, sentence: str
 ) -> None:
     """In a sentence that names the file."""
@@ -173,8 +177,8 @@ def test_odd_counts_are_refused(
     assert sentence in result.stderr
 
 
-def test_odd_files_of_rows_are_refused(screen: str, tmp_path: Path) -> None:
-    """Nested without end, or no files at all."""
+def test_invalid_row_files_are_refused(screen: str, tmp_path: Path) -> None:
+    """Deeply nested rows, or a folder in place of a file."""
     path = tmp_path / "email_clicks.jsonl"
     path.write_text(DEEP)
     asked = ("reconcile", f"--jsonl={tmp_path}", "--offline")

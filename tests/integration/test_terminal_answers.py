@@ -1,4 +1,4 @@
-"""What the service answers steers no terminal."""
+"""Responses of the service cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def screen(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Sandbox]:
-    """Return an account with one click, whose answers each test sets."""
+    """Return an account with one click; tests set its responses."""
     account = Account()
     account.add_click(account.add_campaign().activities[0])
     with Sandbox(account) as running:
@@ -53,13 +53,13 @@ def service() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def answering(service: Sandbox) -> Iterator[Sandbox]:
-    """Return the account, and leave it as it was."""
+    """Return the account, and remove its faults afterwards."""
     yield service
     service.faults.rules.clear()
 
 
 def checked(sandbox: Sandbox, screen: str, *arguments: str, **config: Any) -> Result:
-    """Check with these settings besides the simulator's."""
+    """Run ``check`` with these settings besides the simulator's."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
         path.write_text(json.dumps({**sandbox.config, **config}))
@@ -67,7 +67,7 @@ def checked(sandbox: Sandbox, screen: str, *arguments: str, **config: Any) -> Re
 
 
 def token_alone(sandbox: Sandbox, payload: str) -> dict[str, str]:
-    """Return settings with an access token that says this of itself, and is good."""
+    """Return settings with a valid access token that has this payload."""
     encoded = base64.urlsafe_b64encode(payload.encode("utf-8", "surrogatepass"))
     token = f"head.{encoded.decode().rstrip('=')}.signature"
     sandbox.tokens.access[token] = float("inf")
@@ -75,7 +75,7 @@ def token_alone(sandbox: Sandbox, payload: str) -> dict[str, str]:
 
 
 def answers(sandbox: Sandbox, **bodies: Any) -> None:
-    """Let the endpoints that match answer with these bodies."""
+    """Set the response bodies of matching endpoints."""
     sandbox.faults.rules = [
         Fault("status", match, status=200, body=json.dumps(body))
         for match, body in bodies.items()
@@ -87,10 +87,10 @@ def answers(sandbox: Sandbox, **bodies: Any) -> None:
 @example("a[/b]", ["campaign_data", HOSTILE[0]], 10**30, {"campaign_id": HOSTILE[1]})
 @example(HOSTILE[2], ["campaign_data", [1]], -(10**400), {})
 @example({}, ["campaign_data"], 1e300, {"current_status": "Done"})
-def test_an_account_and_a_token_steer_nothing(
+def test_an_account_and_a_token_cannot_control_the_terminal(
     screen: str, answering: Sandbox, name: Any, scopes: Any, ends: Any, campaign: Any
 ) -> None:
-    """As ``check`` shows them."""
+    """``check`` shows them."""
     access = token_alone(answering, json.dumps({"scp": scopes, "exp": ends}))
     rows = {"campaigns": [campaign], "campaign_activities": [campaign]}
     answers(answering, account={"organization_name": name}, emails=rows)
@@ -103,10 +103,10 @@ def test_an_account_and_a_token_steer_nothing(
     [DEEP, '{"exp": 1e400}', '{"exp": NaN}', '{"exp": 9' + "9" * 5000 + "}", "\ud800"],
     ids=["deep", "infinite", "no number", "long", "surrogate"],
 )
-def test_a_token_that_says_nonsense_is_a_warning(
+def test_an_unreadable_token_is_a_warning(
     screen: str, answering: Sandbox, payload: str
 ) -> None:
-    """Whether it is good the API tells."""
+    """The API decides whether it is valid."""
     answers(answering, account={})
     result = checked(answering, screen, **token_alone(answering, payload))
     assert "does not say when it ends" in result.stdout
@@ -127,7 +127,7 @@ def test_a_token_that_says_nonsense_is_a_warning(
 def test_a_row_without_id_is_a_warning(
     screen: str, answering: Sandbox, campaigns: Any, activities: Any, missing: str
 ) -> None:
-    """In the line that met it."""
+    """The check that read it shows the warning."""
     body = {"campaigns": campaigns, "campaign_activities": activities}
     answers(answering, emails=body)
     result = checked(answering, screen)
@@ -145,10 +145,10 @@ def test_a_row_without_id_is_a_warning(
         "\x1b[2J",
     ],
 )
-def test_a_date_that_is_none_is_no_comparison(
+def test_an_invalid_date_is_not_compared(
     screen: str, answering: Sandbox, monkeypatch: pytest.MonkeyPatch, date: str
 ) -> None:
-    """It costs its line alone."""
+    """The output says that there is no date to compare with."""
     monkeypatch.setattr(
         "tap_cc_clicks.cli.check.parsedate_to_datetime",
         lambda _: parsedate_to_datetime(date),
@@ -163,10 +163,10 @@ def test_a_date_that_is_none_is_no_comparison(
 @given(count=NUMBERS | ANYTHING, people=NUMBERS | ANYTHING, campaign=TEXTS)
 @example(10**400, 10**400, "a[/b]")
 @example(2**63, {}, HOSTILE[0])
-def test_counters_of_every_kind_can_be_planned_with(
+def test_plans_accept_odd_counters(
     screen: str, answering: Sandbox, count: Any, people: Any, campaign: str
 ) -> None:
-    """Those that are none are not known."""
+    """Invalid counters are treated as unknown."""
     stats = [
         {"campaign_activity_id": one, "stats": {"em_clicks_all": count}}
         for one in answering.account.activities
@@ -187,8 +187,10 @@ def test_counters_of_every_kind_can_be_planned_with(
 @MANY
 @given(clicks=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=4))
 @example([("a[/b]", HOSTILE[0], HOSTILE[1])])
-def test_tables_and_charts_steer_nothing(screen: str, clicks: Any) -> None:
-    """As the demo draws them."""
+def test_tables_and_charts_cannot_control_the_terminal(
+    screen: str, clicks: Any
+) -> None:
+    """The demo draws them."""
     rows = {str(number): click for number, click in enumerate(clicks)}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SCREENS[screen].items():
@@ -210,8 +212,10 @@ def test_tables_and_charts_steer_nothing(screen: str, clicks: Any) -> None:
     )
 )
 @example({"error": ["x"], "user_code": HOSTILE[0]})
-def test_a_sign_in_steers_nothing(screen: str, answering: Sandbox, body: Any) -> None:
-    """Whatever the authorization server says."""
+def test_a_sign_in_cannot_control_the_terminal(
+    screen: str, answering: Sandbox, body: Any
+) -> None:
+    """With any response of the authorization server."""
     answers(answering, authorize=body, token=body)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")

@@ -1,4 +1,4 @@
-"""A month of daily runs, with all that a month brings: the warehouse is the truth."""
+"""A month of daily runs with faults and changes; the warehouse must be complete."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_waiting")]
 DAYS = 30
 QUIET_DAYS = 3
-# On these days others have left so many requests of the quota.
+# The requests that others have left of the quota on these days.
 QUOTA_DAYS = {9: 3, 10: 7, 23: 5}
 CRASH_DAYS = {5, 14, 26}
 REMOVAL_DAYS = {12, 20}
-# What was removed comes back a while later, with its clicks.
+# Removed campaigns are restored later, with their clicks.
 RESTORED_DAYS = {15, 24}
 # An email's report, and a campaign, cannot be read on these days.
 FAILING_DAYS = {4, 21}
@@ -45,21 +45,21 @@ Row = dict[str, Any]
 
 
 class Month:
-    """An account that lives from day to day, and the pipeline that follows it.
+    """An account that changes day by day, and the pipeline that loads it.
 
     Args:
         store: The token store.
     """
 
     def __init__(self, store: Path) -> None:
-        """Begin with an account that has been there for a while."""
+        """Start with an account that has a history."""
         self.account = generate(11, campaigns=14, clicks=250)
         self.tokens = Tokens(rotating=True)
         self.sandbox = Sandbox(self.account, tokens=self.tokens)
         self.settings = {
             **self.sandbox.config,
             "token_store": str(store),
-            # All of some 25 emails, now and then: not in each run.
+            # Too few to look at all of some 25 emails in each run.
             "look_requests_per_day": 4,
             "page_size": 40,
         }
@@ -71,7 +71,7 @@ class Month:
         self._tokens_end_in = 0
 
     def pass_a_day(self, day: int) -> None:
-        """Let people send and click, late and early, and clean up."""
+        """Add the sends, clicks, late clicks and removals of a day."""
         account = self.account
         account.advance(hours=self._random.uniform(22, 26))
         if day % 3 == 0:
@@ -79,7 +79,7 @@ class Month:
         if day % 7 == 0:
             account.resend(self._sent()[-2])
         if day in REMOVAL_DAYS:
-            # One that earlier runs have seen; it has had its last click.
+            # A campaign that earlier runs have read.
             self._removed.append(self._sent()[0])
             account.remove_campaign(self._removed[-1])
         if day in RESTORED_DAYS:
@@ -99,7 +99,7 @@ class Month:
         self.account.add_click(campaign.activities[0])
 
     def _break(self, day: int) -> None:
-        """Let reports fail on some days, and be gone on others."""
+        """Let reports fail on some days, and be missing on others."""
         newest, older = self._sent()[-1], self._sent()[-3]
         status = 500 if day in FAILING_DAYS else 404
         self.sandbox.faults.rules[:] = [
@@ -122,14 +122,14 @@ class Month:
         self.account.add_click(activity, when)
 
     def load(self, day: int, warehouse: Warehouse) -> None:
-        """Run the tap as that day has it, into the warehouse."""
+        """Run the tap with the limits of a day, into the warehouse."""
         self.sandbox.limits.used = 0
         self.sandbox.limits.per_day = QUOTA_DAYS.get(day, 10_000)
         self.sandbox.on_request = self._during if day <= DAYS else None
         self._tokens_end_in = 6
         messages = self._run(day)
         if day in CRASH_DAYS:
-            # The machine went down: this much had come through.
+            # The machine crashed: only these messages had arrived.
             del messages[self._random.randrange(len(messages)) :]
         for message in messages:
             if message["type"] == "STATE":
@@ -150,7 +150,7 @@ class Month:
         return output.messages
 
     def _during(self, _: str) -> None:
-        """Let clicks come in while a run goes on, and the token end in its middle."""
+        """Add clicks during a run, and let the token expire in its middle."""
         if self._random.random() < 0.03:
             self._click(hours=0)
         self._tokens_end_in -= 1
@@ -159,28 +159,26 @@ class Month:
 
 
 class Warehouse:
-    """Clicks by their key, the newest version of each."""
+    """The newest version of each click, by key."""
 
     def __init__(self) -> None:
-        """Be empty."""
         self._clicks: dict[str, Row] = {}
 
     def upsert(self, records: list[Row]) -> None:
-        """Put records in place of those with their keys."""
+        """Replace the records with the same keys."""
         self._clicks.update({record["click_id"]: record for record in records})
 
     def rows(self) -> list[Row]:
-        """Return all there are."""
+        """Return all rows."""
         return list(self._clicks.values())
 
 
 class PostgresWarehouse(Warehouse):
-    """The same in a real database, as a loader that upserts would leave it."""
+    """The same in PostgreSQL, as an upserting loader stores it."""
 
     COLUMNS = ("click_id", *TRUTH)
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        """Make the table."""
         self._connection = connection
         columns = sql.SQL(", ").join(
             sql.SQL("{} text").format(sql.Identifier(name)) for name in self.COLUMNS
@@ -207,7 +205,7 @@ class PostgresWarehouse(Warehouse):
             cursor.executemany(self._upsert, values)
 
     def rows(self) -> list[Row]:
-        """Return all there are."""
+        """Return all rows."""
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute("select * from email_clicks").fetchall()
 
@@ -226,13 +224,13 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wareho
 
 
 @pytest.mark.parametrize("warehouse", ["postgres", "memory"], indirect=["warehouse"])
-def test_after_thirty_days_the_warehouse_is_the_truth(
+def test_after_thirty_days_the_warehouse_is_complete(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     warehouse: Warehouse,
 ) -> None:
-    """Tokens rotate and end, quotas are spent, machines crash, counters lag behind."""
-    # So that a crash has a state to go back to.
+    """Tokens rotate and expire, quotas are spent, machines crash, counters lag."""
+    # A crash needs an earlier state to return to.
     often(monkeypatch.setattr, 20)
     month = Month(tmp_path / "tokens.json")
     with month.sandbox:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
-OF_THIS_MACHINE = (
+MACHINE_VARIABLES = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -36,7 +36,7 @@ HOP_BY_HOP = {"host", "connection", "proxy-connection", "content-length"}
 
 
 class Relay(BaseHTTPRequestHandler):
-    """Hands requests on to the simulator, and notes what it was asked."""
+    """Forwards requests to the simulator, and keeps their paths."""
 
     protocol_version = "HTTP/1.1"
     base: ClassVar[str]
@@ -44,14 +44,13 @@ class Relay(BaseHTTPRequestHandler):
     seen: ClassVar[list[str]]
 
     def do_GET(self) -> None:
-        """Hand on."""
-        self._hand_on(None)
+        self._forward(None)
 
     def do_POST(self) -> None:
-        """Hand on, with what was sent."""
-        self._hand_on(self.rfile.read(int(self.headers["Content-Length"])))
+        """Forward a request with its body."""
+        self._forward(self.rfile.read(int(self.headers["Content-Length"])))
 
-    def _hand_on(self, body: bytes | None) -> None:
+    def _forward(self, body: bytes | None) -> None:
         parts = urlsplit(self.path)
         self.seen.append(parts.path)
         url = f"{self.base}{parts.path}?{parts.query}"
@@ -70,14 +69,14 @@ class Relay(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def relay(
     sandbox: Sandbox, tls: ssl.SSLContext | None = None
 ) -> Generator[type[Relay]]:
-    """Serve a relay in a thread; its class is given, with what it has seen."""
+    """Serve a relay in a thread, and yield its class."""
 
     class Handler(Relay):
         base = sandbox.url
@@ -102,7 +101,7 @@ def run(
     config: dict[str, Any], folder: Path, environment: dict[str, str]
 ) -> tuple[int, str, Output]:
     """Run the tap as a process, with this environment instead of the machine's."""
-    none_set = dict.fromkeys(OF_THIS_MACHINE, "")
+    none_set = dict.fromkeys(MACHINE_VARIABLES, "")
     process = start(config, folder, environment={**none_set, **environment})
     written, said = process.communicate(timeout=HANGS)
     messages = [json.loads(line) for line in written.splitlines()]
@@ -111,7 +110,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Return a certificate authority that no machine knows."""
+    """Return a certificate authority that no machine trusts."""
     return trustme.CA()
 
 
@@ -119,7 +118,7 @@ def authority() -> trustme.CA:
 def over_tls(
     sandbox: Sandbox, authority: trustme.CA
 ) -> Iterator[tuple[dict[str, Any], type[Relay]]]:
-    """Return settings that lead to the simulator over TLS, and what is seen there."""
+    """Return settings with URLs of the simulator over TLS, and its relay."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with relay(sandbox, context) as handler:
@@ -131,10 +130,10 @@ def over_tls(
         yield {**sandbox.config, **urls}, handler
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_an_untrusted_certificate_is_refused(
     over_tls: tuple[dict[str, Any], type[Relay]], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """By the token endpoint and by the API; nothing is sent."""
+    """For the token endpoint and for the API; nothing is sent."""
     config, handler = over_tls
     code, said, _ = run(config, tmp_path, {})
     assert code == 1
@@ -149,14 +148,14 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_an_authority_of_ones_own_is_taken_from_the_environment(
+def test_a_private_certificate_authority_is_read_from_the_environment(
     over_tls: tuple[dict[str, Any], type[Relay]],
     authority: trustme.CA,
     sandbox: Sandbox,
     tmp_path: Path,
     variable: str,
 ) -> None:
-    """As companies have them whose gateway looks into TLS."""
+    """Companies with a TLS-inspecting gateway need it."""
     config, handler = over_tls
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
@@ -166,10 +165,8 @@ def test_an_authority_of_ones_own_is_taken_from_the_environment(
     assert "/oauth2/default/v1/token" in handler.seen
 
 
-def test_a_proxy_is_taken_from_the_environment(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """For the API and for the token endpoint, and not for hosts in NO_PROXY."""
+def test_a_proxy_is_read_from_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:
+    """For the API and the token endpoint, but not for hosts in NO_PROXY."""
     with relay(sandbox) as handler:
         proxy = {"HTTP_PROXY": f"http://127.0.0.1:{handler.port}"}
         code, said, output = run(sandbox.config, tmp_path, proxy)
@@ -189,7 +186,7 @@ def test_a_proxy_is_taken_from_the_environment(
 def test_a_redirect_is_not_followed(
     sandbox: Sandbox, tmp_path: Path, match: str
 ) -> None:
-    """Token, secret and refresh token stay where they belong."""
+    """No token or secret is sent elsewhere."""
     sandbox.faults.rules.append(Fault("redirect", match=match))
     code, said, _ = run(sandbox.config, tmp_path, {})
     assert code == 1
@@ -202,8 +199,8 @@ def test_a_redirect_is_not_followed(
     "url",
     ["http://api.example.com/v3", "ftp://127.0.0.1/v3", "http://127.0.0.1.example.com"],
 )
-def test_only_https_or_loopback(name: str, url: str) -> None:
-    """A token never leaves the machine in the clear."""
+def test_urls_must_be_https_or_loopback(name: str, url: str) -> None:
+    """A token never leaves the machine unencrypted."""
     config = {"client_id": "id", "refresh_token": "token", name: url}
     with pytest.raises(ConfigValidationError) as error:
         TapCCClicks(config=config)

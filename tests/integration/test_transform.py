@@ -1,4 +1,4 @@
-"""The models in transform/, on PostgreSQL, on DuckDB, and on Snowflake's emulator."""
+"""The dbt models in transform/ on PostgreSQL, DuckDB and a Snowflake emulator."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox.account import Account
 
-# In one worker, for what they share takes long.
+# In one worker, as their shared fixtures are slow.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("transform")]
 
 SCANNED = 3
 
 
 def in_postgres(postgres: Postgres) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the marts, as JSON holds them."""
+    """Return the rows of the marts in JSON types."""
     marts = {}
     with psycopg.connect(postgres.url) as connection:
         for name in KEYS:
@@ -61,7 +61,7 @@ def in_postgres(postgres: Postgres) -> dict[str, list[dict[str, Any]]]:
 
 
 def loaded(postgres: Postgres) -> list[dict[str, Any]]:
-    """Return the clicks in PostgreSQL, their moments as the API writes them."""
+    """Return the clicks in PostgreSQL, with timestamps as the API writes them."""
     columns = (
         "campaign_activity_id, contact_id, url_id, link_url, device_type, "
         "email_address, first_name, last_name, "
@@ -75,16 +75,16 @@ def loaded(postgres: Postgres) -> list[dict[str, Any]]:
     return found
 
 
-def made() -> Account:
-    """Return an account in which mail servers tried every link of two emails."""
+def account_with_scans() -> Account:
+    """Return an account in which mail servers opened every link of two emails."""
     account = generate(campaigns=14, clicks=300)
     for _ in range(2):
         account.add_scans(account.add_campaign().activities[0], SCANNED)
     return account
 
 
-def live(account: Account) -> None:
-    """Let people click, one of them late, and an email be sent."""
+def add_changes(account: Account) -> None:
+    """Add clicks, a late one among them, and an email."""
     account.advance(hours=20)
     account.add_clicks(40)
     account.add_click(account.clickable()[3], account.now - timedelta(days=9))
@@ -93,8 +93,8 @@ def live(account: Account) -> None:
 
 @pytest.fixture(scope="module")
 def account() -> Account:
-    """Return the account that the marts are built of."""
-    return made()
+    """Return the account that the marts are built from."""
+    return account_with_scans()
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +106,16 @@ def sandbox(account: Account) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def landed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what two runs wrote, rows that were read twice among them."""
+    """Return the folder with the output of two runs, including rows read twice."""
     first = run_tap(sandbox)
-    live(sandbox.account)
+    add_changes(sandbox.account)
     second = run_tap(sandbox, first.state)
     return land([first, second], tmp_path_factory.mktemp("landed"))
 
 
 @pytest.fixture(scope="module")
 def duckdb(landed: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the marts on DuckDB, with everything tested."""
+    """Return the marts on DuckDB, after all tests passed."""
     told = build("duckdb", landed)
     assert {one["status"] for one in told.values()} == FINE
     units = (TRANSFORM / "models").rglob("unit_tests.yml")
@@ -129,8 +129,8 @@ def duckdb(landed: Path) -> dict[str, list[dict[str, Any]]]:
 def test_meltano_loads_two_runs_into_postgresql_and_builds_the_models(
     tmp_path: Path, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """Every click stands there once; the marts are those that DuckDB makes of it."""
-    account = made()
+    """Every click is stored once, and the marts equal those on DuckDB."""
+    account = account_with_scans()
     with Sandbox(account) as sandbox, Postgres(tmp_path / "postgres") as postgres:
         with psycopg.connect(postgres.url) as connection:
             connection.execute(TIME_ZONE)
@@ -144,7 +144,7 @@ def test_meltano_loads_two_runs_into_postgresql_and_builds_the_models(
         meltano = Meltano(tmp_path / "meltano", settings)
         meltano("run", "tap-cc-clicks", "target-postgres", "dbt-postgres:build")
         assert rows(loaded(postgres)) == rows(account.rows())
-        live(account)
+        add_changes(account)
         sandbox.log.clear()
         meltano("run", "tap-cc-clicks", "target-postgres", "dbt-postgres:build")
         assert rows(loaded(postgres)) == rows(account.rows())
@@ -161,12 +161,12 @@ def test_meltano_loads_two_runs_into_postgresql_and_builds_the_models(
 
 
 def machine_clicks(account: Account) -> Iterator[tuple[str, ...]]:
-    """Yield the clicks that a search by hand finds within bursts."""
+    """Yield the clicks that a simple search finds in bursts."""
     groups = defaultdict(list)
     for row in account.rows():
         groups[row["campaign_activity_id"], row["contact_id"]].append(row)
     for group in groups.values():
-        times = [moment_of(row["created_time"]) for row in group]
+        times = [utc_time(row["created_time"]) for row in group]
         for opening in times:
             within = [
                 row
@@ -174,29 +174,29 @@ def machine_clicks(account: Account) -> Iterator[tuple[str, ...]]:
                 if opening <= time <= opening + timedelta(seconds=10)
             ]
             if len({row["url_id"] for row in within}) >= 3:
-                yield from (what_it_is(row, row["created_time"]) for row in within)
+                yield from (identity(row, row["created_time"]) for row in within)
 
 
-def what_it_is(row: dict[str, Any], when: str) -> tuple[str, ...]:
-    """Return what tells a click from others."""
+def identity(row: dict[str, Any], when: str) -> tuple[str, ...]:
+    """Return the values that identify a click."""
     place = (row["campaign_activity_id"], row["contact_id"], row["url_id"])
-    return *place, moment_of(when).isoformat()
+    return *place, utc_time(when).isoformat()
 
 
-def moment_of(text: str) -> datetime:
-    """Read a moment in UTC, with a zone or without."""
+def utc_time(text: str) -> datetime:
+    """Parse a UTC timestamp, with or without a zone."""
     return datetime.fromisoformat(text.removesuffix("Z"))
 
 
-def test_every_click_is_there_once_and_machines_are_told(
+def test_every_click_is_stored_once_and_machines_are_marked(
     account: Account, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """Of the contact nothing but the id is there."""
+    """The mart has no personal data except the contact's id."""
     clicks = duckdb["cc_clicks__clicks"]
     assert len(clicks) == len(account.rows())
     assert {"email_address", "first_name"}.isdisjoint(clicks[0])
     machines = {
-        what_it_is(row, row["clicked_at"]) for row in clicks if row["is_likely_machine"]
+        identity(row, row["clicked_at"]) for row in clicks if row["is_likely_machine"]
     }
     assert machines == {*machine_clicks(account)}
     assert len({contact for _, contact, *_ in machines}) >= SCANNED
@@ -205,10 +205,10 @@ def test_every_click_is_there_once_and_machines_are_told(
     assert sorted(row["contact_id"] for row in firsts) == sorted(people)
 
 
-def test_all_that_the_service_counts_was_loaded(
+def test_all_counted_clicks_were_loaded(
     account: Account, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """And its rates are what they are in the account."""
+    """Rates match the account."""
     rows = duckdb["cc_clicks__reconciliation"]
     assert {row["verdict"] for row in rows} == {"ok"}
     assert sum(row["counted"] for row in rows) == len(account.rows())
@@ -224,21 +224,21 @@ def test_all_that_the_service_counts_was_loaded(
         assert row["click_to_open_rate"] == (people / opened if opened else None)
 
 
-def test_the_emulator_of_snowflake_makes_the_same_of_it(
+def test_the_snowflake_emulator_builds_the_same_marts(
     landed: Path, duckdb: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """It parses the SQL as Snowflake's dialect and runs it on DuckDB, no more."""
-    # It has no comments on columns, and no temporary tables, which unit tests make.
+    """It only parses the SQL as Snowflake's dialect, and runs it on DuckDB."""
+    # It supports neither column comments nor the temporary tables of unit tests.
     command = (*NO_UNITS, "--vars", "{cc_clicks_comments: false}")
     told = build("snowflake", landed, step(*command, land=".", keep="snowflake"))
     assert {one["status"] for one in told.values()} == FINE
     assert built("snowflake", landed) == duckdb
 
 
-def test_models_need_no_more_than_keys_links_and_contacts(
+def test_models_need_only_keys_links_and_contacts(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """What was not selected is null; what start_date leaves out is only warned of."""
+    """Other columns are null; clicks before start_date cause only a warning."""
     catalog = select(
         *STREAMS,
         campaigns=["campaign_id"],
@@ -265,8 +265,8 @@ def test_models_need_no_more_than_keys_links_and_contacts(
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_staged_columns_are_the_taps(stream: str) -> None:
-    """All of them, in their order."""
+def test_staged_columns_match_the_tap(stream: str) -> None:
+    """All columns, in the same order."""
     path = ROOT / "tap_cc_clicks" / "schemas" / f"{stream}.json"
     properties = json.loads(path.read_text("utf-8"))["properties"]
     sql = TRANSFORM / f"models/staging/stg_cc_clicks__{stream}.sql"
@@ -274,8 +274,8 @@ def test_staged_columns_are_the_taps(stream: str) -> None:
     assert columns == list(properties)
 
 
-def test_tables_are_described_as_the_tap_does() -> None:
-    """``make catalogs`` writes it."""
+def test_table_descriptions_match_the_tap() -> None:
+    """``make catalogs`` writes them."""
     tables = write_dbt.tables()
     for path, written, names in (
         ("sources.yml", write_dbt.sources(tables)["sources"][0], "tables"),
@@ -290,7 +290,7 @@ def test_tables_are_described_as_the_tap_does() -> None:
 def test_every_column_of_the_marts_is_described(
     duckdb: dict[str, list[dict[str, Any]]],
 ) -> None:
-    """In the order in which they stand."""
+    """No other columns are described."""
     models = YAML(typ="safe").load(TRANSFORM / "models/marts/marts.yml")["models"]
     assert {model["name"] for model in models} == KEYS.keys()
     for model in models:

@@ -1,4 +1,4 @@
-"""What version 0.1.0 left behind: its catalog, and a warehouse that it loaded."""
+"""Upgrades from version 0.1.0: its catalog, and a warehouse that it loaded."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 ACTIVITIES, DETAILS = "campaign_activities", "campaign_activity_details"
 
 
-def test_its_catalog_runs(caplog: pytest.LogCaptureFixture) -> None:
-    """Columns that are another stream's now are named once, and are in no message."""
+def test_a_catalog_of_version_0_1_0_runs(caplog: pytest.LogCaptureFixture) -> None:
+    """Columns that moved to another stream are named once, and not written."""
     catalog = json.loads((ROOT / "tests/golden/catalog_0.1.0.json").read_text("utf-8"))
     with Sandbox(generate(campaigns=3, clicks=6)) as sandbox:
         output = run_tap(sandbox, catalog=catalog)
@@ -34,7 +34,7 @@ def test_its_catalog_runs(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def as_before(output: Output) -> Output:
-    """Return what version 0.1.0 wrote: details stood in campaign_activities."""
+    """Return the output as version 0.1.0 wrote it, with details in activities."""
     details = {one["campaign_activity_id"]: one for one in output.records(DETAILS)}
     messages = []
     for message in output.messages:
@@ -49,7 +49,7 @@ def as_before(output: Output) -> Output:
 @pytest.mark.slow
 @pytest.mark.xdist_group("transform")
 def test_a_warehouse_keeps_its_subjects(tmp_path: Path) -> None:
-    """Those of emails that have not changed since are in no other table."""
+    """Those of unchanged emails are in no other table."""
     account = generate(campaigns=6, clicks=20)
     with Sandbox(account) as sandbox:
         first = run_tap(sandbox)

@@ -1,1 +1,1 @@
-"""Loaders, run end to end: what lands of all that a click may hold."""
+"""Loaders, run end to end: all kinds of values in clicks."""

@@ -1,4 +1,4 @@
-"""The loaders, each in an environment of its own, and what stands in their tables."""
+"""The loaders, each in its own environment, and readers of their tables."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ POSTGRES_TYPES = """
 
 @dataclass(frozen=True)
 class Table:
-    """What stands in a table.
+    """The content of a table.
 
     Attributes:
         types: Columns and their types, as the warehouse or the file has them.
         key: The primary key's columns.
-        rows: The rows; moments as text without a time zone, arrays as lists.
+        rows: The rows, timestamps as text without a time zone, arrays as lists.
     """
 
     types: dict[str, str]
@@ -55,11 +55,11 @@ class Loader(ABC):
     """A loader, as the tests and the matrix run it.
 
     Attributes:
-        name: As the tables call it.
-        program: Its command, which its package is named after.
+        name: Its name in the tables of the docs.
+        program: Its command, named like its package.
         environment: Its folder below .venv/, and its file below requirements/.
-        against: What it loads into here.
-        upserts: Whether a row of a known key takes the old one's place.
+        against: Its destination in these tests.
+        upserts: Whether a row with a known key replaces the old one.
         nothing: What a null and an empty text land as.
         env: Environment variables that it needs.
     """
@@ -73,7 +73,7 @@ class Loader(ABC):
     env: ClassVar[dict[str, str]] = {}
 
     def __init__(self, folder: Path) -> None:
-        """Take a folder for settings, logs and whatever is a file."""
+        """Create a folder for settings, logs and files."""
         self.folder = folder
         folder.mkdir()
 
@@ -88,7 +88,7 @@ class Loader(ABC):
 
     @property
     def command(self) -> list[str]:
-        """The command that loads what it reads."""
+        """The command with its settings."""
         path = self.folder / "loader.json"
         path.write_text(json.dumps(self.config), "utf-8")
         return [*self.run, "--config", str(path)]
@@ -105,18 +105,18 @@ class Loader(ABC):
 
 
 class PostgresInsert(Loader):
-    """target-postgres as it comes."""
+    """target-postgres with its defaults."""
 
     name = "target-postgres, INSERT"
     program = "target-postgres"
     environment = "targets"
     against = "PostgreSQL from a wheel"
-    # Else moments that are inserted land in the server's own time zone.
+    # Otherwise, inserted timestamps land in the server's own time zone.
     env: ClassVar = {"PGTZ": "UTC"}
     use_copy = False
 
     def __init__(self, folder: Path, server: Postgres) -> None:
-        """Take a schema of its own on a server."""
+        """Use a separate schema on a server."""
         super().__init__(folder)
         self._server = server
         self._schema = f"{SCHEMA}_{'copy' if self.use_copy else 'insert'}"
@@ -184,7 +184,7 @@ class DuckDB(Loader):
 
 
 class Snowflake(DuckDB):
-    """target-snowflake before an emulator: see ``snowflake_shim.py``."""
+    """target-snowflake with an emulator: see ``snowflake_shim.py``."""
 
     name = program = "target-snowflake"
     environment = "dbt"
@@ -211,7 +211,7 @@ class Snowflake(DuckDB):
         return [python, str(HERE / "snowflake_shim.py"), str(self.folder)]
 
     def table(self, name: str) -> Table:
-        """Read a table; its types are those that Snowflake was told."""
+        """Read a table, with the types of the DDL."""
         path = self.folder / "WAREHOUSE.db"
         landed = self._read(path, SCHEMA.upper(), name.upper())
         statements = self.statements()
@@ -269,7 +269,7 @@ class CSV(JSONLines):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The loader's settings; without a time in its name, a file is replaced."""
+        """The loader's settings; a timestamp in names keeps older files."""
         return {
             "output_path": str(self.folder / "output"),
             "file_naming_scheme": "{stream_name}-{timestamp}.csv",
@@ -283,14 +283,14 @@ class CSV(JSONLines):
         for path in self._files(name):
             with path.open(encoding="utf-8", newline="") as lines:
                 rows += csv.DictReader(lines)
-        # Lists stand as Python writes them.
+        # Lists are in Python's notation.
         rows = _with_lists(rows, lambda text: ast.literal_eval(text) if text else "")
         types = dict.fromkeys(rows[0], "text")
         return Table(types, [], [_with_moments_of(row) for row in rows])
 
 
 def everything(folder: Path, server: Postgres) -> list[Loader]:
-    """Return all loaders, each with a folder of its own."""
+    """Return all loaders, each with its own folder."""
     return [
         PostgresInsert(folder / "insert", server),
         PostgresCopy(folder / "copy", server),
@@ -302,7 +302,7 @@ def everything(folder: Path, server: Postgres) -> list[Loader]:
 
 
 def _with_moments_of(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of a file, its moments as those of a table."""
+    """Return a row of a file, with timestamps as in a table."""
     return {
         name: _plain(datetime.fromisoformat(value))
         if value and name.endswith(("_time", "_at")) and not name.startswith("_sdc")
@@ -322,7 +322,7 @@ def _with_lists(rows: list[dict[str, Any]], read: Any) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a moment as text, in UTC; anything else as it is."""
+    """Return a timestamp as text in UTC, and other values unchanged."""
     if not isinstance(value, datetime):
         return value
     if value.tzinfo:

@@ -1,6 +1,6 @@
-"""What the models take on PostgreSQL for a million clicks, beside those of 0.1.0.
+"""CPU time of the models on PostgreSQL for a million clicks, compared with 0.1.0.
 
-The rows are made by the server itself, in tables as target-postgres makes them.
+The server generates the rows, in tables as target-postgres creates them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SCHEMAS = ROOT / "tap_cc_clicks" / "schemas"
-# The statements that the models of version 0.1.0 were, in order.
+# The SQL statements of the models of version 0.1.0.
 BEFORE = ROOT / "tests" / "golden" / "models_0.1.0.sql"
 TABLES = {
     "campaigns": "campaign_id",
@@ -75,7 +75,7 @@ TIRELESS = """
     from generate_series(1::bigint, {rows}) as n
 """
 
-# Tables by how many percent of their clicks are of whom.
+# For each schema, the percentages of clicks by source.
 ROWS = {
     "plain": [(100, PEOPLE)],
     "scanned": [(58, PEOPLE), (40, SCANNERS), (2, TIRELESS)],
@@ -83,7 +83,7 @@ ROWS = {
 
 
 def land(postgres: Postgres, schema: str) -> None:
-    """Make the tables, as the loader makes them, and the emails."""
+    """Create the tables as the loader does, and add the emails."""
     execute(postgres, f"create schema {schema}")
     for stream, key in TABLES.items():
         columns = ", ".join(f"{name} {kind}" for name, kind in _types(stream).items())
@@ -149,11 +149,11 @@ def build_before(postgres: Postgres, schema: str) -> None:
 
 
 def spent(server: Path) -> float:
-    """Return the processor seconds that a server's connections took until they ended.
+    """Return the CPU seconds of a server's finished connections.
 
-    Unlike the time that passed they leave out dbt, and who else uses the machine.
+    Unlike elapsed time, they exclude dbt and other processes.
     """
-    time.sleep(1)  # Until it has noticed that they ended.
+    time.sleep(1)  # Until the server has noticed their end.
     process = (server / "postmaster.pid").read_text("ascii").split()[0]
     status = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2]
     return sum(map(int, status.split()[13:15])) / os.sysconf("SC_CLK_TCK")
@@ -162,14 +162,14 @@ def spent(server: Path) -> float:
 def taken(
     postgres: Postgres, server: Path, run: Callable[[Postgres, str], None], schema: str
 ) -> float:
-    """Return the processor seconds that the server takes for a run."""
+    """Return the CPU seconds of the server for a run."""
     before = spent(server)
     run(postgres, schema)
     return spent(server) - before
 
 
 def figures() -> list[list[str]]:
-    """Return what each run takes, and what that is of another's."""
+    """Return the CPU seconds of each run, and the ratio to another run."""
     with tempfile.TemporaryDirectory() as name, Postgres(Path(name)) as postgres:
         for schema, parts in ROWS.items():
             land(postgres, schema)

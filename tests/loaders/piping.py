@@ -1,4 +1,4 @@
-"""``tap | loader`` as a shell runs it, and what either took of memory."""
+"""``tap | loader`` as in a shell, with the peak memory of both."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LINES_TO_SHOW = 15
 
 @dataclass(frozen=True)
 class Piped:
-    """What a run took.
+    """The result of a run.
 
     Attributes:
         state: The last state that the loader passed on.
-        seconds: From start to end, both interpreters' own start included.
-        tap_peak: Megabytes that the tap took at most.
-        loader_peak: Megabytes that the loader took at most.
+        seconds: Elapsed time, including the start of both interpreters.
+        tap_peak: The tap's peak memory in megabytes.
+        loader_peak: The loader's peak memory in megabytes.
     """
 
     state: dict[str, Any] | None
@@ -44,17 +44,17 @@ def pipe(
     loader: Loader,
     catalog: Path | None = None,
 ) -> Piped:
-    """Run the tap into a loader, with the state that the loader gave last time.
+    """Run the tap into a loader, with the loader's last state.
 
     Args:
         config: The tap's settings; they, its state and both logs go into the loader's
             folder.
         state: The last state, or None.
         loader: The loader.
-        catalog: What is selected, if not everything.
+        catalog: The catalog file, or None for the default.
 
     Raises:
-        RuntimeError: Either failed; the last lines of its log come with it.
+        RuntimeError: One of them failed; the message has its last log lines.
     """
     folder = loader.folder
     tap = [sys.executable, "-m", "tap_cc_clicks"]
@@ -80,7 +80,7 @@ def pipe(
 def _start(
     tap: list[str], loader: Loader
 ) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
-    # First, since it fails where the loader is not installed.
+    # First, as it fails if the loader is not installed.
     folder, command = loader.folder, loader.command
     with (
         (folder / "tap.log").open("wb") as tap_log,
@@ -98,7 +98,7 @@ def _start(
             cwd=folder,
             env={**ENV, **loader.env},
         )
-    # So that the tap learns when the loader is gone.
+    # Lets the tap notice that the loader has ended.
     if first.stdout:
         first.stdout.close()
     return first, second

@@ -19,7 +19,7 @@ KEY = (
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, moments without a time zone."""
+    """Return a value for JSON, with timestamps without a time zone."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds")
     return value

@@ -1,7 +1,7 @@
-"""``make loaders``: what was run end to end, written into docs/loaders.md.
+"""``make loaders``: runs loaders end to end, and writes docs/loaders.md.
 
-The tables of what lands come from two runs of the torture account; the figures from a
-million clicks, which are this machine's.
+The tables of landed values come from two runs of the torture account, the figures from
+a million clicks on this machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Lines = list[list[str]]
 
 
 def matrix(scenario: Scenario) -> str:
-    """Return what each loader was run against, and what became of the clicks."""
+    """Return each loader's destination, and how the clicks landed."""
     head = ["loader", "loaded into", "a known key", "rows after two runs"]
     head += ["read back as sent", "but for"]
     lines = [_line(scenario, landing) for landing in scenario.landings.values()]
@@ -105,7 +105,7 @@ def _keys(tables: dict[str, Table]) -> str:
 
 
 def a_million() -> str:
-    """Return what a million clicks take: time of the whole pipe, memory of each end."""
+    """Return the time and the peak memory of both processes for a million clicks."""
     head = ["loader", "clicks", "seconds", "rows/s", "tap's peak", "loader's peak"]
     lines = []
     clicks = CAMPAIGNS * CLICKS_EACH
@@ -149,7 +149,7 @@ def written(text: str, part: str, table: str) -> str:
 
 
 def main() -> None:
-    """Run everything, and write the tables; the figures are printed as they come."""
+    """Run everything, print the figures, and write the tables."""
     with tempfile.TemporaryDirectory() as folder:
         scenario = play(Path(folder))
     tables = {

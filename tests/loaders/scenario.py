@@ -27,13 +27,13 @@ TABLES = (
     "email_links",
     "email_clicks",
 )
-# As many at once as the machines that test this have processors.
+# The number of processors of the test machines.
 AT_ONCE = 2
 
 
 @dataclass
 class Landing:
-    """What a loader made of two runs.
+    """The tables of a loader after two runs.
 
     Attributes:
         loader: The loader.
@@ -48,14 +48,14 @@ class Landing:
     state: dict[str, Any] | None = None
 
     def load(self, config: dict[str, Any], catalog: Path) -> dict[str, Table]:
-        """Run the tap into the loader, and read what stands there."""
+        """Run the tap into the loader, and read its tables."""
         self.state = pipe(config, self.state, self.loader, catalog).state
         return {name: self.loader.table(name) for name in TABLES}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """All landings, and what should have landed.
+    """All landings, and the expected clicks.
 
     Attributes:
         landings: By the loader's name.
@@ -107,22 +107,22 @@ def _lists(account: Account) -> dict[str, list[str]]:
 
 
 def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the newest row of each click, as an appender's reader has to.
+    """Return the newest row of each click, as readers of appended rows must.
 
-    By when it was extracted; where the loader does not say, by its place.
+    By extraction time, or by position if the loader has none.
     """
     rows = sorted(rows, key=lambda row: str(row.get("_sdc_extracted_at", "")))
     return list({row["click_id"]: row for row in rows}.values())
 
 
 def comparable(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return clicks in a form and an order in which they can be compared."""
+    """Return clicks as sorted tuples, for comparison."""
     columns = torture.COLUMNS
     return sorted((tuple(row.get(name) for name in columns) for row in rows), key=repr)
 
 
 def landed_as(loader: Loader, clicks: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return clicks as a loader holds them, with what it is known to lose."""
+    """Return clicks as a loader stores them, with its known losses."""
     return comparable(
         [{name: loader.lands(value) for name, value in one.items()} for one in clicks]
     )

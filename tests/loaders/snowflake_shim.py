@@ -1,10 +1,10 @@
-"""target-snowflake before an emulator in place of Snowflake.
+"""target-snowflake with an emulator in place of Snowflake.
 
 Run by the loader's own interpreter: ``snowflake_shim.py FOLDER --config …``; the tables
 stay as DuckDB files in the folder, and every statement in ``statements.sql``.
 
 The emulator has no user stages (``@~``). Here a staged file is remembered at PUT and
-stands as a table when a MERGE reads it: ``$1`` is its one column, ``SEQ8()`` the number
+becomes a table when a MERGE reads it: ``$1`` is its one column, ``SEQ8()`` the number
 of the line. So this shows that the DDL, the types, the casts and the MERGE are as they
 should be, and says nothing about staging, COPY, sign-in or speed.
 """
@@ -36,7 +36,7 @@ execute = FakeSnowflakeCursor.execute
 def execute_staged(
     cursor: FakeSnowflakeCursor, command: str, params: Any = None, **options: Any
 ) -> FakeSnowflakeCursor:
-    """Execute a statement, with the user's stage made of tables."""
+    """Execute a statement, with tables in place of the user's stage."""
     if params:
         command, params = cursor._rewrite_with_params(command, params)
     with (
@@ -63,7 +63,7 @@ def _rows(cursor: FakeSnowflakeCursor, files: list[str], casts: str) -> str:
         "select json as LINE, row_number() over () as STAGED_LINE from "
         f"read_json_objects({files!r}, format = 'newline_delimited')"
     )
-    # The emulator makes tables of its own for a MERGE, in the current schema.
+    # The emulator creates its own tables for a MERGE in the current schema.
     execute(cursor, "use schema main")
     casts = casts.replace("$1:", "line:")
     select = f"select {casts}, staged_line from {lines}"
@@ -75,7 +75,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv.pop(1))
     sys.argv[0] = str(folder / "target-snowflake")
     FakeSnowflakeCursor.execute = execute_staged
-    # The emulator has one connection, which is not for several threads.
+    # The emulator's one connection cannot be shared by threads.
     TargetSnowflake.max_parallelism = 1
     with fakesnow.patch(db_path=folder, nop_regexes=NOT_EMULATED):
         TargetSnowflake.cli()

@@ -1,4 +1,4 @@
-"""Loaders, run end to end: nothing is lost, doubled or bent, whatever stands in it."""
+"""Loaders, run end to end: no value is lost, duplicated or changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-# In one worker, for what they share takes long.
+# In one worker, as their shared fixture is slow.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loaders")]
 
 UPSERTING = (
@@ -40,13 +40,13 @@ ALL = (*UPSERTING, *APPENDING)
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    """Return what all loaders made of two runs."""
+    """Return the tables of all loaders after two runs."""
     return play(tmp_path_factory.mktemp("loaders"))
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_click_lands_as_it_was_sent(scenario: Scenario, name: str) -> None:
-    """Text, moments in UTC and nulls; identical clicks are kept."""
+    """Text, UTC timestamps and nulls; identical clicks are kept."""
     landing = scenario.landings[name]
     landed = comparable(landing.first["email_clicks"].rows)
     assert landed == landed_as(landing.loader, scenario.first)
@@ -54,7 +54,7 @@ def test_every_click_lands_as_it_was_sent(scenario: Scenario, name: str) -> None
 
 @pytest.mark.parametrize("name", UPSERTING)
 def test_a_second_run_updates_what_is_known(scenario: Scenario, name: str) -> None:
-    """Each click stands once, as it is now."""
+    """Each click is stored once, in its newest version."""
     landing = scenario.landings[name]
     landed = comparable(landing.second["email_clicks"].rows)
     assert landed == landed_as(landing.loader, scenario.second)
@@ -66,7 +66,7 @@ def test_a_second_run_updates_what_is_known(scenario: Scenario, name: str) -> No
 def test_of_what_is_appended_the_newest_row_is_right(
     scenario: Scenario, name: str
 ) -> None:
-    """Clicks that were read again stand twice; the newest row of each is the click."""
+    """Clicks that were read again are stored twice; the newest row is right."""
     landing = scenario.landings[name]
     rows = landing.second["email_clicks"].rows
     assert len(rows) > len(scenario.second)
@@ -75,7 +75,7 @@ def test_of_what_is_appended_the_newest_row_is_right(
 
 @pytest.mark.parametrize("name", ALL)
 def test_lists_land_as_lists(scenario: Scenario, name: str) -> None:
-    """Empty ones, none at all, and whatever text stands in them."""
+    """Empty lists, nulls, and lists of any text."""
     landing = scenario.landings[name]
     rows = landing.first["campaign_activity_details"].rows
     landed = {row["campaign_activity_id"]: row["contact_list_ids"] for row in rows}
@@ -87,7 +87,7 @@ def test_lists_land_as_lists(scenario: Scenario, name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_state_comes_through(scenario: Scenario, name: str) -> None:
-    """As the tap wrote it, its version among it."""
+    """As the tap wrote it, with its version."""
     state = scenario.landings[name].state
     assert state is not None
     assert state["version"] == 2
@@ -95,7 +95,7 @@ def test_the_state_comes_through(scenario: Scenario, name: str) -> None:
 
 
 def test_snowflake_is_told_moments_in_utc_and_a_merge(scenario: Scenario) -> None:
-    """The SQL text only: it was never run on Snowflake."""
+    """Only the SQL text is tested; it was never run on Snowflake."""
     loader = scenario.landings["target-snowflake"].loader
     assert isinstance(loader, Snowflake)
     statements = loader.statements()
@@ -105,7 +105,7 @@ def test_snowflake_is_told_moments_in_utc_and_a_merge(scenario: Scenario) -> Non
 
 
 def test_a_loader_is_tested_in_the_version_that_meltano_installs() -> None:
-    """DuckDB's pin among them: from 1.3 on, the first row of a batch is lost."""
+    """DuckDB is pinned too: since 1.3, the first row of a batch is lost."""
     project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text("utf-8"))
     tested = (PostgresInsert, Snowflake, DuckDB, JSONLines, CSV)
     files = {one.program: one.environment for one in tested}
@@ -115,7 +115,7 @@ def test_a_loader_is_tested_in_the_version_that_meltano_installs() -> None:
 
 
 def test_the_documented_tables_are_what_landed(scenario: Scenario) -> None:
-    """If not: ``make loaders``."""
+    """``make loaders`` writes them."""
     text = run.DOCS.read_text("utf-8")
     assert run.written(text, "loaders", run.matrix(scenario)) == text
     assert run.written(text, "types", run.types(scenario)) == text
@@ -124,7 +124,7 @@ def test_the_documented_tables_are_what_landed(scenario: Scenario) -> None:
 def test_a_loader_that_is_not_installed_starts_no_tap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tap was left running, and failed whatever test came next."""
+    """Used to leave the tap running, which failed later tests."""
     monkeypatch.setattr(DuckDB, "environment", "no-such")
     with pytest.raises(FileNotFoundError, match="no-such"):
         pipe({}, None, DuckDB(tmp_path / "duckdb"))
@@ -134,7 +134,7 @@ def test_a_loader_that_is_not_installed_starts_no_tap(
 def test_two_accounts_share_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the recipe, which puts the account into the key."""
+    """The recipe adds the account to the key."""
     account = generate(campaigns=4, clicks=40)
     loader = DuckDB(tmp_path / "duckdb")
     with Sandbox(account) as sandbox:

@@ -1,4 +1,4 @@
-"""An account in which everything stands that loaders are known to get wrong."""
+"""An account with all values that loaders are known to get wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (*TRUTH, "tracking_activity_type", "deleted_at")
 
-# Text as a contact may have typed it, and what it tries.
+# Texts that a contact may have typed, by what they test.
 TEXTS = {
     "emoji": "👩‍👩‍👧‍👦 🇺🇳 👍🏽",
     "combining characters": "e\u0301 n\u0303 — not é ñ; Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L",
@@ -55,12 +55,12 @@ TEXTS = {
     "a noncharacter": "a\uffffb",
     "very long": "é" * 10_000,
 }
-# What no database takes stands as U+FFFD in what the tap writes.
+# The tap writes U+FFFD for what no database can store.
 UNSTORABLE = {
     "NUL": ("a\x00b", "a\ufffdb"),
     "lone surrogate": ("a\ud800b", "a\ufffdb"),
 }
-# As the API may write a moment, and the same in UTC.
+# Timestamps as the API may write them, and in UTC.
 MOMENTS = {
     "2025-12-31T23:59:59.999Z": "2025-12-31T23:59:59.999000",
     "2026-01-01T00:00:00.000Z": "2026-01-01T00:00:00.000000",
@@ -76,7 +76,7 @@ MOMENTS = {
     "0001-01-01T00:00:00.000Z": "0001-01-01T00:00:00.000000",
 }
 DEVICES = ("computer", "mobile", "tablet", "other", "smart fridge", "MOBILE", "", None)
-# Clicks of each campaign but the last, as they usually are.
+# Ordinary clicks of each campaign but the last.
 ORDINARY = 60
 LISTS: tuple[list[str] | None, ...] = (
     [],
@@ -87,7 +87,7 @@ LISTS: tuple[list[str] | None, ...] = (
 
 
 def account() -> Account:
-    """Return the account; the last campaign's clicks are told apart by ``url_id``."""
+    """Return the account; ``url_id`` identifies the last campaign's clicks."""
     made = Account()
     for lists in LISTS:
         campaign = made.add_campaign(sent=made.now - timedelta(days=400))
@@ -111,7 +111,7 @@ def _torment(made: Account, activity: Activity) -> None:
     for name, (text, _) in UNSTORABLE.items():
         click = made.add_click(activity, url_id=name)
         click.row["last_name"] = text
-        # As a server in another language would write it: as an escape.
+        # As an escape, like servers in other languages write it.
         click.encoded = json.dumps(click.row).encode()
     for text in MOMENTS:
         made.add_click(activity, url_id=text, created_time=text)
@@ -129,7 +129,7 @@ def _torment(made: Account, activity: Activity) -> None:
 
 
 def go_on(made: Account) -> None:
-    """Let two hours pass: new clicks, a name that changed and a contact that went."""
+    """Advance two hours, with new clicks, a new name and a deleted contact."""
     made.advance(hours=2)
     activity = made.campaigns[next(reversed(made.campaigns))].activities[0]
     for click in activity.clicks:
@@ -143,7 +143,7 @@ def go_on(made: Account) -> None:
 
 
 def truth(made: Account) -> list[dict[str, Any]]:
-    """Return every click as a loader should hold it: moments in UTC, without ``Z``."""
+    """Return every click as a loader should store it, in UTC and without ``Z``."""
     replaced = dict(UNSTORABLE.values())
     rows = []
     for row in made.rows():

@@ -1,7 +1,7 @@
 """``make compare``: prints a table, and writes it into docs/performance.md.
 
-Each tool has a server of its own with the same account in it, so that what it asks is
-counted by itself. What is claimed are counts, not seconds.
+Each tool has its own server with the same account, so that its requests are counted
+separately. Only counts are claimed, not seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.bench.service import Service
 PAGE = ROOT / "docs" / "performance.md"
 START, END = "<!-- compare -->", "<!-- /compare -->"
 CAMPAIGNS = 200
-# Of the account that is read at the API's pace, since that takes its time.
+# The account that is read at the API's pace is small, as that is slow.
 CAMPAIGNS_PACED = 10
 PER_SECOND = 4
 UNMOVED = "A click does not move the `updated_at` of its campaign."
@@ -27,7 +27,7 @@ HEAD = ["tool", "first run", "second run", "missing", "doubled", "answered 429"]
 
 
 def compare(tool: Tool, now: float) -> tuple[list[str], Counter[str]]:
-    """Return a tool's counts after two runs, and what of the new clicks is missing."""
+    """Return a tool's counts after two runs, and its missing new clicks by kind."""
     with Service(0, 0) as service:
         service.on_account(partial(fill, CAMPAIGNS, now))
         tool.run(service.config, HOURS, UNLIMITED)
@@ -46,7 +46,7 @@ def compare(tool: Tool, now: float) -> tuple[list[str], Counter[str]]:
 
 
 def throttled(tool: Tool, now: float) -> str:
-    """Return which part of a first run's requests is answered 429."""
+    """Return the share of a first run's requests that is answered with 429."""
     with Service(0, 0, limited=True) as service:
         service.on_account(partial(fill, CAMPAIGNS_PACED, now))
         tool.run(service.config, HOURS, PER_SECOND)
@@ -54,7 +54,7 @@ def throttled(tool: Tool, now: float) -> str:
 
 
 def measure(folder: Path, now: float) -> tuple[list[list[str]], list[str]]:
-    """Return the table's lines, and a sentence for each tool that misses something."""
+    """Return the table's lines, and a sentence for each tool with missing clicks."""
     lines, sentences = [HEAD], []
     for number, (kind, changed_only) in enumerate(ALL):
         tool = kind(folder / f"{number}", changed_only=changed_only)
@@ -68,7 +68,7 @@ def measure(folder: Path, now: float) -> tuple[list[list[str]], list[str]]:
 
 
 def _sentence(tool: Tool, missing: Counter[str]) -> str:
-    """Say what a tool misses, and why."""
+    """Return the clicks that a tool misses, and the reason."""
     told = ", ".join(f"{kind} ({count})" for kind, count in sorted(missing.items()))
     return f"- {tool.name}: misses {told}. {UNMOVED if tool.changed_only else tool.why}"
 

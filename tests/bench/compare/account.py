@@ -1,4 +1,4 @@
-"""The account that every tool loads, and what happens in it between two runs."""
+"""The account that every tool loads, and its changes between two runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tap_cc_clicks.sandbox.account import Account, Activity, Click
 
 COLUMNS = ("campaign_activity_id", "contact_id", "url_id", "created_time")
 HOURS = 6
-# Of the newest email: more than a page.
+# More than a page, in the newest email.
 CLICKS_OF_NEWEST = 700
 DAYS_OF_CLICKS = 5
 OLD = 60
@@ -20,7 +20,7 @@ Key = tuple[str, ...]
 
 
 def fill(campaigns: int, now: float, account: Account) -> None:
-    """Send campaigns until a moment, one a day, with a few clicks of each."""
+    """Send campaigns until a timestamp, one a day, with a few clicks of each."""
     account.now = datetime.fromtimestamp(now, UTC) - timedelta(hours=HOURS)
     for number in range(campaigns):
         sent = account.now - timedelta(days=1 + number)
@@ -31,7 +31,7 @@ def fill(campaigns: int, now: float, account: Account) -> None:
 
 
 def _click(account: Account, activity: Activity, number: int, sent: datetime) -> None:
-    # What was removed before the first run can be read by no tool.
+    # No tool can read what was removed before the first run.
     if account.campaigns[activity.campaign_id].current_status != "Done":
         return
     clicks = number % UNCLICKED_EACH if number else CLICKS_OF_NEWEST
@@ -41,7 +41,7 @@ def _click(account: Account, activity: Activity, number: int, sent: datetime) ->
 
 
 def go_on(account: Account) -> dict[Key, str]:
-    """Let some hours pass, and return what some of the clicks are examples of."""
+    """Advance some hours with changes, and return the kinds of some clicks."""
     account.advance(hours=HOURS)
     emails = [one for one in account.clickable() if one.clicks]
     new, again, identical, soon, late, gone = emails[:1] + emails[6:11]
@@ -74,25 +74,25 @@ def _age(account: Account, activity: Activity) -> int:
 
 
 def _late(account: Account, activity: Activity, hours: float) -> Click:
-    """Let a click come in below the newest one, and one above it."""
+    """Add a click that is older than the newest one."""
     newest = datetime.fromisoformat(activity.clicks[0].created_time)
     return account.add_click(activity, newest - timedelta(hours=hours))
 
 
 def _identical(account: Account, activity: Activity, when: datetime) -> list[Click]:
-    """Let a person click on a link twice in the same moment."""
+    """Add two identical clicks of a person."""
     click = account.add_click(activity, when)
     activity.insert(Click(dict(click.row)))
     return [click]
 
 
 def truth(account: Account) -> Counter[Key]:
-    """Return all clicks there are, and how often each occurs."""
+    """Return all clicks, and how often each occurs."""
     return Counter(key_of(row) for row in account.rows())
 
 
 def key_of(row: dict[str, Any]) -> Key:
-    """Return what identifies a click as far as the API does."""
+    """Return the values that identify a click in the API."""
     ids = tuple(str(row[name]) for name in COLUMNS[:-1])
     moment = datetime.fromisoformat(str(row["created_time"])).astimezone(UTC)
     return (*ids, moment.isoformat(timespec="milliseconds"))

@@ -21,7 +21,7 @@ MANIFEST = Path(__file__).with_name("airbyte_manifest.yaml")
 
 
 def manifest_for(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest; parents are read as far as they changed, if so set."""
+    """Return the manifest; if so set, only changed parents are read."""
     manifest: dict[str, Any] = yaml.safe_load(MANIFEST.read_text("utf-8"))
     for parent in ("parent_of_activities", "parent_of_clicks"):
         changed_only = bool(config.get("changed_only"))

@@ -21,7 +21,7 @@ from dlt.sources.rest_api import RESTAPIConfig, rest_api_source
 BEGINNING = "2000-01-01T00:00:00.000Z"
 UNSENT = {"Draft", "Scheduled", "Removed"}
 WITH_REPORTS = {"primary_email", "resend"}
-# What a campaign or an email that was removed is answered with.
+# The response for a removed campaign or email.
 GONE = [{"status_code": 404, "action": "ignore"}]
 
 
@@ -95,7 +95,7 @@ def config_of(settings: dict[str, Any]) -> RESTAPIConfig:
 
 
 def main() -> None:
-    """Load, and tell what is there."""
+    """Load, and print the clicks of the table."""
     settings = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     folder = Path(sys.argv[2])
     pipeline = dlt.pipeline(

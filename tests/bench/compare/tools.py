@@ -1,4 +1,4 @@
-"""The tools: how each is run, and what an upserting target holds after its runs."""
+"""The tools: how each is run, and the content of an upserting target afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 VENV = ROOT / ".venv"
 CLICKS_ONLY = json.loads((ROOT / "catalog" / "clicks-only.json").read_text("utf-8"))
-# As fast as it goes, for a run in which only requests are counted.
+# As fast as possible, for a run in which only requests are counted.
 UNLIMITED = 100_000
 
 
@@ -25,12 +25,12 @@ class Tool(ABC):
     """A tool with its state and its target, each in a folder.
 
     Args:
-        folder: Where these are.
-        changed_only: Whether only campaigns that changed are looked into.
+        folder: The folder of both.
+        changed_only: Whether only changed campaigns are read.
     """
 
     environment = "dev"
-    # Why it misses what it misses, when it reads all reports.
+    # Why it misses clicks although it reads all reports.
     why = ""
 
     def __init__(self, folder: Path, *, changed_only: bool = False) -> None:
@@ -40,7 +40,7 @@ class Tool(ABC):
         folder.mkdir()
 
     def run(self, service: dict[str, Any], hours: float, rate: int) -> None:
-        """Load once, as if so many hours ago."""
+        """Load once, as if some hours ago."""
         settings = {
             **service,
             "requests_per_second": rate,
@@ -64,11 +64,11 @@ class Tool(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """As the table calls it."""
+        """The tool's name in the table."""
 
     @abstractmethod
     def command(self, settings: dict[str, Any], hours: float) -> list[str]:
-        """Return what runs it."""
+        """Return the command that runs it."""
 
     @abstractmethod
     def take(self, message: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Singer(Tool):
 
 
 class Template(Singer):
-    """The tap that the SDK's template leads to."""
+    """The tap built from the SDK's template."""
 
     why = "Its key is the same for identical clicks."
     module = "tests.bench.template_tap"
@@ -239,7 +239,7 @@ class Airbyte(Tool):
 
 
 class AirbyteOverwrite(Airbyte):
-    """The same without a bookmark, into a table that every run makes anew."""
+    """The same without a bookmark, into a table that every run replaces."""
 
     why = (
         "The API shows no activities of a removed campaign, so a new table lacks them."
@@ -264,7 +264,7 @@ def _version(environment: str, package: str) -> str:
     raise LookupError(package)
 
 
-# Of each, whether it looks only into campaigns that changed.
+# Each with whether it reads only changed campaigns.
 ALL: tuple[tuple[type[Tool], bool], ...] = (
     (Singer, False),
     (Template, False),

@@ -1,4 +1,4 @@
-"""Print what Airflow makes of the example's folder of DAGs.
+"""Print the DAGs of the example's folder as Airflow loads them.
 
 For Airflow's own environment; the argument is the folder.
 """

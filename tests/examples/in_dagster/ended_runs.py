@@ -1,6 +1,6 @@
 """Print the runs of a Dagster instance once all have ended.
 
-For Dagster's own environment; the argument is how many there are to be.
+For Dagster's own environment; the argument is the number of runs.
 """
 
 import json
@@ -9,7 +9,7 @@ import time
 
 import dagster as dg
 
-# Less than its caller waits.
+# Less than the timeout of its caller.
 SECONDS = 540
 
 

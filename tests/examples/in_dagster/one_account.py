@@ -1,4 +1,4 @@
-"""Run the job of the Dagster example for one account, and print what came of it.
+"""Run the job of the Dagster example for one account, and print the outcome.
 
 For Dagster's own environment.
 """

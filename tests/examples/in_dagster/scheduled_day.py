@@ -13,7 +13,7 @@ from agency.definitions import clicks, defs, every_day
 
 
 def main(api_key: dict[str, Any]) -> None:
-    """Run what the schedule asks for, and print what became of each account."""
+    """Run the schedule's requests, and print the outcome of each account."""
     instance = dg.DagsterInstance.get()
     tick = every_day.evaluate_tick(
         dg.build_schedule_context(
