@@ -145,7 +145,10 @@ class Examination:
     def _token(self) -> tuple[str, str]:
         authenticator = self._run.authenticator
         if not authenticator.refresh_token:
-            return WARN, f"an access token alone, {self._end()}: good for a quick try"
+            return (
+                WARN,
+                f"only an access token, which {self._end()}: enough for a quick try",
+            )
         seed = authenticator.refresh_token
         request = requests.Request("GET", self._tap.config["api_url"])
         authenticator.authorize(request.prepare())
@@ -154,28 +157,28 @@ class Examination:
         elif authenticator.requests:
             kind = "a long-lived refresh token"
         else:
-            kind = "a refresh token; whether it rotates is seen when it is first used"
-        return OK, f"{kind}, {self._death()}; the access token {self._end()}"
+            kind = "a refresh token (its first use shows whether it rotates)"
+        return OK, f"{kind}, {self._expiry()}; the access token {self._end()}"
 
-    def _death(self) -> str:
+    def _expiry(self) -> str:
         store = TokenStore.from_config(self._tap.config)
         used = time() if self._run.authenticator.requests else store.last_used()
-        dies = datetime.fromtimestamp(used, UTC) + timedelta(days=UNUSED_DAYS)
-        return f"which dies on {dies:%Y-%m-%d} if it is not used until then"
+        expires = datetime.fromtimestamp(used, UTC) + timedelta(days=UNUSED_DAYS)
+        return f"which expires on {expires:%Y-%m-%d} unless it is used before"
 
     def _end(self) -> str:
         ends: Any = claims(self._run.authenticator.access_token).get("exp")
         try:
             when = datetime.fromtimestamp(ends, UTC)
         except (TypeError, ValueError, OverflowError, OSError):
-            return "does not say when it ends"
+            return "has no known expiry"
         hours = (when.timestamp() - time()) / ONE_HOUR
-        return f"ends {when:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours"
+        return f"expires at {when:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours"
 
     def _scopes(self) -> tuple[str, str]:
         scopes = claims(self._run.authenticator.access_token).get("scp")
         if not isinstance(scopes, list):
-            return OK, "the token does not say; the lines below tell"
+            return OK, "not in the token; the lines below test them"
         if "campaign_data" not in scopes:
             return FAILED, SCOPES["campaign_data"]
         return OK, " ".join(one for one in scopes if isinstance(one, str))
@@ -275,8 +278,8 @@ def check(
 
 def _spent(spent: dict[str, int], quota: int) -> str:
     return (
-        f"{spent['api']} requests of the API, of {quota:,} that the key has in a day; "
-        f"{spent['token']} for tokens"
+        f"{spent['api']} of the key's {quota:,} requests a day were used; token "
+        f"requests: {spent['token']}"
     )
 
 

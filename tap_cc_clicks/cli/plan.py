@@ -94,7 +94,7 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
         f"{made.listed:,} campaigns listed: {made.new:,} new, {made.changed:,} changed",
     )
     say(out, f"{made.clicks} clicks not read yet")
-    say(out, _looks(made, settings.look_requests_per_day))
+    say(out, _looks(made))
     if made.backlog_days:
         say(
             out,
@@ -119,14 +119,13 @@ def _print(made: Plan, tap: TapCCClicks, budget: int | None, *, first: bool) -> 
     say(out, f"This plan made {made.spent:,} requests")
 
 
-def _looks(made: Plan, per_day: int) -> str:
+def _looks(made: Plan) -> str:
     if not made.looks + made.waiting:
         return "Nothing to look at for change"
-    every = f"everything within {made.whole_days:g} days and a run"
-    return (
-        f"{made.looks:,} looks for change, {made.waiting:,} wait; "
-        f"{every if per_day else 'everything in each run'}"
-    )
+    every = "everything in each run"
+    if made.whole_days:
+        every = f"everything within {made.whole_days:g} days and a run"
+    return f"{made.looks:,} looks for change, {made.waiting:,} wait; {every}"
 
 
 def _duration(minutes: float) -> str:

@@ -76,4 +76,6 @@ def sandbox(**options: Any) -> None:
 def announce(running: Sandbox) -> None:
     """Print the tap's settings for the account."""
     click.echo("\n".join(env_lines(running.config)))
-    click.echo(f"Serving a made-up account at {running.url}; Ctrl-C ends it.", err=True)
+    click.echo(
+        f"Serving a simulated account at {running.url}; Ctrl-C ends it.", err=True
+    )

@@ -60,10 +60,10 @@ def test_a_healthy_setup_passes_every_check(sandbox: Sandbox, tmp_path: Path) ->
     *told, last = result.stdout.splitlines()
     assert [line[8:20].strip() for line in told] == NAMES
     assert {line.split()[0] for line in told} == {"ok"}
-    assert "a long-lived refresh token, which dies on " in told[1]
+    assert "a long-lived refresh token, which expires on " in told[1]
     assert "Example Shop" in told[3]
     assert last == (
-        "7 requests of the API, of 250,000 that the key has in a day; 1 for tokens"
+        "7 of the key's 250,000 requests a day were used; token requests: 1"
     )
     assert sandbox.log.counts() == {
         "account": 1,
@@ -104,7 +104,7 @@ def test_a_refused_stored_access_token_is_refreshed(
         store.save(Tokens("sandbox-refresh-0", "ended", time.time() + 9999))
     result = check(sandbox, tmp_path, "--json")
     assert statuses(result) == ALL_WELL
-    assert "whether it rotates is seen" in lines(result)["token"][1]
+    assert "shows whether it rotates" in lines(result)["token"][1]
     assert json.loads(result.stdout)["requests"] == {"token": 1, "api": 8}
 
 
@@ -123,7 +123,7 @@ def test_an_access_token_without_a_refresh_token_is_a_warning(
     assert "sign in again for a new access_token" in lines(ended)["API"][1]
     opaque = {**config, "access_token": "opaque"}
     text = lines(check(sandbox, tmp_path, "--json", **opaque))["token"][1]
-    assert "does not say when it ends" in text
+    assert "has no known expiry" in text
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_sandbox_prints_its_connection_settings(tmp_path: Path) -> None:
 def _printed_address(stderr: IO[str]) -> str:
     """Return the address that the simulator prints."""
     line = stderr.readline()
-    assert line.startswith("Serving a made-up account at http://127.0.0.1:"), line
+    assert line.startswith("Serving a simulated account at http://127.0.0.1:"), line
     return line.split()[5].rstrip(";")
 
 

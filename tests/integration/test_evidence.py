@@ -194,4 +194,4 @@ def test_the_expiry_of_a_refresh_token_is_reported(
     used = datetime(2026, 3, 1, 12, tzinfo=UTC)
     os.utime(path, (used.timestamp(), used.timestamp()))
     told = lines(check(sandbox, tmp_path, "--json", token_store=str(path)))
-    assert "dies on 2026-08-28 if it is not used until then" in told["token"][1]
+    assert "expires on 2026-08-28 unless it is used before" in told["token"][1]

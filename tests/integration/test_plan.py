@@ -225,7 +225,7 @@ def test_the_command_prints_text_and_json(tmp_path: Path, sandbox: Sandbox) -> N
     assert said.exit_code == 0, said.output
     assert "The next run:" in said.stdout
     assert "0 new, 0 changed" in said.stdout
-    assert "looks for change, 0 wait; everything within" in said.stdout
+    assert "looks for change, 0 wait; everything in each run" in said.stdout
     first = invoke(tmp_path, sandbox, "--json", "--sample", "3")
     plan = json.loads(first.stdout)
     assert plan["requests"]["look_ups"] == {"low": 17, "high": 17}
