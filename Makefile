@@ -14,6 +14,8 @@ export UV_SYSTEM_CERTS := true
 # Compile once, also where the environment says not to: the tests start hundreds of
 # processes.
 export PYTHONDONTWRITEBYTECODE :=
+# As for most users.
+export PYTHONUNBUFFERED :=
 # As many at once: the tests wait for processes and servers more than they compute.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup

@@ -28,9 +28,12 @@ def exit_on_error(tell: Callable[[str, str], object]) -> Generator[None]:
             _refuse_closed_stdout()
         try:
             yield
-        finally:
-            # Here, not at exit: the disk may be full.
+        except SystemExit:
+            # Here, not at exit: the disk may be full. Not after an error of the
+            # output itself, which would be raised again in other words.
             sys.stdout.flush()
+            raise
+        sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
         for sentence in error_messages(error):
             tell("%s", sentence)

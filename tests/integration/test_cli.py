@@ -201,8 +201,9 @@ def test_singer_check_tap_accepts_the_output(tmp_path: Path, sandbox: Sandbox) -
     assert "The output is valid." in checked.stdout
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_target_that_closes_the_pipe_is_named(
-    tmp_path: Path, sandbox: Sandbox
+    tmp_path: Path, sandbox: Sandbox, unbuffered: str
 ) -> None:
     """The message replaces a traceback about a broken pipe."""
     config = write(tmp_path, "config.json", sandbox.config)
@@ -210,6 +211,7 @@ def test_a_target_that_closes_the_pipe_is_named(
         [sys.executable, "-m", "tap_cc_clicks", "--config", config],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     ) as tap:
         assert tap.stdout
         assert tap.stderr

@@ -109,7 +109,7 @@ def test_an_unreadable_token_is_a_warning(
     """The API decides whether it is valid."""
     answers(answering, account={})
     result = checked(answering, screen, **token_alone(answering, payload))
-    assert "does not say when it ends" in result.stdout
+    assert "has no known expiry" in result.stdout
     assert re.search("ok +API", result.stdout)
 
 
