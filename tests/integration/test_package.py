@@ -272,10 +272,11 @@ def test_ten_lines_add_the_tap_to_a_project(tmp_path: Path, sandbox: Sandbox) ->
     lines = readme.split("<!-- minimal -->\n```yaml\n")[1].split("```")[0]
     assert lines.count("\n") == 10
     clone = lines.replace("../tap-cc-clicks", str(ROOT))
-    urls = {name: sandbox.config[name] for name in ("api_url", "token_url")}
+    names = ("api_url", "token_url", "requests_per_second")
+    config = {name: sandbox.config[name] for name in names}
     project = (
         f"project_id: test\nsend_anonymous_usage_stats: false\n{clone}"
-        f"    config: {json.dumps(urls)}\n"
+        f"    config: {json.dumps(config)}\n"
     )
     (tmp_path / "meltano.yml").write_text(project, "utf-8")
     secrets = {
