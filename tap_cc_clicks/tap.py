@@ -31,7 +31,7 @@ class TapCCClicks(RunTap):
 
     name = "tap-cc-clicks"
     package_name = "tap-cc-clicks"
-    # Not ACTIVATE_VERSION: an incremental tap never writes a table anew.
+    # Not ACTIVATE_VERSION: an incremental tap never replaces a table.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         capability
         for capability in RunTap.capabilities

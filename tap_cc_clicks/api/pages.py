@@ -36,7 +36,7 @@ class _Links(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """What a page has beside its rows: the next link."""
+    """The part of a page besides its rows: the next link."""
 
     links: _Links | None = msgspec.field(default=None, name="_links")
 

@@ -81,7 +81,7 @@ BOUNCE_REASONS = {
 
 
 class Bounce(Event):
-    """A contact whom an email did not reach, and why."""
+    """A contact that an email did not reach, and why."""
 
     bounce_id: str | None = None
     bounce_code: str | None = None

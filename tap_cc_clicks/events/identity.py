@@ -191,7 +191,7 @@ class Numbering:
         twins = self.unresolved.rows[repeats:]
         return self._left(self._numbered(twins, list(map(self._natural_key, twins))))
 
-    def anew(self) -> Numbering:
+    def restarted(self) -> Numbering:
         """Return a numbering that reads the report from the beginning again.
 
         It leaves out rows that were already seen, and newer ones.

@@ -105,7 +105,7 @@ class Reader:
         try:
             yield from self._walk()
         except CursorRefusedError as refused:
-            self._numbering = self._numbering.anew()
+            self._numbering = self._numbering.restarted()
             self._unusable = 0
             try:
                 yield from self._walk()

@@ -134,7 +134,7 @@ class FurtherEventStream(EventStream):
 
 
 class EmailSends(FurtherEventStream):
-    """Every contact it was sent to, from «GET an Email Sends Report»."""
+    """Every send to a contact, from «GET an Email Sends Report»."""
 
     declaration = SENDS
     name, primary_keys = SENDS.stream, (SENDS.key,)
@@ -148,14 +148,14 @@ class EmailOpens(FurtherEventStream):
 
 
 class EmailBounces(FurtherEventStream):
-    """Everyone whom it did not reach, from «GET an Email Bounces Report»."""
+    """Every bounce, from «GET an Email Bounces Report»."""
 
     declaration = BOUNCES
     name, primary_keys = BOUNCES.stream, (BOUNCES.key,)
 
 
 class EmailOptouts(FurtherEventStream):
-    """Everyone who opted out, from «GET an Email Opt-outs Report»."""
+    """Every opt-out, from «GET an Email Opt-outs Report»."""
 
     declaration = OPTOUTS
     name, primary_keys = OPTOUTS.stream, (OPTOUTS.key,)
