@@ -13,8 +13,8 @@ from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST
 from tests.agendas import HOUR, OLD, Known, ago, ids, listed, summary
 
 
-def test_what_is_new_or_changed_or_unread_is_no_look() -> None:
-    """It is done first, in this order, and not charged."""
+def test_new_changed_and_unread_items_are_not_charged() -> None:
+    """They come first, in this order."""
     known = Known(per_day=1)
     known.there["new"] = listed("new", 1)
     known.there["draft"] = listed("draft", 1, "Draft")
@@ -36,8 +36,8 @@ def test_what_is_new_or_changed_or_unread_is_no_look() -> None:
     assert set(agenda.campaigns) == {*known.there}
 
 
-def test_emails_of_three_days_come_before_others() -> None:
-    """All of them with their counters, as far as the budget goes."""
+def test_fresh_emails_come_before_others() -> None:
+    """All of them get counters, as far as the budget goes."""
     known = Known()
     known.add("old")
     known.add("fresh", hours=71)
@@ -59,8 +59,8 @@ def test_emails_of_three_days_come_before_others() -> None:
 
 
 @pytest.mark.parametrize("status", ["Error", "Removed", "Draft", "Scheduled"])
-def test_what_is_at_rest_is_looked_at_only_if_something_hints(status: str) -> None:
-    """Until then, only what was never read of it is."""
+def test_campaigns_at_rest_are_looked_at_only_after_a_hint(status: str) -> None:
+    """Until then, only reports that were never read are read."""
     known = Known()
     known.add("a", "b")
     known.read("a")
@@ -82,8 +82,8 @@ def known_as(told: dict[str, Any]) -> str | None:
     return Campaign("any", summary=told).summary_mark
 
 
-def test_a_campaign_that_was_sent_again_is_looked_up() -> None:
-    """Though its record in the listing is the same."""
+def test_a_resent_campaign_is_looked_up() -> None:
+    """Even if its record in the listing is the same."""
     known = Known()
     for name in ("a", "b"):
         known.add(name)
@@ -94,8 +94,8 @@ def test_a_campaign_that_was_sent_again_is_looked_up() -> None:
     assert [(one.key, one.hinted) for one in agenda.candidates] == [("b", True)]
 
 
-def test_what_was_never_looked_at_is_spread_and_charged() -> None:
-    """As after an upgrade: no more is asked than on any day."""
+def test_first_looks_are_spread_over_days_and_charged() -> None:
+    """An upgrade costs no more requests than any other day."""
     known = Known(per_day=1)
     names = [f"{number:04}" for number in range(200)]
     for name in names:
@@ -115,8 +115,8 @@ def test_what_was_never_looked_at_is_spread_and_charged() -> None:
     assert not known.agenda().looks
 
 
-def test_a_campaign_without_activities_is_looked_up_as_a_look() -> None:
-    """Nothing else may tell that it has some now."""
+def test_a_campaign_without_activities_is_looked_up_by_the_schedule() -> None:
+    """Nothing else might show that it has some now."""
     known = Known()
     known.add()
     agenda = known.agenda()
@@ -128,8 +128,8 @@ def test_a_campaign_without_activities_is_looked_up_as_a_look() -> None:
     assert not agenda.changed
 
 
-def test_without_reports_there_is_nothing_to_look_at() -> None:
-    """Of the stream campaign_activities alone: its campaigns say when they changed."""
+def test_without_selected_reports_there_are_no_looks() -> None:
+    """The listing shows which campaigns changed."""
     known = Known(planner={"reports": []})
     known.add("a")
     agenda = known.agenda()
@@ -137,7 +137,7 @@ def test_without_reports_there_is_nothing_to_look_at() -> None:
     assert not agenda.candidates
 
 
-def test_a_search_is_a_look_of_its_own_that_goes_with_its_activity() -> None:
+def test_a_search_is_a_separate_look_at_the_same_activity() -> None:
     """Each is charged; a search costs all pages of the report."""
     known = Known()
     for name, hours in (("due", 25), ("not", 23)):
@@ -154,8 +154,8 @@ def test_a_search_is_a_look_of_its_own_that_goes_with_its_activity() -> None:
     assert (other.activity_id, other.search, len(other.looks)) == ("not", False, 1)
 
 
-def test_a_search_alone_does_not_ask_for_counters() -> None:
-    """Where the budget reaches for it and not for them."""
+def test_a_search_alone_requests_no_counters() -> None:
+    """The budget may pay for the search and not for counters."""
     known = Known(per_day=2)
     known.add("a", looked=0)
     known.read("a", clicks=1, search=Search(1, int(HOUR - 100)))
@@ -168,11 +168,8 @@ def test_a_search_alone_does_not_ask_for_counters() -> None:
     assert (activity.search, activity.counted) == (True, False)
 
 
-def test_without_counters_the_report_itself_is_the_look() -> None:
-    """One request for each link; it takes a seat that costs nothing, for its counters.
-
-    A request for counters has ten.
-    """
+def test_without_counters_a_look_reads_the_report() -> None:
+    """One request for each link. In a request for counters it fills a free place."""
     known = Known()
     for number in range(12):
         known.add(f"{number:02}")
@@ -184,8 +181,8 @@ def test_without_counters_the_report_itself_is_the_look() -> None:
     assert counted == 10 * [True] + 2 * [False]
 
 
-def test_links_that_are_read_alone_are_looked_at_alone() -> None:
-    """An activity is unread until each of them was read."""
+def test_each_filtered_link_has_its_own_looks() -> None:
+    """An activity is unread until each link was read."""
     known = Known(config={"url_ids": ["1", "2"]})
     known.add("a")
     known.read("a", "1", clicks=None)
@@ -196,8 +193,8 @@ def test_links_that_are_read_alone_are_looked_at_alone() -> None:
     assert [one.cost for one in agenda.candidates] == [2 * REQUEST]
 
 
-def test_what_is_in_doubt_is_read_again() -> None:
-    """Whatever is counted: it is no look."""
+def test_doubtful_reports_are_read_again() -> None:
+    """Whatever the counters; this is not a look."""
     known = Known()
     known.add("a")
     known.read("a", doubt=True)

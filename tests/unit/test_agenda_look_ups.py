@@ -9,8 +9,8 @@ from tap_cc_clicks.sync.lookups import Activity
 from tests.agendas import HOUR, OLD, Known, ids, listed, summary
 
 
-def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
-    """A look-up that was answered with 404, of a campaign with known activities."""
+def test_a_missing_campaign_is_looked_up_again_by_the_schedule() -> None:
+    """Its look-up was answered with 404, and it has known activities."""
     known = Known()
     known.add("a", looked=1)
     known.memory.remember("a", looked=int((HOUR - 48) * SECONDS_PER_HOUR))
@@ -24,10 +24,10 @@ def test_what_was_not_there_is_looked_up_by_the_schedule() -> None:
 
 
 @pytest.mark.parametrize(("hours", "pending"), [(OLD - 1, True), (OLD + 1, False)])
-def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
+def test_an_unknown_send_after_the_last_change_is_looked_up(
     hours: float, *, pending: bool
 ) -> None:
-    """No summary came when it was looked up: it may have been sent once more since."""
+    """There was no summary at the last look-up; it may have been resent since."""
     known = Known()
     known.add("a")
     known.read("a")
@@ -39,8 +39,8 @@ def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     assert ("sent" not in activity.campaign.after_look) == pending
 
 
-def test_full_table_looks_everything_up_and_reads_all() -> None:
-    """Nothing of it is a look, so nothing is charged."""
+def test_full_table_looks_up_and_reads_everything() -> None:
+    """None of it is charged as a look."""
     known = Known(per_day=1, full=True, planner={"all_anew": True})
     known.add("a")
     known.add("gone")
@@ -56,8 +56,8 @@ def test_full_table_looks_everything_up_and_reads_all() -> None:
     assert not agenda.candidates
 
 
-def test_only_campaigns_that_are_wanted_are_there() -> None:
-    """Whichever report finds them."""
+def test_campaign_ids_limit_the_agenda() -> None:
+    """In listing, summaries and state."""
     known = Known(planner={"wanted": frozenset({"a", "new"})})
     for name in ("a", "b", "c"):
         known.add(name)
@@ -70,8 +70,8 @@ def test_only_campaigns_that_are_wanted_are_there() -> None:
     assert not agenda.changed
 
 
-def test_a_look_up_that_failed_waits_for_its_turn() -> None:
-    """Its activities are looked at meanwhile, as they were known."""
+def test_a_failed_look_up_waits_for_its_retry() -> None:
+    """Its known activities are looked at meanwhile."""
     known = Known(planner={"is_turn": lambda _, item: item != "a"})
     known.add("a")
     known.read("a")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tools.audit import told
 
 
-def test_what_was_not_audited_is_said_as_plainly_as_what_is_wrong() -> None:
-    """An advisory service that does not answer must not look like a clean bill."""
+def test_unaudited_packages_are_reported() -> None:
+    """A silent advisory service must not look like a clean result."""
     flaw = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
     text = told(
         "the image",

@@ -84,15 +84,17 @@ def authorized(authenticator: ConstantContactAuthenticator) -> str:
 
 
 def test_one_token_serves_all_requests(endpoint: Endpoint) -> None:
-    """It is asked for when the first of them wants it."""
+    """It is requested by the first of them."""
     authenticator = authenticator_of(CONFIG)
     assert [authorized(authenticator) for _ in range(3)] == ["Bearer one"] * 3
     assert len(endpoint.sent) == 1
     assert endpoint.options[0]["allow_redirects"] is False
 
 
-def test_a_client_with_a_secret_proves_itself_by_it(endpoint: Endpoint) -> None:
-    """By HTTP Basic; a public one only names itself."""
+def test_a_confidential_client_authenticates_with_its_secret(
+    endpoint: Endpoint,
+) -> None:
+    """By HTTP Basic; a public client sends only its id."""
     config = {**CONFIG, "client_secret": "secret"}
     authorized(authenticator_of(config))
     authorized(authenticator_of(CONFIG))
@@ -121,10 +123,10 @@ def refused(authenticator: ConstantContactAuthenticator) -> list[bool]:
     return [authenticator.rejected(token) for _ in range(REFUSALS_OF_BAD_TOKEN)]
 
 
-def test_only_several_refusals_in_a_row_are_the_fault_of_a_new_token(
+def test_only_repeated_refusals_invalidate_a_renewed_token(
     endpoint: Endpoint,
 ) -> None:
-    """One was enough, although the service refuses good tokens now and then."""
+    """The service sometimes refuses valid tokens; one refusal used to end the run."""
     authenticator = authenticator_of(CONFIG)
     authorized(authenticator)
     authenticator.rejected("one")
@@ -147,8 +149,8 @@ def test_only_several_refusals_in_a_row_are_the_fault_of_a_new_token(
     assert len(endpoint.sent) == 3
 
 
-def test_an_access_token_alone_cannot_be_renewed() -> None:
-    """It is used as it is, until it is refused several times in a row."""
+def test_an_access_token_without_refresh_token_is_not_renewed() -> None:
+    """It is used until it is refused several times in a row."""
     urls = {name: CONFIG[name] for name in ("api_url", "token_url")}
     config = {**urls, "access_token": "given"}
     authenticator = authenticator_of(config)
@@ -159,8 +161,8 @@ def test_an_access_token_alone_cannot_be_renewed() -> None:
         authenticator.accepted("given")
 
 
-def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
-    """And the old one is kept when none comes back."""
+def test_a_rotated_refresh_token_is_used_next(endpoint: Endpoint) -> None:
+    """The old one is kept if the response has none."""
     authenticator = authenticator_of(CONFIG)
     endpoint.answer["refresh_token"] = "next"
     authorized(authenticator)
@@ -197,10 +199,10 @@ def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
         (None, requests.ConnectionError("s3cret"), "No answer from token_url"),
     ],
 )
-def test_a_refusal_says_what_to_do_and_is_not_repeated(
+def test_a_refused_refresh_is_explained_and_not_repeated(
     endpoint: Endpoint, status: int, answer: Any, sentence: str
 ) -> None:
-    """A second POST could burn a token that is good for one use."""
+    """A second POST could use up a single-use token."""
     endpoint.status, endpoint.answer = status, answer
     with pytest.raises(FatalAPIError) as error:
         authorized(authenticator_of(CONFIG))
@@ -217,10 +219,10 @@ def test_a_refusal_says_what_to_do_and_is_not_repeated(
         (429, None),
     ],
 )
-def test_a_refresh_that_was_turned_away_may_be_repeated(
+def test_an_unprocessed_refresh_can_be_repeated(
     endpoint: Endpoint, status: int, answer: Any
 ) -> None:
-    """Whatever its body: the token was not looked at, so it was not used up."""
+    """The token was not used up, whatever the body."""
     authenticator, good = authenticator_of(CONFIG), endpoint.answer
     endpoint.status, endpoint.answer = status, answer
     for _ in range(2):
@@ -232,10 +234,10 @@ def test_a_refresh_that_was_turned_away_may_be_repeated(
 
 @pytest.mark.parametrize("status", [500, 502, 504, None])
 @pytest.mark.parametrize("rotates", [True, False])
-def test_a_refresh_without_an_answer_is_repeated_with_a_long_lived_token(
+def test_an_unanswered_refresh_is_repeated_only_with_a_long_lived_token(
     endpoint: Endpoint, status: int, *, rotates: bool
 ) -> None:
-    """With one that rotates no thread repeats it: that might end all its tokens."""
+    """Repeating it with a rotating token could revoke all tokens."""
     authenticator = authenticator_of(CONFIG)
     if rotates:
         endpoint.answer["refresh_token"] = "next"
@@ -250,10 +252,10 @@ def test_a_refresh_without_an_answer_is_repeated_with_a_long_lived_token(
     assert len(endpoint.sent) == (2 if rotates else 3)
 
 
-def test_never_more_than_one_token_is_asked_for_in_a_second(
+def test_at_most_one_token_is_requested_per_second(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There were 13 in 8 seconds."""
+    """Used to make 13 requests in 8 seconds."""
     monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 1)
     slept: list[float] = []
     now = SimpleNamespace(
@@ -283,7 +285,7 @@ def test_never_more_than_one_token_is_asked_for_in_a_second(
 def test_a_request_to_another_server_gets_no_token(
     endpoint: Endpoint, url: str
 ) -> None:
-    """Whatever made it: it is refused before a token is even asked for."""
+    """It is refused before a token is requested."""
     request = requests.Request("GET", url).prepare()
     with pytest.raises(FatalAPIError, match="it would leave the server of api_url"):
         authenticator_of(CONFIG).authorize(request)
@@ -291,7 +293,7 @@ def test_a_request_to_another_server_gets_no_token(
     assert not endpoint.sent
 
 
-def test_an_address_that_grew_too_long_is_told(endpoint: Endpoint) -> None:
+def test_a_url_that_is_too_long_after_encoding_is_refused(endpoint: Endpoint) -> None:
     """A next link may be short enough until it is percent-encoded."""
     url = "https://api.example.com/v3/emails?cursor=" + 3_000 * "語"
     request = requests.Request("GET", url).prepare()
@@ -304,8 +306,10 @@ def test_an_address_that_grew_too_long_is_told(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize(
     "url", ["HTTPS://API.example.com/v3", "https://api.example.com:443/v3"]
 )
-def test_the_same_server_may_be_spelled_otherwise(endpoint: Endpoint, url: str) -> None:
-    """As far as a browser would take it for the same."""
+def test_other_spellings_of_the_same_server_are_accepted(
+    endpoint: Endpoint, url: str
+) -> None:
+    """As browsers do."""
     request = requests.Request("GET", url).prepare()
     assert authenticator_of(CONFIG).authorize(request) == "one"
     assert endpoint.sent

@@ -75,7 +75,7 @@ def deselected(name: str) -> dict[str, Any]:
 def test_a_catalog_is_checked_before_the_first_request(
     account: Sandbox, tmp_path: Path, catalog: dict[str, Any], sentence: str
 ) -> None:
-    """One of these cost 309 requests and ended with 0."""
+    """One of these used to make 309 requests and exit with 0."""
     before = account.log.counts().total()
     code, said = handed_in(tmp_path, account, catalog=json.dumps(catalog).encode())
     assert code == 1
@@ -85,8 +85,8 @@ def test_a_catalog_is_checked_before_the_first_request(
 
 
 @pytest.mark.parametrize("name", ["stream", "key_properties", "replication_key"])
-def test_what_a_catalog_does_not_say_is_the_tap_s(account: Sandbox, name: str) -> None:
-    """A stream without a name was a traceback, one without keys a table without."""
+def test_missing_catalog_fields_are_completed(account: Sandbox, name: str) -> None:
+    """A missing name used to be a traceback, missing keys a table without key."""
     catalog = entry()
     del catalog["streams"][0][name]
     output = run_tap(account, catalog=catalog)
@@ -95,8 +95,8 @@ def test_what_a_catalog_does_not_say_is_the_tap_s(account: Sandbox, name: str) -
     assert output.records("email_clicks")
 
 
-def test_a_stream_without_key_says_so(account: Sandbox) -> None:
-    """Null left key_properties out, without which loaders refuse the SCHEMA."""
+def test_a_removed_key_is_written_as_an_empty_list(account: Sandbox) -> None:
+    """Null used to omit key_properties, and loaders refuse such a SCHEMA."""
     maps = {"campaigns": {"__key_properties__": None}}
     output = run_tap(account, stream_maps=maps)
     keys = [

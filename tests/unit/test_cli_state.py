@@ -86,8 +86,8 @@ WRAPPED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("form", WRAPPED)
-def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
-    """With one activity less, and all else as it was."""
+def test_a_state_keeps_its_form(form: str) -> None:
+    """Only the reset activity is missing."""
     came, goes = state(), state()
     bookmarks = goes["bookmarks"]
     del bookmarks["email_clicks"]["partitions"][:2]
@@ -102,8 +102,8 @@ def test_a_state_comes_out_in_the_form_it_came_in(form: str) -> None:
     assert len(known(cc("show", "--json", given=WRAPPED[form](came)))) == 5
 
 
-def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
-    """So that one removed since, which cannot be looked up, is read again too."""
+def test_a_reset_campaign_keeps_its_list_of_activities() -> None:
+    """A campaign that was removed since cannot be looked up."""
     done = cc("reset", "--campaign", "c1", given=state())
     bookmarks = json.loads(done.stdout)["bookmarks"]
     assert bookmarks["campaign_activities"]["campaigns"] == {
@@ -138,10 +138,10 @@ def test_a_campaign_is_forgotten_but_for_which_activities_it_had() -> None:
         (["--activity", "a1"], {"a3": [5, 490000]}),
     ],
 )
-def test_only_the_links_can_be_read_again(
+def test_a_reset_can_be_limited_to_links(
     chosen: list[str], left: dict[str, list[int]]
 ) -> None:
-    """Of all, or of what is named."""
+    """For all activities or for the named ones."""
     done = cc("reset", "--links", *chosen, given=state())
     bookmarks = json.loads(done.stdout)["bookmarks"]
     assert bookmarks.pop("email_links") == {"clicks": left}
@@ -150,8 +150,8 @@ def test_only_the_links_can_be_read_again(
     assert bookmarks == untouched
 
 
-def test_what_is_shown_can_be_chosen_and_is_sorted() -> None:
-    """Never read first, then by the newest click."""
+def test_shown_activities_can_be_filtered_and_are_sorted() -> None:
+    """Unread ones first, then by newest click."""
     everything = known(cc("show", "--json", given=state()))
     assert everything == [
         ("a2", None),
@@ -219,10 +219,10 @@ def test_totals_and_lines_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, "The state is empty: before a first run, leave it out"),
     ],
 )
-def test_what_cannot_be_reset_is_one_sentence_and_writes_nothing(
+def test_a_failed_reset_is_one_sentence_and_writes_nothing(
     given: Any, sentence: str
 ) -> None:
-    """Exit code 1: Meltano then refuses the empty input."""
+    """Exit code 1, so that Meltano refuses the empty input."""
     done = cc("reset", "--activity", "other", given=given)
     assert done.exit_code == 1
     assert sentence in done.stderr
@@ -231,8 +231,8 @@ def test_what_cannot_be_reset_is_one_sentence_and_writes_nothing(
     assert cc("show", "--activity", "other", given=given).exit_code == 1
 
 
-def test_a_file_is_never_written_over_unasked(tmp_path: Path) -> None:
-    """Neither by --output nor by a reset that fails."""
+def test_files_are_not_overwritten_by_default(tmp_path: Path) -> None:
+    """Neither by --output nor by a failed reset."""
     file = tmp_path / "state.json"
     file.write_text(json.dumps(state()), "utf-8")
     before = file.read_bytes()
@@ -246,8 +246,10 @@ def test_a_file_is_never_written_over_unasked(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> None:
-    """By --in-place; --output makes another one."""
+def test_a_file_is_replaced_atomically_and_keeps_its_permissions(
+    tmp_path: Path,
+) -> None:
+    """By --in-place; --output writes another one."""
     file, other = tmp_path / "state.json", tmp_path / "other.json"
     file.write_text(json.dumps(state()), "utf-8")
     file.chmod(0o640)
@@ -262,8 +264,8 @@ def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> N
     )
 
 
-def test_no_link_is_written_through(tmp_path: Path) -> None:
-    """Nor is it replaced: what it leads to may not be meant."""
+def test_symbolic_links_are_not_written_through(tmp_path: Path) -> None:
+    """They are not replaced either."""
     file, target, link = (tmp_path / name for name in ("state.json", "target", "link"))
     file.write_text(json.dumps(state()), "utf-8")
     target.write_text("precious")
@@ -274,8 +276,8 @@ def test_no_link_is_written_through(tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
-def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """And no half of it is left behind."""
+def test_a_write_error_is_reported(tmp_path: Path) -> None:
+    """No partial file is left."""
     arguments = ["reset", "-", "--links", "--output"]
     done = cc(*arguments, str(tmp_path / "no" / "folder"), given=state())
     assert done.exit_code == 1
@@ -285,13 +287,13 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hours", "text"), [(None, ""), (1.2, "1 h"), (47, "47 h"), (96, "4 d")]
 )
-def test_ages_are_written_as_people_say_them(hours: float | None, text: str) -> None:
-    """Hours for two days, then days."""
+def test_ages_are_in_hours_then_days(hours: float | None, text: str) -> None:
+    """Hours up to two days."""
     assert ago(hours) == text
 
 
-def test_a_locale_that_knows_ascii_alone_is_no_trouble(tmp_path: Path) -> None:
-    """Files are UTF-8 all the same, and every line is shown."""
+def test_an_ascii_locale_is_supported(tmp_path: Path) -> None:
+    """Files are UTF-8, and every line is shown."""
     known = {"c": {"activities": ["\u00e9", "\u00e9\u00e9"]}}
     given = {"bookmarks": {"campaign_activities": {"campaigns": known}}}
     (tmp_path / "state.json").write_text(json.dumps(given, ensure_ascii=False), "utf-8")

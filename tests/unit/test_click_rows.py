@@ -14,7 +14,7 @@ from tests.click_reports import (
 
 
 def test_a_late_click_below_the_lookback_is_searched_for() -> None:
-    """The count rose by more than what is new at the top."""
+    """The counter rose by more than the new rows at the top."""
     service = Service(rows=[row(minute) for minute in range(5000, 0, -50)])
     warehouse = Warehouse()
     warehouse.sync(service, Counters(100))
@@ -43,8 +43,8 @@ def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", 7, "2026-02-31T00:00:00.000Z"])
-def test_a_row_without_a_moment_is_left_out_and_counted(value: object) -> None:
-    """Nothing tells what it is; all others are read, and the bookmark moves."""
+def test_a_row_without_a_timestamp_is_left_out_and_counted(value: object) -> None:
+    """All others are read, and the bookmark moves."""
     bad = {**row(1), "created_time": value}
     # In every page, so that it also stands first, last and alone.
     service = Service(rows=[bad, row(3), row(2), bad, bad, bad, row(1), row(0), bad])
@@ -57,7 +57,7 @@ def test_a_row_without_a_moment_is_left_out_and_counted(value: object) -> None:
 
 
 def test_a_row_left_out_is_counted_once() -> None:
-    """Not again where the report is read anew to tell twins from repeats."""
+    """Also if pages are requested again."""
     bad = {**row(1), "created_time": "soon"}
     twins = [row(1), row(1), row(1), row(1)]
     service = Service(rows=[row(2), *twins, row(0), bad], page_size=2)

@@ -54,10 +54,10 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     arrivals=[["a"] * 2, ["a"], ["a"] * 5, ["a"] * 4],
     page_size=4,
 )
-def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
+def test_new_clicks_while_paging_are_neither_lost_nor_doubled(
     first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int
 ) -> None:
-    """After a second, quiet read the warehouse equals the report, row for row."""
+    """After a second read, the warehouse equals the report."""
     coming = [
         [row(10 + number, contact) for contact in contacts]
         for number, contacts in enumerate(arrivals)
@@ -77,7 +77,7 @@ def test_clicks_that_come_in_while_paging_are_neither_lost_nor_doubled(
     page_size=st.integers(1, 3),
     stops=st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=4, max_size=4),
 )
-def test_counted_clicks_are_found_however_late_and_whatever_was_interrupted(
+def test_counted_clicks_are_found_even_if_late_or_after_interruptions(
     batches: list[list[dict[str, Any]]], page_size: int, stops: list[int | None]
 ) -> None:
     """With counters and no lookback, the union of all runs equals the truth."""
@@ -105,8 +105,8 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
     assert len(warehouse.clicks) == 101
 
 
-def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None:
-    """After a search in vain, the next one comes as a look, not with each click."""
+def test_a_counter_that_never_matches_does_not_cause_full_reads() -> None:
+    """After a search without result, the next one is a look."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -119,8 +119,8 @@ def test_a_count_that_never_matches_does_not_read_all_again_every_time() -> None
     assert len(warehouse.clicks) == 120
 
 
-def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
-    """A search finds it; without one, only what is new is read."""
+def test_a_counter_that_is_always_too_high_hides_no_late_click() -> None:
+    """A search finds it; otherwise only new rows are read."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -140,8 +140,8 @@ def test_a_count_that_is_always_too_high_hides_no_late_click() -> None:
         assert warehouse.bookmark.search.missing == 10
 
 
-def test_a_search_that_found_all_leaves_nothing_missing() -> None:
-    """From then on a count that rises is searched for at once again."""
+def test_a_complete_search_leaves_nothing_missing() -> None:
+    """The next rise is searched for at once again."""
     service = Service(rows=[row(minute) for minute in range(50, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, Counters(51))
@@ -156,8 +156,8 @@ def test_a_search_that_found_all_leaves_nothing_missing() -> None:
     assert warehouse.times() == [row["created_time"] for row in service.rows]
 
 
-def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
-    """A first reading of everything counts for itself; later ones run ahead."""
+def test_rows_read_without_counters_are_compared_with_the_first_counter() -> None:
+    """Of a complete first read; rows of later reads count as ahead."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED)
@@ -178,8 +178,8 @@ def test_what_was_read_uncounted_is_compared_with_the_first_counter() -> None:
 
 
 @pytest.mark.parametrize("counted", [0, 3, 5, 9])
-def test_a_counter_that_was_asked_for_late_tells_nothing(counted: int) -> None:
-    """It may count fewer for good: that it equals what was read proves nothing."""
+def test_a_later_counter_does_not_explain_missing_rows(counted: int) -> None:
+    """It may be too low permanently."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED)
@@ -191,8 +191,8 @@ def test_a_counter_that_was_asked_for_late_tells_nothing(counted: int) -> None:
     assert is_due(told, Counters(counted)) == (counted > 5)
 
 
-def test_part_of_a_report_says_nothing_of_what_is_counted() -> None:
-    """Clicks before the start date are counted too: the next counter is read."""
+def test_a_partial_report_is_not_compared_with_counters() -> None:
+    """Clicks before the start date are counted too."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED, start=timestamp(3))

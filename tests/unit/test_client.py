@@ -105,10 +105,10 @@ def asking(
         (504, b"", RetriableAPIError),
     ],
 )
-def test_a_status_means_one_thing(
+def test_each_status_has_one_meaning(
     status: int, body: Any, kind: type[Exception]
 ) -> None:
-    """As the table in docs/architecture.md has it."""
+    """See the table in docs/architecture.md."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     error = error_of(Response(url=URL, status=status, body=content))
     assert type(error) is kind or type(error).__bases__[0] is kind
@@ -117,10 +117,10 @@ def test_a_status_means_one_thing(
 @pytest.mark.parametrize(
     "failure", [(504, b""), requests.exceptions.ReadTimeout()], ids=["504", "timeout"]
 )
-def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
+def test_a_slow_page_is_requested_in_smaller_sizes(
     monkeypatch: pytest.MonkeyPatch, failure: Any
 ) -> None:
-    """Until it comes; later pages go on as their links say."""
+    """Later pages follow their links."""
 
     def reply(url: str) -> Any:
         if int(parse_qs(urlsplit(url).query)["limit"][0]) > 125:
@@ -135,15 +135,17 @@ def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
     assert transport.limits == [500, 500, 250, 125, 125]
 
 
-def test_one_slow_answer_changes_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked for once more as it was."""
+def test_one_slow_response_does_not_change_the_page_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same page is requested again."""
     replies = iter([(504, b""), (200, {"rows": []})])
     api, transport = asking(monkeypatch, lambda _: next(replies))
     assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 1
     assert transport.limits == [500, 500]
 
 
-def test_the_smallest_page_has_all_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_smallest_page_is_tried_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is given up."""
     api, transport = asking(monkeypatch, lambda _: (504, b""))
     with pytest.raises(FatalAPIError, match="Gave up on /v3/list after 8 tries"):
@@ -152,10 +154,10 @@ def test_the_smallest_page_has_all_tries(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_a_link_that_is_not_good_any_more_is_told_apart(
+def test_a_refused_link_differs_from_a_missing_list(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """From a list that is not there."""
+    """Only the latter is a GoneError."""
     link = {"next": {"href": "/v3/list?cursor=a"}}
 
     def reply(url: str) -> Any:
@@ -170,10 +172,10 @@ def test_a_link_that_is_not_good_any_more_is_told_apart(
         next(pages)
 
 
-def test_a_limit_that_lasts_and_is_not_explained_is_the_days_quota(
+def test_a_lasting_unexplained_429_is_taken_for_the_daily_quota(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In all likelihood; the run ends cleanly."""
+    """The run ends cleanly."""
     api, transport = asking(monkeypatch, lambda _: (429, b""))
     with pytest.raises(QuotaExceededError, match="most likely"):
         api.get("/thing")
@@ -183,10 +185,10 @@ def test_a_limit_that_lasts_and_is_not_explained_is_the_days_quota(
     assert len(transport.asked) == MAX_TRIES
 
 
-def test_bytes_that_are_not_utf8_are_replaced(
+def test_invalid_utf8_is_replaced(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After one more try, and with a warning that shows none of them."""
+    """After one more try, and with a warning that shows none of it."""
     api, transport = asking(monkeypatch, lambda _: (200, b'{"name": "caf\xe9"}'))
     assert api.get("/thing") == {"name": "caf\ufffd"}
     assert len(transport.asked) == 2
@@ -194,10 +196,10 @@ def test_bytes_that_are_not_utf8_are_replaced(
     assert "caf" not in caplog.text
 
 
-def test_bytes_that_were_garbled_once_are_not_replaced(
+def test_a_response_garbled_once_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second answer is good."""
+    """The second response is valid."""
     replies = iter([b'{"name": "caf\xe9"}', '{"name": "café"}'.encode()])
     api, _ = asking(monkeypatch, lambda _: (200, next(replies)))
     assert api.get("/thing") == {"name": "café"}

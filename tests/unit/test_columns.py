@@ -60,8 +60,8 @@ PROMISES: dict[Converter, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("stream", RECORDS)
-def test_each_column_is_made_what_its_schema_promises(stream: str) -> None:
-    """Schemas and conversion name the same columns, of the same kinds."""
+def test_columns_match_their_schemas(stream: str) -> None:
+    """Conversions and schemas have the same columns and types."""
     schema = json.loads((files(schemas) / f"{stream}.json").read_text("utf-8"))
     promised = {}
     for name, told in schema["properties"].items():
@@ -86,10 +86,10 @@ def test_each_column_is_made_what_its_schema_promises(stream: str) -> None:
         (identifier, 1100407204171, "1100407204171"),
     ],
 )
-def test_what_can_be_converted_is(
+def test_convertible_values_are_converted(
     kind: Converter, value: object, expected: object
 ) -> None:
-    """And not counted."""
+    """They are not counted."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) == expected
     assert not anomalies.counts
@@ -118,9 +118,7 @@ def test_what_can_be_converted_is(
         (identifier, {"id": "a"}),
     ],
 )
-def test_what_cannot_be_converted_is_null_and_counted(
-    kind: Converter, value: Any
-) -> None:
+def test_other_values_become_null_and_are_counted(kind: Converter, value: Any) -> None:
     """By stream and property."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) is None
@@ -129,8 +127,8 @@ def test_what_cannot_be_converted_is_null_and_counted(
 
 @pytest.mark.parametrize("kind", [texts, number, count, date_time])
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_is_not_there_is_not_odd(kind: Converter, value: Any) -> None:
-    """Only an id may not be left out."""
+def test_absent_values_are_not_counted(kind: Converter, value: Any) -> None:
+    """Except ids."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) is None
     assert not anomalies.counts

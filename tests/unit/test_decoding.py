@@ -27,8 +27,8 @@ def test_decoded_text_can_be_stored_by_any_loader(text: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"a": "\\ud83d"', b"\xff"])
-def test_what_is_not_json_is_a_value_error(content: bytes) -> None:
-    """However the body is broken."""
+def test_invalid_json_is_a_value_error(content: bytes) -> None:
+    """In whatever way it is broken."""
     with pytest.raises(ValueError, match=r".*"):
         decode(content)
 
@@ -38,8 +38,8 @@ def test_what_is_not_json_is_a_value_error(content: bytes) -> None:
     [b"[" * MOST_VALUES, b'{"a":' * MOST_VALUES, b'["\\ud83d",' + b"[" * 90_000],
     ids=["lists", "objects", "the other decoder"],
 )
-def test_nesting_that_never_closes_is_a_value_error(content: bytes) -> None:
-    """Not a RecursionError, which nobody expects."""
+def test_unclosed_nesting_is_a_value_error(content: bytes) -> None:
+    """Not a RecursionError."""
     with pytest.raises(ValueError, match=r".+"):
         decode(content)
 
@@ -47,10 +47,10 @@ def test_nesting_that_never_closes_is_a_value_error(content: bytes) -> None:
 @pytest.mark.parametrize("text", ["b", "\\ud83d", "]}[{", '\\"]'])
 @pytest.mark.parametrize("depth", [30, 40_000])
 @pytest.mark.parametrize("decoder", [ANYTHING, CLICKS.form.decoder])
-def test_a_value_that_is_nested_too_deeply_is_null(
+def test_deeply_nested_values_become_null(
     text: str, depth: int, decoder: msgspec.json.Decoder[Any]
 ) -> None:
-    """At most twenty levels of it are left; what stands beside it is read."""
+    """Up to twenty levels are kept; other values are read."""
     deep = "[" * depth + "]" * depth
     row = f'{{"created_time":{deep},"device_type":"{text}"}}'
     page = decode(f'{{"tracking_activities":[{row},{row}]}}'.encode(), decoder)
@@ -59,7 +59,7 @@ def test_a_value_that_is_nested_too_deeply_is_null(
         assert found["device_type"] == decode(f'"{text}"'.encode())
 
 
-def test_a_value_nested_too_deeply_that_nobody_asked_for_costs_nothing() -> None:
+def test_deep_nesting_in_an_unknown_property_is_ignored() -> None:
     """Its row is read as the others are."""
     deep = "[" * 40_000 + "]" * 40_000
     content = f'{{"tracking_activities":[{{"new":{deep}}}]}}'.encode()
@@ -67,28 +67,28 @@ def test_a_value_nested_too_deeply_that_nobody_asked_for_costs_nothing() -> None
     assert len(json.dumps(row)) < 100
 
 
-def test_a_text_without_end_is_looked_through_once() -> None:
-    """For each of its quotation marks, it would take hours."""
+def test_an_unterminated_string_is_scanned_once() -> None:
+    """Otherwise it would take hours."""
     with pytest.raises(ValueError, match=r".+"):
         decode(b"[" * 21 + b'"' + b'\\"' * 2_000_000)
 
 
 @pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'"",""', b'{"a":0}'])
-def test_more_values_than_any_answer_are_refused(value: bytes) -> None:
-    """A body of five megabytes could become hundreds in memory."""
+def test_too_many_values_are_refused(value: bytes) -> None:
+    """A body of 5 MB could become hundreds in memory."""
     with pytest.raises(ValueError, match="more values than any response"):
         decode(b"[" + b",".join([value] * (MOST_VALUES + 1)) + b"]")
 
 
-def test_as_many_values_as_may_be_are_decoded() -> None:
+def test_the_largest_allowed_number_of_values_is_decoded() -> None:
     """The bound itself is no error."""
     content = b"[" + b",".join([b"0"] * MOST_VALUES) + b"]"
     assert len(decode(content)) == MOST_VALUES
 
 
 @pytest.mark.parametrize("filling", [",", "[{,", '",', "\\\\,"])
-def test_what_stands_in_a_text_is_no_value(filling: str) -> None:
-    """A full page whose links are as long as links can be, and full of commas."""
+def test_separators_within_strings_are_not_counted(filling: str) -> None:
+    """For example in a full page of very long links with commas."""
     link = filling * (8192 // len(filling))
     row = {"created_time": "2026-01-31T00:00:00.000Z", "link_url": link}
     body = json.dumps({"tracking_activities": 500 * [row]}).encode()
@@ -113,7 +113,7 @@ print("get_class_annotations" in called)
 """
 
 
-def test_structs_are_set_up_before_threads_need_them() -> None:
-    """Two threads that met their first answers at once crashed the interpreter."""
+def test_structs_are_set_up_at_import() -> None:
+    """Two threads that decoded at once used to crash the interpreter."""
     told = subprocess.check_output([sys.executable, "-c", FIRST_ANSWERS], text=True)
     assert told == "False\n"

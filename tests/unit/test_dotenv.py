@@ -33,15 +33,15 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / ".env"
 
 
-def test_no_folder_above_is_looked_into(env: Path) -> None:
+def test_parent_folders_are_not_searched(env: Path) -> None:
     """Anyone who may write there could redirect the tokens."""
     (env.parents[1] / ".env").write_text(LINE)
     assert dotenv.variables(PREFIX) == {}
     assert "token_url" not in TapCCClicks._env_var_config
 
 
-def test_nothing_is_put_into_the_environment(env: Path) -> None:
-    """A proxy in the file would see all that is sent; only the tap's own are read."""
+def test_the_environment_is_not_changed(env: Path) -> None:
+    """A proxy in the file would see all requests."""
     env.write_text(f"{LINE}HTTPS_PROXY=http://127.0.0.1:1\nREQUESTS_CA_BUNDLE=/ca\n")
     before = dict(os.environ)
     assert dotenv.variables(PREFIX) == FOUND
@@ -81,14 +81,14 @@ def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
         (no_text, "it is not text in UTF-8: save it as UTF-8"),
     ],
 )
-def test_a_file_that_is_refused_is_a_warning(
+def test_a_refused_file_is_a_warning(
     env: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     made: Callable[[Path, pytest.MonkeyPatch], None],
     reason: str,
 ) -> None:
-    """In one sentence; nothing of it is used."""
+    """None of it is used."""
     made(env, monkeypatch)
     found = TapCCClicks._env_var_config
     assert "token_url" not in found
@@ -97,7 +97,7 @@ def test_a_file_that_is_refused_is_a_warning(
     ]
 
 
-def test_a_link_of_ones_own_is_followed(env: Path) -> None:
+def test_the_users_own_link_is_followed(env: Path) -> None:
     """As people share one file among folders."""
     (env.parents[1] / "shared.env").write_text(LINE)
     env.symlink_to("../shared.env")
@@ -105,8 +105,8 @@ def test_a_link_of_ones_own_is_followed(env: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["plain", "$HOME-${HOME}", "it's", 'a\\b\\\\"c #d'])
-def test_what_a_sign_in_brings_is_read_as_it_was(env: Path, token: str) -> None:
-    """Whatever the service puts into a token."""
+def test_tokens_are_read_as_they_were_written(env: Path, token: str) -> None:
+    """Whatever characters they have."""
     write_env(env, {"refresh_token": token})
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_REFRESH_TOKEN": token}
 
@@ -120,15 +120,15 @@ def test_what_a_sign_in_brings_is_read_as_it_was(env: Path, token: str) -> None:
         ("a#b", "'a#b'"),
     ],
 )
-def test_quotes_stand_only_where_they_must(env: Path, value: str, line: str) -> None:
-    """Docker's --env-file takes them for a part of the value."""
+def test_values_are_quoted_only_if_necessary(env: Path, value: str, line: str) -> None:
+    """Docker's --env-file keeps quotes."""
     write_env(env, {"client_id": value})
     assert env.read_text() == f"TAP_CC_CLICKS_CLIENT_ID={line}\n"
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": value}
 
 
-def test_a_file_of_another_editor_is_read_and_written(env: Path) -> None:
-    """With a byte order mark and CRLF: its first variable was not found."""
+def test_byte_order_marks_and_crlf_are_supported(env: Path) -> None:
+    """The first variable of such a file used to be missed."""
     env.write_bytes(b"\xef\xbb\xbfTAP_CC_CLICKS_CLIENT_ID=a\r\nOTHER=b\r\n")
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": "a"}
     write_env(env, {"client_id": "c"})

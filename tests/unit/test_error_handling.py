@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
 
 
-def test_what_nobody_foresaw_is_a_sentence_without_values(
+def test_an_unexpected_error_is_a_sentence_without_values(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With log level DEBUG, the lines of code that lead there; never what they held."""
+    """DEBUG adds lines of code, never values."""
     told: list[str] = []
     caplog.set_level("DEBUG", "tap-cc-clicks")
     with (
@@ -43,8 +43,8 @@ def test_what_nobody_foresaw_is_a_sentence_without_values(
         (FileExistsError("/a"), "A file cannot be read or written: FileExistsError"),
     ],
 )
-def test_what_batches_may_meet_is_explained(error: Exception, sentence: str) -> None:
-    """Where their storage is a file, or needs a package that is not there."""
+def test_batch_errors_are_explained(error: Exception, sentence: str) -> None:
+    """For a storage that fails or needs a missing package."""
     assert error_messages(error)[0].startswith(sentence)
 
 
@@ -75,7 +75,7 @@ def into_full_disk(*command: str, **options: Any) -> subprocess.CompletedProcess
 def test_a_full_disk_is_a_sentence(
     sandbox: Sandbox, tmp_path: Path, command: list[str]
 ) -> None:
-    """It was a traceback, and exit code 120."""
+    """Used to be a traceback with exit code 120."""
     (tmp_path / "config.json").write_text(json.dumps(sandbox.config))
     (tmp_path / "state.json").write_text('{"bookmarks": {"campaigns": {}}}')
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -88,7 +88,7 @@ def test_a_full_disk_is_a_sentence(
 
 @pytest.mark.parametrize("module", ["tap_cc_clicks", "tap_cc_clicks.cli"])
 def test_a_closed_stdout_is_a_sentence(module: str) -> None:
-    """As a shell's ``>&-`` closes it."""
+    """A shell closes it with >&-."""
     command = f"exec {sys.executable} -m {module} --help >&-"
     result = subprocess.run(
         ["/bin/sh", "-c", command],

@@ -41,8 +41,8 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_every_folder_that_is_made_is_for_its_owner(tmp_path: Path) -> None:
-    """Not only the last one; those that are there keep their permissions."""
+def test_new_folders_are_private(tmp_path: Path) -> None:
+    """Existing ones keep their permissions."""
     there = tmp_path / "there"
     there.mkdir(0o755)
     files.make_folder(there / "a" / "b")
@@ -52,7 +52,7 @@ def test_every_folder_that_is_made_is_for_its_owner(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("permissions", [0o770, 0o707, 0o777])
-def test_a_folder_that_others_may_write_to_is_refused(
+def test_a_folder_writable_by_others_is_refused(
     tmp_path: Path, permissions: int
 ) -> None:
     """Unless its sticky bit leaves the files of each user to that user."""
@@ -76,10 +76,10 @@ def test_a_folder_of_another_user_is_refused(
 
 @pytest.mark.usefixtures("open_umask")
 @pytest.mark.parametrize("writer", [files.write, files.replace])
-def test_what_is_written_is_for_its_owner(
+def test_written_files_are_private(
     tmp_path: Path, writer: Callable[[Path, bytes], None]
 ) -> None:
-    """Whatever the umask, and nothing of what was there stays."""
+    """Whatever the umask; none of the old content stays."""
     path = tmp_path / "file"
     for content in (b"a longer one", b"short"):
         writer(path, content)
@@ -90,10 +90,10 @@ def test_what_is_written_is_for_its_owner(
 
 @pytest.mark.parametrize("writer", [files.write, files.replace])
 @pytest.mark.parametrize("there", [True, False], ids=["whole", "dangling"])
-def test_a_link_is_not_followed(
+def test_a_symbolic_link_is_not_followed(
     tmp_path: Path, writer: Callable[[Path, bytes], None], *, there: bool
 ) -> None:
-    """It may lead to any file of the user's."""
+    """It may point to any of the user's files."""
     target, link = tmp_path / "target", tmp_path / "link"
     if there:
         target.write_bytes(b"precious")
@@ -104,7 +104,7 @@ def test_a_link_is_not_followed(
     assert not there or target.read_bytes() == b"precious"
 
 
-def test_a_second_name_is_not_written_to(tmp_path: Path) -> None:
+def test_a_hard_link_is_not_written_to(tmp_path: Path) -> None:
     """It may be that of any file of the user's, too."""
     target, link = tmp_path / "target", tmp_path / "link"
     files.write(target, b"precious")
@@ -126,10 +126,8 @@ def test_a_file_of_another_user_is_refused(
 
 
 @pytest.mark.parametrize("permissions", [0o640, 0o604, 0o660, 0o606])
-def test_a_file_that_others_may_use_is_refused(
-    tmp_path: Path, permissions: int
-) -> None:
-    """With the command that helps; one that they may only read can be allowed."""
+def test_a_file_usable_by_others_is_refused(tmp_path: Path, permissions: int) -> None:
+    """With the command to run; read access can be allowed."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(permissions)
@@ -143,8 +141,8 @@ def test_a_file_that_others_may_use_is_refused(
         assert files.read(path, files.WRITABLE_BY_OTHERS) == b"old"
 
 
-def test_a_pipe_is_no_file(tmp_path: Path) -> None:
-    """Nor does it make anyone wait for its other end."""
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """It is not waited for, either."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
     assert refusal(lambda: files.read(pipe)) == "it is not a regular file"
@@ -153,10 +151,10 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
         files.write(pipe, b"")
 
 
-def test_a_file_that_cannot_take_its_place_leaves_nothing(
+def test_a_failed_replacement_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what was there stays."""
+    """The old content stays."""
     path = tmp_path / "file"
     files.write(path, b"old")
 
@@ -173,7 +171,7 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(
 def test_only_the_users_own_link_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a link is a person's choice, as for .env."""
+    """For files such as .env, where a link is a choice."""
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to("target")
     assert files.resolve_link(link) == target

@@ -21,7 +21,7 @@ def behind(played: Played, *, fresh: bool = False) -> list[float]:
 @pytest.mark.parametrize(
     ("days", "per_day", "most"), [(10, 500, 600), (40, 60, 160)], ids=["500", "60"]
 )
-def test_three_thousand_campaigns_cost_their_share(
+def test_three_thousand_campaigns_stay_within_the_budget(
     days: int, per_day: int, most: float
 ) -> None:
     """Six-hourly: fresh emails in the first run, others within the promise."""

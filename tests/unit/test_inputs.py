@@ -110,13 +110,13 @@ def state(account: Sandbox) -> dict[str, Any]:
 
 @given(data=st.data())
 @settings(max_examples=EXAMPLES)
-def test_whatever_is_handed_in_is_a_sentence_or_a_right_run(
+def test_broken_inputs_end_in_a_sentence_or_a_valid_run(
     data: st.DataObject,
     account: Sandbox,
     state: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """No traceback and no value, from none of the four ways in."""
+    """Without traceback or value, in config, catalog, state and environment."""
     folder = tmp_path_factory.getbasetemp() / "inputs"
     folder.mkdir(exist_ok=True)
     config = {**account.config, **FAST, "client_secret": "sandbox-secret"}
@@ -166,10 +166,10 @@ def _check(output: Output) -> None:
     ],
     ids=["BOM and CRLF", "UTF-16", "UTF-16 without BOM", "Latin-1"],
 )
-def test_files_are_utf_8_however_an_editor_saves_it(
+def test_files_must_be_utf_8(
     account: Sandbox, tmp_path: Path, kind: str, written: Any, sentence: str | None
 ) -> None:
-    """Anything else is refused, by the file's name."""
+    """With or without a byte order mark."""
     given: dict[str, Any] = {
         "config": {**account.config, **FAST},
         "catalog": CATALOG,
@@ -182,29 +182,27 @@ def test_files_are_utf_8_however_an_editor_saves_it(
     assert (sentence or "") in said
 
 
-def test_a_run_goes_on_from_the_state_in_a_file(
+def test_a_run_continues_from_a_state_file(
     account: Sandbox, state: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Whose numbers are whole: targets fail to write the decimals read otherwise."""
+    """Numbers stay integers: targets fail to write decimals."""
     known = deepcopy(state)
     known["bookmarks"]["campaign_activities"]["looks"] = [2500000, 1804500, 1795608900]
     code, said = handed_in(tmp_path, account, state=json.dumps(known).encode())
     assert code == 0, said
 
 
-def test_a_file_without_end_is_not_read_to_it(
+def test_an_endless_file_is_refused(
     account: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As /dev/zero would be."""
+    """For example /dev/zero."""
     monkeypatch.setattr(inputs, "LARGEST", 1000)
     _, said = handed_in(tmp_path, account, state=b" " * 1001)
     assert "cannot be read: it is larger than 1,000 bytes" in said
 
 
-def test_campaigns_none_of_which_exist_are_told_after_the_listing(
-    account: Sandbox, tmp_path: Path
-) -> None:
-    """It ended with 0, and nothing."""
+def test_unknown_campaign_ids_are_an_error(account: Sandbox, tmp_path: Path) -> None:
+    """Used to exit with 0 and no rows."""
     account.log.clear()
     config = {**account.config, **FAST, "campaign_ids": ["nowhere"]}
     code, said = handed_in(tmp_path, account, config=json.dumps(config).encode())

@@ -95,7 +95,7 @@ def ids(listing: Listing) -> list[str]:
     return [one["campaign_id"] for one in listing.campaigns()]
 
 
-def test_where_all_is_known_one_page_is_read() -> None:
+def test_one_page_is_read_if_nothing_is_new() -> None:
     """Each page is requested once, for all streams."""
     account = Account()
     listing = account.listing()
@@ -115,10 +115,10 @@ def test_where_all_is_known_one_page_is_read() -> None:
     ],
     ids=["changed", "on two pages", "never sent"],
 )
-def test_pages_are_read_up_to_one_without_news(
+def test_pages_are_read_until_one_has_nothing_new(
     news: dict[int, dict[str, Any]], pages: int
 ) -> None:
-    """What was never sent is none."""
+    """Drafts do not count as new."""
     account = Account()
     for row in account.rows:
         account.memory.remember(row["campaign_id"], sent="1795608000-1e19c23a")
@@ -129,8 +129,8 @@ def test_pages_are_read_up_to_one_without_news(
 
 
 @pytest.mark.parametrize("timestamp", ["2026-01-01T00:00:00.000Z", None])
-def test_a_page_in_another_order_proves_nothing(timestamp: str | None) -> None:
-    """What follows may be newer: the next page that is in order is the last."""
+def test_an_unordered_page_does_not_end_the_listing(timestamp: str | None) -> None:
+    """Later pages may have newer campaigns."""
     account = Account()
     account.rows[0]["updated_at"] = timestamp
     account.know(account.rows[0])
@@ -138,8 +138,8 @@ def test_a_page_in_another_order_proves_nothing(timestamp: str | None) -> None:
     assert account.asked["campaigns"] == 2
 
 
-def test_once_a_day_all_is_read() -> None:
-    """Listing and summaries; whatever is known."""
+def test_everything_is_read_once_a_day() -> None:
+    """Listing and summaries."""
     account = Account()
     listing = account.listing(whole=True)
     assert ids(listing) == NAMES
@@ -148,24 +148,24 @@ def test_once_a_day_all_is_read() -> None:
     assert listing.ended
 
 
-def test_without_memory_what_the_stream_campaigns_has_ends_the_reading() -> None:
-    """It alone is selected: what was written up to its bookmark is known."""
+def test_the_bookmark_of_campaigns_ends_the_listing() -> None:
+    """If it is the only selected stream."""
     account = Account()
     listing = account.listing(memory=None, since=record(4)["updated_at"])
     assert ids(listing) == NAMES[: 3 * SIZE]
     assert account.asked == {"campaigns": 3, "summaries": 0}
 
 
-def test_a_summary_of_what_was_never_sent_is_not_looked_for() -> None:
-    """A draft is known to nobody, and would have the listing read whole each time."""
+def test_summaries_of_drafts_are_not_searched_in_the_listing() -> None:
+    """Otherwise every run would read the whole listing."""
     account = Account()
     account.sent, account.sent_at = ["draft"], None
     ids(account.listing())
     assert account.asked == {"campaigns": 1, "summaries": 1}
 
 
-def test_a_campaign_that_is_new_in_the_summaries_is_looked_for() -> None:
-    """Beyond the pages on which all is known."""
+def test_a_campaign_new_in_summaries_is_searched_in_the_listing() -> None:
+    """Also beyond pages without news."""
     account = Account()
     account.rows[7]["campaign_id"] = "old"
     account.sent = ["old", *NAMES]
@@ -173,8 +173,8 @@ def test_a_campaign_that_is_new_in_the_summaries_is_looked_for() -> None:
     assert account.asked == {"campaigns": 4, "summaries": 1}
 
 
-def test_campaigns_that_are_wanted_alone_are_read_and_looked_for() -> None:
-    """New ones, wherever they stand; once all are found, that is enough."""
+def test_only_campaign_ids_are_read_and_searched() -> None:
+    """Until all of them were found."""
     account = Account()
     account.rows[7]["campaign_id"] = "mine"
     listing = account.listing("c01", "mine")
@@ -187,7 +187,7 @@ def test_campaigns_that_are_wanted_alone_are_read_and_looked_for() -> None:
     assert account.asked["campaigns"] == 1
 
 
-def test_changes_of_campaigns_that_are_not_wanted_are_no_news() -> None:
+def test_changes_of_other_campaigns_are_ignored() -> None:
     """They are not looked up."""
     account = Account()
     account.rows[0]["current_status"] = "Error"
@@ -196,7 +196,7 @@ def test_changes_of_campaigns_that_are_not_wanted_are_no_news() -> None:
     assert account.asked["campaigns"] == 1
 
 
-def test_a_wanted_campaign_that_is_not_there_is_told(
+def test_an_unknown_campaign_id_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """If none of them is, the run ends."""
@@ -207,7 +207,7 @@ def test_a_wanted_campaign_that_is_not_there_is_told(
         ids(account.listing("nowhere"))
 
 
-def test_a_link_that_is_refused_has_the_list_begun_again() -> None:
+def test_a_refused_link_restarts_the_list() -> None:
     """Once; each campaign is yielded once."""
     account = Account(refused=1)
     assert ids(account.listing(whole=True)) == NAMES
@@ -217,18 +217,18 @@ def test_a_link_that_is_refused_has_the_list_begun_again() -> None:
         ids(account.listing(whole=True))
 
 
-def test_summaries_that_cannot_be_read_are_no_reason_to_stop() -> None:
-    """They hint at change, no more."""
+def test_unreadable_summaries_do_not_end_the_run() -> None:
+    """They are only hints."""
     account = Account(refused=2)
     listing = account.listing(whole=True)
     assert list(listing.summaries()) == NAMES[:SIZE]
     assert ids(listing) == NAMES
 
 
-def test_a_list_without_end_is_read_as_far_as_memory_goes(
+def test_an_endless_list_is_read_up_to_a_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was read is used; and nothing is taken for missing."""
+    """The pages before are used, and nothing counts as removed."""
     account = Account()
     listing = account.listing("c00", "nowhere", whole=True)
     monkeypatch.setattr(module, "LARGEST_LIST_BYTES", -1)

@@ -50,12 +50,12 @@ def broken_server() -> Iterator[str]:
         thread.join()
 
 
-def test_what_urllib3_says_of_headers_shows_neither_them_nor_the_query(
+def test_urllib3_messages_show_neither_headers_nor_queries(
     broken_server: str,
     lines: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It would log the whole URL, all that it could not parse, and a traceback."""
+    """It logs whole URLs, unparsed headers and tracebacks."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Transport(1).send(requests.Request("GET", broken_server).prepare())
     told = [one for one in lines.records if one.name.startswith("urllib3")]
@@ -75,7 +75,7 @@ def test_what_urllib3_says_of_headers_shows_neither_them_nor_the_query(
         ("abc\u202edef\u2028g", "abcdef g"),
     ],
 )
-def test_what_the_tap_logs_is_one_printable_line(
+def test_log_messages_are_single_printable_lines(
     lines: pytest.LogCaptureFixture, name: str, text: str, shown: str
 ) -> None:
     """The service's ids and paths are in it."""
@@ -91,10 +91,10 @@ def test_what_the_tap_logs_is_one_printable_line(
         ("urllib3.connectionpool", LONGEST_LIBRARY_LINE),
     ],
 )
-def test_a_line_is_short(
+def test_log_lines_are_short(
     lines: pytest.LogCaptureFixture, name: str, longest: int
 ) -> None:
-    """However many megabytes a server sends as an id."""
+    """Even if an id has megabytes."""
     logging.getLogger(name).warning("%s", 10_000_000 * "a")
     (message,) = lines.messages
     assert len(message) == longest
@@ -114,7 +114,7 @@ def test_a_line_is_short(
         ("Starting new HTTPS connection (1)", "Starting new HTTPS connection (1)"),
     ],
 )
-def test_what_libraries_log_has_no_query(
+def test_library_messages_have_no_query(
     lines: pytest.LogCaptureFixture, line: str, shown: str
 ) -> None:
     """A cursor may hold anything."""
@@ -132,7 +132,7 @@ def test_other_loggers_are_left_alone(lines: pytest.LogCaptureFixture) -> None:
     assert lines.messages == ["two\n", "two\n"]
 
 
-def test_a_guard_put_twice_is_one(lines: pytest.LogCaptureFixture) -> None:
+def test_a_filter_is_added_once(lines: pytest.LogCaptureFixture) -> None:
     """A process may run many taps."""
     logger = logging.getLogger(NAME)
     before = list(logger.filters)

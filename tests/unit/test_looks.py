@@ -15,8 +15,8 @@ def look(*, oldest: bool = False) -> Look:
     return Look(Candidate("a", COUNTERS, HOUR - 1, HOUR - 1_000), oldest=oldest)
 
 
-def test_looks_are_charged_once_their_outcome_was_written() -> None:
-    """Each to its half; the state of a run that was killed knows those of before."""
+def test_looks_are_charged_after_their_outcome_was_written() -> None:
+    """To its half; the state of a killed run has the earlier ones."""
     state: dict[str, Any] = {}
     looks = Looks(48, state, HOUR)
     assert not state
@@ -37,8 +37,8 @@ def test_looks_without_a_limit_are_not_charged() -> None:
     assert not state
 
 
-def test_where_counters_fail_their_reports_are_charged() -> None:
-    """Ten times as much, and for no more than a day's worth in a run."""
+def test_failed_counters_are_charged_as_reports() -> None:
+    """Ten times as much, up to a day's budget in a run."""
     looks = Looks(2, {}, HOUR)
     for _ in range(2):
         (dear,) = looks.uncounted([look(oldest=True)], 1)

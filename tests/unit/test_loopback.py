@@ -47,10 +47,10 @@ def connected(server: Loopback) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=HANGS)
 
 
-def test_connections_that_say_nothing_hold_nobody_up(
+def test_silent_connections_do_not_block(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor do those that never come to an end."""
+    """Nor do endless ones."""
     monkeypatch.setattr(module, "CONNECTION_SECONDS", NEVER)
     with ExitStack() as stack:
         for beginning in (b"", b"GET /?err", b"GET / HTTP/1.1\r\nHost: a\r\n"):
@@ -61,10 +61,10 @@ def test_connections_that_say_nothing_hold_nobody_up(
         browser.join()
 
 
-def test_a_connection_ends_however_often_it_says_something(
+def test_a_slow_connection_is_closed(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its time is counted as a whole."""
+    """Its total time is limited."""
     monkeypatch.setattr(module, "CONNECTION_SECONDS", 0.2)
     ended = threading.Event()
 
@@ -94,10 +94,8 @@ def test_a_connection_ends_however_often_it_says_something(
     ],
     ids=["line", "headers"],
 )
-def test_a_request_that_is_too_long_is_not_read_to_its_end(
-    server: Loopback, sent: bytes
-) -> None:
-    """Nor taken for an answer."""
+def test_a_long_request_is_refused(server: Loopback, sent: bytes) -> None:
+    """It is not taken for the answer."""
     seen: list[bytes] = []
 
     def flood() -> None:
@@ -127,8 +125,8 @@ def test_a_request_that_is_too_long_is_not_read_to_its_end(
         b"\xff\x00\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_is_not_found(server: Loopback, sent: bytes) -> None:
-    """And the waiting goes on."""
+def test_other_requests_get_404(server: Loopback, sent: bytes) -> None:
+    """The server keeps waiting."""
     seen: list[bytes] = []
 
     def visit() -> None:

@@ -40,7 +40,7 @@ Error = requests.exceptions
         (Error.ConnectionError, ConnectionResetError(), "", True),
     ],
 )
-def test_a_cause_deep_down_is_found(
+def test_nested_causes_are_found(
     kind: Callable[[Exception], Exception],
     cause: Exception,
     meaning: str,
@@ -60,8 +60,8 @@ def test_a_cause_deep_down_is_found(
     assert "s3cret" not in told
 
 
-def test_errors_that_name_each_other_are_no_trap() -> None:
-    """A circle of causes ends."""
+def test_circular_causes_end() -> None:
+    """The search visits each cause once."""
     one, other = ValueError(), KeyError()
     one.__context__, other.__context__ = other, one
     assert failure_reason(one) == "ValueError"

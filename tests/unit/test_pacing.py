@@ -17,7 +17,7 @@ from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
 from tap_cc_clicks.api.pacing import RECOVERY, Pace, RequestGate
 
 
-def test_requests_are_spaced_evenly_however_many_threads_ask() -> None:
+def test_requests_of_all_threads_are_evenly_spaced() -> None:
     """Never more than the rate in any second, not even at the start."""
     gate = RequestGate(50)
     acquire, passed = gate._limiter.try_acquire, []
@@ -37,7 +37,7 @@ def test_requests_are_spaced_evenly_however_many_threads_ask() -> None:
     assert gate.requests == 20
 
 
-def test_the_budget_counts_and_is_spent_for_all() -> None:
+def test_the_budget_is_shared_by_all_threads() -> None:
     """The request after the last raises, in every thread."""
     gate = RequestGate(100_000, max_requests=5)
     errors = []
@@ -57,7 +57,7 @@ def test_the_budget_counts_and_is_spent_for_all() -> None:
     assert len({id(error) for error in errors}) == 3
 
 
-def test_a_gate_that_was_shut_says_why() -> None:
+def test_a_closed_gate_raises_its_reason() -> None:
     """The first reason counts."""
     gate = RequestGate(100_000)
     gate.shut(QuotaExceededError("quota"))

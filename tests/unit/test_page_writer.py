@@ -51,8 +51,8 @@ class _Sluggish(io.RawIOBase):
         return min(7, len(data))
 
 
-def test_a_write_cut_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a line would be torn, and what follows it lost."""
+def test_an_interrupted_write_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a line would be cut off."""
     pipe = _Sluggish()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
     PageWriter().write_records("stream", RECORDS)

@@ -63,7 +63,7 @@ def test_without_a_link_the_pages_end(body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("links", [[1], "next", {"next": "x"}, {"next": {"href": 0}}])
-def test_a_link_that_cannot_be_understood_is_no_end(links: Any) -> None:
+def test_an_invalid_link_is_an_error(links: Any) -> None:
     """Taking it for the end would lose the pages behind it."""
     with pytest.raises(FatalAPIError, match="invalid next link"):
         next_link({"_links": links})
@@ -85,7 +85,7 @@ def test_a_link_to_another_origin_is_not_followed(href: str) -> None:
     assert "elsewhere" not in str(error.value)
 
 
-def test_a_link_that_repeats_is_no_end() -> None:
+def test_a_repeated_link_is_an_error() -> None:
     """Taking it for the end would lose what lies behind the circle."""
     paginator = paginator_of()
     assert paginator.get_next(page("?cursor=a"))
@@ -106,15 +106,15 @@ def test_a_link_that_repeats_is_no_end() -> None:
     ],
     ids=lambda href: href[:50],
 )
-def test_a_link_that_is_none_is_told(href: str) -> None:
-    """In the same sentence as one of another shape, which names no foreign address."""
+def test_a_malformed_link_is_an_error(href: str) -> None:
+    """The message does not show it."""
     with pytest.raises(FatalAPIError, match="invalid next link") as error:
         paginator_of().get_next(page(href))
     assert "elsewhere" not in str(error.value)
 
 
-def test_long_lists_are_bounded_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list may be long, and many lists may be; not without end."""
+def test_pages_of_all_lists_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long list is fine; an endless one, or many, are not."""
     monkeypatch.setattr(pages, "LONG_LIST", 3)
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 4)
     bound = PageBound()

@@ -24,10 +24,10 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_the_time_left_is_told_by_what_was_done_since_the_first(
+def test_the_remaining_time_is_estimated_from_the_pace(
     monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
 ) -> None:
-    """It counted the time of all look-ups, too: 3 minutes at 37 seconds of 60."""
+    """Used to include the time of all look-ups: 3 minutes after 37 of 60 seconds."""
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     gate: Any = SimpleNamespace(requests=0, ended=None)
@@ -76,7 +76,7 @@ def test_looks_for_change_count_as_well(
         (QuotaExceededError(), "Stopped at 50 requests (the day's quota): ", "ues"),
     ],
 )
-def test_a_run_that_stopped_does_not_say_that_it_is_done(
+def test_a_stopped_run_is_not_reported_as_done(
     said: pytest.LogCaptureFixture, ended: Any, beginning: str, end: str
 ) -> None:
     """The next run continues."""

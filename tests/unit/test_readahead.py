@@ -60,10 +60,10 @@ def test_an_error_surfaces_where_its_item_would_have_come(ahead: ReadAhead) -> N
 
 
 @pytest.mark.parametrize(("records", "size"), [(1000, 0), (1, 1_000_000)])
-def test_memory_is_bounded_whatever_the_reader_does(
+def test_the_buffer_is_bounded(
     ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch, records: int, size: int
 ) -> None:
-    """All jobs put aside what there is room for, and one page each, large or long."""
+    """All jobs share the room, plus one page each."""
     page = [None] * records
     made: list[int] = []
     settled, waiting = threading.Event(), set()
@@ -91,7 +91,7 @@ def test_memory_is_bounded_whatever_the_reader_does(
         assert len(list(job)) == 40
 
 
-def test_no_job_starts_after_the_reader_went_away() -> None:
+def test_no_job_starts_after_close() -> None:
     """A reader that stops early leaves no needless request behind."""
     started, gone = [], threading.Event()
 

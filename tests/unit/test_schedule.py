@@ -175,10 +175,10 @@ def test_runs_one_right_after_another_share_a_day() -> None:
     ],
     ids=["waited longer", "moved later", "costs less", "was hinted", "is fresh"],
 )
-def test_what_is_likelier_to_have_changed_comes_first(
+def test_likely_changes_come_first(
     likelier: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    """Of two, where the level reaches for one."""
+    """If the budget pays for one of two."""
     candidates = [old(1, **other), old(2, **likelier)]
     (look,) = choose(candidates, Bucket(0, COUNTERS, NOW), NOW)
     assert look == Look(candidates[1])
@@ -194,8 +194,8 @@ def test_an_uncounted_activity_costs_no_more_than_ten_quiet_ones() -> None:
     assert 0 < spent[0] <= sum(sorted(spent.values())[:10])
 
 
-def test_what_was_looked_at_in_the_future_is_looked_at_first() -> None:
-    """A clock that was wrong hides nothing, and its bucket fills from now on."""
+def test_future_looks_count_as_oldest() -> None:
+    """After a wrong clock, for example."""
     candidates = [old(1), old(2, looked=NOW + 9_000)]
     (look,) = choose(candidates, Bucket(COUNTERS, 0, NOW), NOW)
     assert look.candidate.key == "2"
@@ -204,8 +204,8 @@ def test_what_was_looked_at_in_the_future_is_looked_at_first() -> None:
     assert bucket.filled(48, NOW + 1) == Bucket(REQUEST, REQUEST, NOW + 1)
 
 
-def test_what_is_new_to_the_schedule_is_spread_over_what_is_promised() -> None:
-    """By its id, so that it stays there; no hour gets many more than another."""
+def test_new_candidates_are_spread_over_the_promised_days() -> None:
+    """By id, evenly over the hours."""
     hours = [spread(f"{number:08x}-0000", 10, NOW) for number in range(24_000)]
     assert hours == [spread(f"{number:08x}-0000", 10, NOW) for number in range(24_000)]
     assert NOW - 240 <= min(hours) <= max(hours) <= NOW
@@ -215,7 +215,7 @@ def test_what_is_new_to_the_schedule_is_spread_over_what_is_promised() -> None:
 
 
 @pytest.mark.parametrize("status", ["Draft", "Scheduled", "Error", "Removed"])
-def test_what_was_never_sent_or_has_failed_is_at_rest(status: str) -> None:
+def test_unsent_and_failed_campaigns_are_at_rest(status: str) -> None:
     """Others are not."""
     assert is_at_rest(status)
     assert not is_at_rest("Done")

@@ -174,10 +174,10 @@ def test_a_url_holds_no_secret(name: str, url: str) -> None:
         (7, ["7"]),
     ],
 )
-def test_a_list_is_understood_whatever_it_came_from(
+def test_lists_are_read_from_all_sources(
     monkeypatch: pytest.MonkeyPatch, by: str, given: Any, value: list[str]
 ) -> None:
-    """Meltano hands over text, or what stands in its YAML."""
+    """Meltano passes text, or YAML's own types."""
     if by == "file":
         tap = TapCCClicks(config={**GOOD, "url_ids": given})
     else:
@@ -189,16 +189,16 @@ def test_a_list_is_understood_whatever_it_came_from(
 
 @pytest.mark.parametrize("given", [0.5, Decimal("0.5"), "0.5"])
 @pytest.mark.parametrize("name", ["lookback", "requests_per_second"])
-def test_a_fraction_is_one_whatever_it_came_from(name: str, given: Any) -> None:
-    """The SDK reads decimals from files, Meltano hands over text."""
+def test_fractions_are_read_from_all_sources(name: str, given: Any) -> None:
+    """The SDK reads decimals from files; Meltano passes text."""
     tap = TapCCClicks(config={**GOOD, name: given})
     value = getattr(Settings.from_config(tap.config), name)
     assert (value, type(value)) == (0.5, float)
 
 
 @pytest.mark.parametrize("given", [24.0, Decimal("24.0"), "24", "24.0"])
-def test_a_whole_number_is_one_whatever_it_came_from(given: Any) -> None:
-    """Also where an integer is wanted."""
+def test_integers_are_read_from_all_sources(given: Any) -> None:
+    """Also from whole decimals."""
     names = ("page_size", "lookback", "look_requests_per_day")
     tap = TapCCClicks(config={**GOOD, **dict.fromkeys(names, given)})
     settings = Settings.from_config(tap.config)
@@ -207,8 +207,8 @@ def test_a_whole_number_is_one_whatever_it_came_from(given: Any) -> None:
         assert (value, type(value)) == (24, int)
 
 
-def test_what_is_empty_is_not_set() -> None:
-    """A variable that is there and empty, by way of Meltano."""
+def test_empty_settings_are_not_set() -> None:
+    """As Meltano passes unset variables."""
     tap = TapCCClicks(config={**GOOD, "start_date": "", "max_requests": ""})
     settings = Settings.from_config(tap.config)
     assert (settings.start_date, settings.max_requests) == (None, None)
@@ -246,16 +246,16 @@ def test_a_misspelt_variable_is_one_warning(
 
 @pytest.mark.parametrize("value", ["fast", "none", -1, "", None])
 @pytest.mark.parametrize("name", ["change_detection", "hot_days", "recheck_hours"])
-def test_a_setting_that_went_is_one_warning(
+def test_a_retired_setting_is_a_warning(
     caplog: pytest.LogCaptureFixture, name: str, value: Any
 ) -> None:
-    """Whatever it was set to; it is named, and what replaces it."""
+    """It names the replacement."""
     tap = TapCCClicks(config={**GOOD, name: value})
     assert name not in tap.config
     assert warnings_of(caplog) == [WENT.format(name)] * (value not in {None, ""})
 
 
-def test_settings_that_went_are_one_warning_wherever_they_stand(
+def test_retired_settings_are_one_warning_from_all_sources(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a file and in the environment."""
@@ -277,8 +277,8 @@ def test_settings_that_went_are_one_warning_wherever_they_stand(
         {},
     ],
 )
-def test_batches_are_of_the_one_kind_that_the_tap_writes(batch: dict[str, Any]) -> None:
-    """Without compression they were called plain, and were not."""
+def test_unsupported_batches_are_refused(batch: dict[str, Any]) -> None:
+    """Uncompressed batches used to be declared and written compressed."""
     config = {"batch_config": {**batch, "storage": {"root": "file:///tmp"}}}
     assert "batch_config must have encoding (format jsonl, compression gzip)" in (
         problems(**config)

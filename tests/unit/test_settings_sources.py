@@ -67,10 +67,10 @@ def test_every_setting_is_explained_and_secrets_are_marked() -> None:
         ("token_store", "", None),
     ],
 )
-def test_the_environment_is_read_as_a_person_means_it(
+def test_booleans_in_the_environment_have_common_spellings(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: Any
 ) -> None:
-    """What cannot be read is left for validation to name; empty is not set."""
+    """Invalid values are left to validation."""
     monkeypatch.setenv(f"TAP_CC_CLICKS_{name.upper()}", text)
     assert TapCCClicks._env_var_config.get(name) == value
 

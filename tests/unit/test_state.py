@@ -59,8 +59,8 @@ VERSION_1: dict[str, Any] = {
 }
 
 
-def test_a_state_of_version_1_is_understood() -> None:
-    """Later versions must go on understanding it: never change this one."""
+def test_version_1_of_state_is_read() -> None:
+    """Never change this state."""
     state: Any = load(deepcopy(VERSION_1), STREAMS)
     bookmarks = Bookmarks(state["bookmarks"]["email_clicks"])
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
@@ -89,8 +89,8 @@ def test_a_state_of_version_1_is_understood() -> None:
     assert list(links.pending([activity], 498746)) == [activity]
 
 
-def test_a_state_of_version_2_is_understood_as_version_0_1_0_wrote_it() -> None:
-    """What only its modes needed is left out; what nobody knew yet is not known."""
+def test_version_2_of_state_is_read_as_0_1_0_wrote_it() -> None:
+    """Values of its modes are dropped."""
     known = {
         "updated_at": MOMENT,
         "activities": [["a", "1e19c23a"], "b"],
@@ -118,8 +118,8 @@ def test_a_state_of_version_2_is_understood_as_version_0_1_0_wrote_it() -> None:
     )
 
 
-def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
-    """But their details may have changed."""
+def test_a_look_up_keeps_what_is_known_of_activities() -> None:
+    """Their details may have changed."""
     stream_state: dict[str, Any] = {}
     memory = CampaignMemory(stream_state)
     memory.remember("c", ["a", "b"], updated_at=MOMENT, status="Error")
@@ -159,10 +159,10 @@ def test_what_is_known_of_activities_outlasts_a_look_up() -> None:
         *("new", "new, and never sent"),
     ],
 )
-def test_a_campaign_is_known_as_long_as_it_is_as_it_was(
+def test_a_campaign_is_known_until_it_changes(
     record: dict[str, Any], *, known: bool
 ) -> None:
-    """By the moment of its last change, and by its status."""
+    """By updated_at and status."""
     memory = CampaignMemory({})
     memory.remember("c", ["a"], updated_at=MOMENT, status="Error")
     memory.remember("done", ["a"], updated_at=MOMENT, sent="1795608000-1e19c23a")
@@ -252,8 +252,8 @@ def test_an_empty_state_is_a_first_run(state: dict[str, Any]) -> None:
     assert load(state, STREAMS) == state
 
 
-def test_what_version_1_gave_up_is_looked_up_again() -> None:
-    """A campaign whose list was empty once; what it knew stays as it was."""
+def test_campaigns_that_version_1_gave_up_are_looked_up() -> None:
+    """Their list of activities was empty once."""
     gone = {"updated_at": MOMENT, "activities": []}
     known = {"updated_at": MOMENT, "activities": ["a"]}
     campaigns = {"b": gone, "c": known}
@@ -267,8 +267,8 @@ def test_what_version_1_gave_up_is_looked_up_again() -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_two_bookmarks_of_an_activity_the_older_counts(turned: bool) -> None:  # noqa: FBT001
-    """Whichever comes first."""
+def test_the_older_of_two_bookmarks_counts(turned: bool) -> None:  # noqa: FBT001
+    """In either order."""
     both = [
         {"context": {"campaign_activity_id": "a"}, "replication_key_value": timestamp}
         for timestamp in (MOMENT, "2026-01-30T00:00:00.000Z")

@@ -43,8 +43,8 @@ def test_text_is_short() -> None:
 
 
 @given(st.text(), st.integers(1, 50))
-def test_whatever_comes_is_made_safe(text: str, longest: int) -> None:
-    """One line, printable, bounded; and safe text is left as it is."""
+def test_any_text_becomes_printable(text: str, longest: int) -> None:
+    """One bounded line; safe text is unchanged."""
     shown = printable(text, longest)
     assert len(shown) <= longest
     assert shown.isprintable()
@@ -52,8 +52,8 @@ def test_whatever_comes_is_made_safe(text: str, longest: int) -> None:
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])))
-def test_of_marks_and_controls_nothing_is_shown(text: str) -> None:
-    """But for the space between those that are white space."""
+def test_marks_and_controls_are_removed(text: str) -> None:
+    """White space becomes a space."""
     assert not printable(text).strip()
 
 
@@ -82,7 +82,7 @@ def test_a_short_word_is_a_key(value: object) -> None:
         [],
     ],
 )
-def test_what_might_be_more_than_a_word_is_no_key(value: object) -> None:
+def test_other_values_are_not_keys(value: object) -> None:
     """It is not shown."""
     assert not is_key(value)
 
@@ -96,6 +96,6 @@ def test_one_line_of_ascii_is_a_token(value: object) -> None:
 @pytest.mark.parametrize(
     "value", ["", " a", "a ", "a\n", "\na", "a\r\nX: y", "a\tb", "é", "a\x00", 7, None]
 )
-def test_what_cannot_stand_in_a_header_is_no_token(value: object) -> None:
+def test_other_values_are_not_tokens(value: object) -> None:
     """A line break would add a header; the error about it would show the secret."""
     assert not is_token(value)

@@ -30,8 +30,8 @@ from tap_cc_clicks.api.timestamps import (
         ("2026-01-31T00:00:00.000Z", "2026-01-31T00:00:00.000Z"),
     ],
 )
-def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
-    """To the millisecond, finer where the API is finer."""
+def test_timestamps_become_utc_with_z(given_text: str, expected: str) -> None:
+    """To the millisecond, or finer if the API is."""
     assert timestamp(given_text) == expected
 
 
@@ -51,8 +51,8 @@ def test_moments_become_utc_with_z(given_text: str, expected: str) -> None:
         "\uff12026-01-31T00:00:00.000Z",
     ],
 )
-def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
-    """For fields that are not needed to tell clicks apart."""
+def test_invalid_timestamps_may_become_none(value: object) -> None:
+    """For optional fields."""
     assert timestamp_or_none(value) is None
 
 
@@ -67,8 +67,8 @@ def test_what_is_no_moment_is_none_where_that_may_be(value: object) -> None:
         "soon",
     ],
 )
-def test_what_is_no_moment_is_a_value_error(text: str) -> None:
-    """Whatever the parser makes of it: an OverflowError would end the run."""
+def test_invalid_timestamps_are_value_errors(text: str) -> None:
+    """An OverflowError would end the run."""
     with pytest.raises(ValueError, match=r".*"):
         timestamp(text)
 
@@ -90,8 +90,8 @@ def test_earlier_counts_hours_back_and_has_an_end() -> None:
         (LAST, -1, LAST),
     ],
 )
-def test_no_moment_lies_beyond_the_first_and_the_last(
+def test_timestamps_are_within_the_range_of_datetime(
     text: str, hours: float, end: str
 ) -> None:
-    """However many hours away it would be."""
+    """However many hours are subtracted."""
     assert earlier(text, hours) == end

@@ -56,7 +56,7 @@ def token_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("secret", [None, "secret"])
-def test_no_credentials_but_our_own_are_sent_for_a_token(
+def test_only_the_taps_credentials_are_sent_for_a_token(
     token_url: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a password of the user's netrc, nor a cookie of an earlier answer.

@@ -96,10 +96,10 @@ def test_a_refused_access_token_is_not_taken_from_the_store_again(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such device files")
 @pytest.mark.parametrize("place", ["missing/tokens.json", "tokens.json"])
-def test_nothing_is_asked_when_the_store_cannot_be_written(
+def test_an_unwritable_store_prevents_the_refresh(
     endpoint: Endpoint, tmp_path: Path, place: str
 ) -> None:
-    """A refresh would burn the token and bring one that cannot be kept."""
+    """The new token could not be kept."""
     (tmp_path / "missing").write_text("a file, not a folder")
     (tmp_path / "tokens.json.new").mkdir()
     config = {**CONFIG, "token_store": str(tmp_path / place)}
@@ -116,7 +116,7 @@ def precious(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["tokens.json", "tokens.json.new", "tokens.json.lock"])
-def test_a_link_in_the_place_of_the_store_is_refused(
+def test_a_linked_store_is_refused(
     endpoint: Endpoint, tmp_path: Path, name: str
 ) -> None:
     """Another user may have made it, and it may lead to any file."""
@@ -132,10 +132,10 @@ def test_a_link_in_the_place_of_the_store_is_refused(
 
 
 @pytest.mark.parametrize("name", ["tokens.json", "tokens.json.new", "tokens.json.lock"])
-def test_a_store_that_another_user_prepared_is_refused(
+def test_a_store_of_another_user_is_refused(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """That user could read the tokens, or would choose them."""
+    """That user could read or replace the tokens."""
     prepared = precious(tmp_path / name)
     monkeypatch.setattr(
         "tap_cc_clicks.api.files._check", foreign(prepared, files._check)
@@ -159,7 +159,7 @@ def foreign(prepared: Path, check: Any) -> Any:
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["token_store", "default"])
-def test_a_folder_that_others_may_write_to_is_refused(
+def test_a_folder_writable_by_others_is_refused(
     endpoint: Endpoint, state_home: Path, *, named: bool
 ) -> None:
     """Wherever the store is, and before a token is spent that could not be kept."""
@@ -188,7 +188,7 @@ def test_all_folders_made_for_the_store_are_private(
 
 
 @pytest.mark.parametrize("permissions", [0o644, 0o660])
-def test_a_store_that_others_may_use_is_refused(
+def test_a_store_usable_by_others_is_refused(
     endpoint: Endpoint, tmp_path: Path, permissions: int
 ) -> None:
     """With the command that helps."""
@@ -201,7 +201,7 @@ def test_a_store_that_others_may_use_is_refused(
     assert used(endpoint) == ["seed"]
 
 
-def test_a_store_that_cannot_be_locked_is_said_at_once(
+def test_a_store_that_cannot_be_locked_fails_at_once(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock waited two minutes for another run that there was not.
@@ -224,7 +224,7 @@ def test_a_store_that_cannot_be_locked_is_said_at_once(
     assert not endpoint.sent
 
 
-def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
+def test_the_mark_of_an_interrupted_refresh_stays_until_a_response(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
     """``cc-clicks check`` only reads the store, and leaves it there."""
@@ -245,7 +245,7 @@ def test_the_mark_of_a_refresh_that_was_cut_off_stays_until_one_is_answered(
     assert not mark.exists()
 
 
-def test_a_disk_without_room_is_found_before_the_refresh(
+def test_a_full_disk_is_found_before_the_refresh(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, state_home: Path
 ) -> None:
     """Room is taken first, and written over after."""
@@ -264,10 +264,10 @@ def test_a_disk_without_room_is_found_before_the_refresh(
     assert json.loads(file.read_bytes())["refresh_token"] == "next"
 
 
-def test_a_disk_that_nobody_can_write_is_no_trouble_for_long_lived_tokens(
+def test_long_lived_tokens_need_no_writable_disk(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Unless the token turns out to rotate: then the run says so and ends."""
+    """If a token rotates, the run ends with a message."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     endpoint.answer["refresh_token"] = "seed"
@@ -277,7 +277,7 @@ def test_a_disk_that_nobody_can_write_is_no_trouble_for_long_lived_tokens(
         authorized(authenticator_of(CONFIG))
 
 
-def test_a_user_without_a_home_needs_none_for_long_lived_tokens(
+def test_long_lived_tokens_need_no_home_folder(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a container, whose user id has no passwd entry."""
@@ -312,10 +312,10 @@ def test_a_damaged_store_is_not_overwritten(
     assert path.read_text() == content
 
 
-def test_a_run_that_never_ends_does_not_hold_up_others_for_ever(
+def test_a_lock_is_waited_for_with_a_limit(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while they say who is in the way."""
+    """The message names the cause."""
     monkeypatch.setattr(tokens_module, "LOCK_SECONDS", 0.1)
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     with (

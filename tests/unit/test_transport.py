@@ -94,8 +94,8 @@ def send_of(send: Any) -> Any:
     return lambda _session, request, **options: send(request, **options)
 
 
-def test_an_answer_holds_all_that_is_used_of_it(server: Server) -> None:
-    """Whatever its status."""
+def test_a_response_has_its_status_headers_and_body(server: Server) -> None:
+    """For any status."""
     server.status, server.body = 418, b"tea"
     answer = ask(Transport(1), server.url)
     assert (answer.url, answer.status, answer.body) == (server.url, 418, b"tea")
@@ -155,20 +155,20 @@ def test_ca_and_proxy_of_the_environment_are_used(
     assert given["proxies"]["https"] == "http://127.0.0.1:9"
 
 
-def test_certificates_that_are_not_there_are_named(
+def test_a_missing_ca_bundle_is_named(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """Each request failed, and nothing said why."""
+    """Used to fail each request without a reason."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     with pytest.raises(InputError, match="CA bundle /nowhere"):
         ask(Transport(1), "https://example.com")
     assert "verify" not in given
 
 
-def test_a_host_without_proxy_is_asked_without_one(
+def test_no_proxy_hosts_are_reached_directly(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """Of two that one transport asks, each has its own."""
+    """One transport uses both kinds."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "authz.example.com")
     transport = Transport(1)
@@ -179,8 +179,8 @@ def test_a_host_without_proxy_is_asked_without_one(
     assert found == ["http://127.0.0.1:9", None, "http://127.0.0.1:9"]
 
 
-def test_a_body_as_large_as_may_be_is_read(server: Server) -> None:
-    """Packed or not."""
+def test_the_largest_allowed_body_is_read(server: Server) -> None:
+    """Plain or gzip."""
     server.body = LARGEST_BODY_BYTES * b" "
     assert ask(Transport(1), server.url).body == server.body
     plain, server.body = server.body, gzip.compress(server.body)
@@ -220,7 +220,7 @@ def test_a_gzip_bomb_is_stopped_early(given: dict[str, Any]) -> None:
     assert 0 < bomb.taken <= 100 * len(member)
 
 
-def test_a_body_without_end_is_given_up(given: dict[str, Any]) -> None:
+def test_an_endless_body_is_refused(given: dict[str, Any]) -> None:
     """A broken server must not fill the memory."""
 
     class Endless(io.RawIOBase):
@@ -234,7 +234,7 @@ def test_a_body_without_end_is_given_up(given: dict[str, Any]) -> None:
         ask(Transport(1), "https://example.com/v3/emails?cursor=x")
 
 
-def test_a_body_that_cannot_be_unpacked_may_be_asked_for_again(
+def test_an_undecodable_body_can_be_retried(
     server: Server,
 ) -> None:
     """It is an error of the connection, not a body."""

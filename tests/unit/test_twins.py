@@ -94,7 +94,7 @@ GRAINS = st.sampled_from([1, 3, 6, 100])
     lookback=st.sampled_from([0, 24]),
     refused=st.sets(st.integers(2, 9), max_size=1),
 )
-def test_every_click_has_one_id_whatever_comes_in(  # noqa: PLR0913
+def test_every_click_has_one_id(  # noqa: PLR0913
     *,
     events: list[Event],
     arrivals: list[list[Event]],
@@ -104,7 +104,7 @@ def test_every_click_has_one_id_whatever_comes_in(  # noqa: PLR0913
     lookback: float,
     refused: set[int],
 ) -> None:
-    """None is lost, none has two ids, none is written twice in a run."""
+    """No click is lost, has two ids, or is written twice."""
     # Less than a page between two pages, though some are asked for again there.
     coming = [some[: size // 3] for some in arrivals]
     report = Growing(
@@ -124,8 +124,8 @@ def clicked(*contacts: str) -> list[Event]:
 
 
 @pytest.mark.parametrize("by_row", [False, True])
-def test_a_twin_is_told_by_one_request(*, by_row: bool) -> None:
-    """The page before shows the same rows: nothing was pushed across its end."""
+def test_identical_clicks_are_recognized_with_one_request(*, by_row: bool) -> None:
+    """The page before is unchanged."""
     report = Growing(size=3, by_row=by_row)
     report.arrive(clicked("f", "e", "d", "a", "a", "b", "c"))
     warehouse = Warehouse()
@@ -135,8 +135,8 @@ def test_a_twin_is_told_by_one_request(*, by_row: bool) -> None:
     assert not warehouse.is_due(Counters(7))
 
 
-def test_a_pushed_row_is_told_by_one_request() -> None:
-    """The page before shows that as many came in as there are rows in doubt."""
+def test_a_repeated_row_is_recognized_with_one_request() -> None:
+    """The page before has as many new rows as there are doubtful ones."""
     report = Growing(size=3, arrivals=[[], clicked("x")])
     report.arrive(clicked("g", "f", "e", "d", "c", "b", "a"))
     warehouse = Warehouse()
@@ -147,8 +147,8 @@ def test_a_pushed_row_is_told_by_one_request() -> None:
     assert warehouse.bookmark.clicks == 7
 
 
-def test_what_stays_in_doubt_is_read_again() -> None:
-    """Clicks keep coming in: the bookmark stays, and nothing doubtful is written."""
+def test_undecidable_rows_are_read_again() -> None:
+    """The bookmark stays, and nothing doubtful is written."""
     report = Growing(size=3, arrivals=[[], clicked("x"), [], clicked("y", "z")])
     report.arrive(clicked("g", "f", "e", "d", "c", "b", "a"))
     warehouse = Warehouse()
@@ -163,16 +163,16 @@ def test_what_stays_in_doubt_is_read_again() -> None:
     assert not warehouse.is_due(Counters(10))
 
 
-def test_a_link_that_is_refused_twice_is_an_error() -> None:
-    """The report is begun once more, and no further time."""
+def test_a_link_refused_twice_is_an_error() -> None:
+    """The report is restarted only once."""
     report = Growing(size=2, refused={2, 4})
     report.arrive([Event(timestamp, "a") for timestamp in range(9)])
     with pytest.raises(CursorRefusedError):
         Warehouse().sync(report)
 
 
-def test_a_link_that_led_back_makes_no_twins() -> None:
-    """The next page shows the one before, and has the link that led to it."""
+def test_a_link_that_leads_back_is_not_mistaken_for_identical_clicks() -> None:
+    """The next page repeats the one before."""
     report = Growing(size=3)
     report.arrive(clicked("b", "a"))
     pages = [
@@ -188,8 +188,8 @@ def test_a_link_that_led_back_makes_no_twins() -> None:
     assert warehouse.ids == report.ids()
 
 
-def test_a_link_that_is_gone_made_no_twins() -> None:
-    """The last page had one that led back to it, and has none when asked again."""
+def test_a_removed_link_is_not_mistaken_for_identical_clicks() -> None:
+    """The last page had a link back, and has none when requested again."""
     report = Growing(size=3)
     report.arrive(clicked("b", "a"))
     linked, *pages = (
@@ -241,7 +241,7 @@ def scanners(count: int) -> list[Event]:
     ],
     ids=["days", "scanners", "coming in"],
 )
-def test_doubts_cost_few_requests(
+def test_undecided_rows_cost_few_requests(
     *,
     events: list[Event],
     coming: int,

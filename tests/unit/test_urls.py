@@ -84,8 +84,8 @@ def test_an_origin_is_the_same_however_it_is_spelled(
     [*DECEPTIVE, "https://", "https:///v3/x", "//api.example.com/v3", "/v3/x", ""],
     ids=lambda url: repr(url[:50]),
 )
-def test_what_a_parser_could_be_tricked_with_has_no_origin(url: str) -> None:
-    """Nor is it safe to send a token to it."""
+def test_ambiguous_urls_have_no_origin(url: str) -> None:
+    """No token is sent there."""
     with pytest.raises(ValueError, match=r"URL"):
         origin(url)
     assert not is_safe(url)
@@ -104,7 +104,7 @@ def test_what_a_parser_could_be_tricked_with_has_no_origin(url: str) -> None:
     ],
     ids=lambda href: repr(href[:50]),
 )
-def test_a_link_that_could_deceive_is_refused(href: str) -> None:
+def test_ambiguous_links_are_refused(href: str) -> None:
     """Before it is joined to anything."""
     with pytest.raises(ValueError, match=r"."):
         joined(BASE, href)
@@ -280,6 +280,6 @@ def test_no_id_changes_the_path_around_it(identifier: str) -> None:
         (None, "/"),
     ],
 )
-def test_a_message_names_the_path_alone(url: str | None, path: str) -> None:
-    """A query may hold a cursor."""
+def test_messages_show_only_the_path(url: str | None, path: str) -> None:
+    """A query may have a cursor."""
     assert path_of(url) == path

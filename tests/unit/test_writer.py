@@ -16,8 +16,10 @@ from tap_cc_clicks.singer import ClosedPipeError, PacedStateWriter, PageWriter
 from tests.support import captured
 
 
-def test_each_write_to_a_closed_pipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second one failed in another way: the first still held the SDK's buffer."""
+def test_each_write_to_a_closed_pipe_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second one used to fail differently, because the SDK reuses a buffer."""
     reader, writer = os.pipe()
     os.close(reader)
     messages = PageWriter()
