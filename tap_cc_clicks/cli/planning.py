@@ -18,8 +18,8 @@ from tap_cc_clicks.api.pacing import PACE_MARGIN
 from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters, people_of
 from tap_cc_clicks.cli.estimates import Figure, estimate, exactly, sample
-from tap_cc_clicks.streams import CampaignActivities, Campaigns
 from tap_cc_clicks.streams.base import RunTap
+from tap_cc_clicks.streams.campaign_streams import CampaignActivities, Campaigns
 from tap_cc_clicks.sync.agenda import Agenda
 from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.lookups import Activity, Campaign, Lookups

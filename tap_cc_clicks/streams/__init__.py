@@ -23,23 +23,6 @@ from tap_cc_clicks.streams.email_streams import (
     EmailSends,
 )
 
-__all__ = [
-    "STREAMS",
-    "CampaignActivities",
-    "CampaignActivityDetails",
-    "CampaignActivityStats",
-    "CampaignSummaries",
-    "Campaigns",
-    "EmailBounces",
-    "EmailClicks",
-    "EmailForwards",
-    "EmailLinks",
-    "EmailOpens",
-    "EmailOptouts",
-    "EmailSendHistory",
-    "EmailSends",
-]
-
 STREAMS = (
     Campaigns,
     CampaignSummaries,

@@ -231,13 +231,12 @@ def test_a_wrong_clock_is_a_warning(
     assert result.exit_code == 0
 
 
-def test_a_response_without_a_date_is_reported(
-    sandbox: Sandbox, tmp_path: Path
+def test_a_missing_date_is_reported(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Used to claim that there was no answer, right below a passed API check."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tap_cc_clicks.cli.check.parsedate_to_datetime", int)
-        result = check(sandbox, tmp_path, "--json")
+    monkeypatch.setattr("tap_cc_clicks.cli.check.parsedate_to_datetime", int)
+    result = check(sandbox, tmp_path, "--json")
     assert "answer has no date to compare with" in lines(result)["clock"][1]
 
 
@@ -245,7 +244,6 @@ def test_a_response_without_a_date_is_reported(
 def test_an_account_without_sent_emails_is_not_a_failure(
     tmp_path: Path, status: str | None
 ) -> None:
-    """The checks of clicks are skipped."""
     account = Account()
     if status:
         account.add_campaign(status)
