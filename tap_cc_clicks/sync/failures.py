@@ -109,8 +109,13 @@ class Failures:
         return marks
 
     def is_turn(self, endpoint: str, item: str) -> bool:
-        """Return whether an item is tried now: one that failed before has to wait."""
-        return (endpoint, item) not in self._before or self.is_retry(endpoint, item)
+        """Return whether an item is tried now.
+
+        One that failed in an earlier run waits for its retry, until that succeeded.
+        """
+        key = (endpoint, item)
+        waits = key in self._before and key in self._open
+        return not waits or self.is_retry(endpoint, item)
 
     def is_retry(self, endpoint: str, item: str) -> bool:
         """Return whether an item that failed before is tried now."""

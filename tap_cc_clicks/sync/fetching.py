@@ -14,6 +14,7 @@ from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.event_reports import Events
+from tap_cc_clicks.sync.failures import COUNTERS
 from tap_cc_clicks.sync.findings import UNCOUNTED
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Lookups
@@ -99,6 +100,12 @@ class ReportFetcher:
         counters = counted.counters.get(activity.activity_id, NOT_ASKED)
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
+        failures = self.lookups.run.failures
+        if counters is not NOT_ASKED and failures.is_retry(
+            COUNTERS, activity.activity_id
+        ):
+            # Earlier looks of this run had no counters: read what these show.
+            activity = replace(activity, only=None)
         if activity.counted and counters is NOT_ASKED and activity.looks:
             reports = max(1, sum(isinstance(one, Events) for one in self.reports))
             looks = self.looks.uncounted(activity.looks, reports)

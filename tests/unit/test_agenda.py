@@ -1,4 +1,4 @@
-"""What a run is to do, as listing, summaries and state have it."""
+"""What a run plans, given the listing, summaries and state."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST
 from tests.agendas import HOUR, OLD, Known, ago, ids, listed, summary
 
 
-def test_new_changed_and_unread_items_are_not_charged() -> None:
-    """They come first, in this order."""
+def test_new_changed_and_unread_items_are_not_looks() -> None:
+    """They come first, in this order, and are not charged."""
     known = Known(per_day=1)
     known.there["new"] = listed("new", 1)
     known.there["draft"] = listed("draft", 1, "Draft")
@@ -23,8 +23,8 @@ def test_new_changed_and_unread_items_are_not_charged() -> None:
     for name in ("changed", "removed", "quiet"):
         known.read(name)
     known.there["changed"] = listed("changed", 1)
-    # It was Done when it was looked at last, which state leaves out.
-    known.memory.remember("removed", sent=known_as(summary(500)))
+    # Its last known status was Done, which state leaves out.
+    known.memory.remember("removed", sent=summary_mark(summary(500)))
     known.there["removed"] = listed("removed", status="Removed")
     agenda = known.agenda()
     assert ids(agenda.new) == ["new"]
@@ -36,8 +36,8 @@ def test_new_changed_and_unread_items_are_not_charged() -> None:
     assert set(agenda.campaigns) == {*known.there}
 
 
-def test_fresh_emails_come_before_others() -> None:
-    """All of them get counters, as far as the budget goes."""
+def test_recent_emails_come_first() -> None:
+    """Each is checked with its counters while the budget lasts."""
     known = Known()
     known.add("old")
     known.add("fresh", hours=71)
@@ -59,12 +59,12 @@ def test_fresh_emails_come_before_others() -> None:
 
 
 @pytest.mark.parametrize("status", ["Error", "Removed", "Draft", "Scheduled"])
-def test_campaigns_at_rest_are_looked_at_only_after_a_hint(status: str) -> None:
-    """Until then, only reports that were never read are read."""
+def test_inactive_campaigns_are_checked_only_on_a_hint(status: str) -> None:
+    """Until then, only their unread activities are read."""
     known = Known()
     known.add("a", "b")
     known.read("a")
-    known.memory.remember("ab", status=status, sent=known_as(summary(500)))
+    known.memory.remember("ab", status=status, sent=summary_mark(summary(500)))
     known.there["ab"] = listed("ab", status=status)
     agenda = known.agenda(ab=summary(500))
     assert ids(agenda.unread) == ["b"]
@@ -77,32 +77,32 @@ def test_campaigns_at_rest_are_looked_at_only_after_a_hint(status: str) -> None:
     assert all(one.hinted for one in agenda.candidates)
 
 
-def known_as(told: dict[str, Any]) -> str | None:
+def summary_mark(summary: dict[str, Any]) -> str | None:
     """Return what state remembers of a summary."""
-    return Campaign("any", summary=told).summary_mark
+    return Campaign("any", summary=summary).summary_mark
 
 
 def test_a_resent_campaign_is_looked_up() -> None:
-    """Even if its record in the listing is the same."""
+    """It is looked up even if its record in the listing is unchanged."""
     known = Known()
     for name in ("a", "b"):
         known.add(name)
         known.read(name)
-        known.memory.remember(name, sent=known_as(summary(500)))
+        known.memory.remember(name, sent=summary_mark(summary(500)))
     agenda = known.agenda(a=summary(90), b=summary(500, clicks=9))
     assert ids(agenda.changed) == ["a"]
     assert [(one.key, one.hinted) for one in agenda.candidates] == [("b", True)]
 
 
-def test_first_looks_are_spread_over_days_and_charged() -> None:
-    """An upgrade costs no more requests than any other day."""
+def test_first_looks_are_spread_and_charged() -> None:
+    """After an upgrade, a run sends no more requests than on any other day."""
     known = Known(per_day=1)
     names = [f"{number:04}" for number in range(200)]
     for name in names:
         known.add(name, looked=0)
         known.read(name)
     agenda = known.agenda()
-    # 20 requests of one a day, twice.
+    # 20 requests at one a day take 20 days; looks are spread over twice that.
     hours = sorted(HOUR - one.looked for one in agenda.candidates)
     assert 0 <= hours[0] < 100
     assert 860 < hours[-1] <= 960
@@ -115,8 +115,8 @@ def test_first_looks_are_spread_over_days_and_charged() -> None:
     assert not known.agenda().looks
 
 
-def test_a_campaign_without_activities_is_looked_up_by_the_schedule() -> None:
-    """Nothing else might show that it has some now."""
+def test_looking_up_a_campaign_without_activities_is_a_look() -> None:
+    """Nothing else may show that it has activities now."""
     known = Known()
     known.add()
     agenda = known.agenda()
@@ -128,8 +128,8 @@ def test_a_campaign_without_activities_is_looked_up_by_the_schedule() -> None:
     assert not agenda.changed
 
 
-def test_without_selected_reports_there_are_no_looks() -> None:
-    """The listing shows which campaigns changed."""
+def test_without_reports_nothing_is_looked_at() -> None:
+    """The listing alone shows which campaigns changed."""
     known = Known(planner={"reports": []})
     known.add("a")
     agenda = known.agenda()
@@ -137,8 +137,8 @@ def test_without_selected_reports_there_are_no_looks() -> None:
     assert not agenda.candidates
 
 
-def test_a_search_is_a_separate_look_at_the_same_activity() -> None:
-    """Each is charged; a search costs all pages of the report."""
+def test_a_search_is_a_separate_look_at_its_activity() -> None:
+    """Both looks are charged; a search costs all pages of the report."""
     known = Known()
     for name, hours in (("due", 25), ("not", 23)):
         known.add(name)
@@ -154,8 +154,8 @@ def test_a_search_is_a_separate_look_at_the_same_activity() -> None:
     assert (other.activity_id, other.search, len(other.looks)) == ("not", False, 1)
 
 
-def test_a_search_alone_requests_no_counters() -> None:
-    """The budget may pay for the search and not for counters."""
+def test_a_search_alone_does_not_ask_for_counters() -> None:
+    """The budget covers the search but not the counters."""
     known = Known(per_day=2)
     known.add("a", looked=0)
     known.read("a", clicks=1, search=Search(1, int(HOUR - 100)))
@@ -168,8 +168,8 @@ def test_a_search_alone_requests_no_counters() -> None:
     assert (activity.search, activity.counted) == (True, False)
 
 
-def test_without_counters_a_look_reads_the_report() -> None:
-    """One request for each link. In a request for counters it fills a free place."""
+def test_without_counters_the_report_is_the_look() -> None:
+    """Its counters are requested too where a batch of ten has a free place."""
     known = Known()
     for number in range(12):
         known.add(f"{number:02}")
@@ -181,8 +181,8 @@ def test_without_counters_a_look_reads_the_report() -> None:
     assert counted == 10 * [True] + 2 * [False]
 
 
-def test_each_filtered_link_has_its_own_looks() -> None:
-    """An activity is unread until each link was read."""
+def test_only_the_configured_links_are_looked_at() -> None:
+    """An activity is unread until each of these links was read."""
     known = Known(config={"url_ids": ["1", "2"]})
     known.add("a")
     known.read("a", "1", clicks=None)
@@ -193,8 +193,8 @@ def test_each_filtered_link_has_its_own_looks() -> None:
     assert [one.cost for one in agenda.candidates] == [2 * REQUEST]
 
 
-def test_doubtful_reports_are_read_again() -> None:
-    """Whatever the counters; this is not a look."""
+def test_a_doubtful_report_is_read_again() -> None:
+    """It is read regardless of its counters, and not as a look."""
     known = Known()
     known.add("a")
     known.read("a", doubt=True)

@@ -9,8 +9,8 @@ from tap_cc_clicks.sync.lookups import Activity
 from tests.agendas import HOUR, OLD, Known, ids, listed, summary
 
 
-def test_a_missing_campaign_is_looked_up_again_by_the_schedule() -> None:
-    """Its look-up was answered with 404, and it has known activities."""
+def test_a_missing_campaign_is_looked_up_on_schedule() -> None:
+    """A look-up returned 404 for a campaign with known activities."""
     known = Known()
     known.add("a", looked=1)
     known.memory.remember("a", looked=int((HOUR - 48) * SECONDS_PER_HOUR))
@@ -24,10 +24,10 @@ def test_a_missing_campaign_is_looked_up_again_by_the_schedule() -> None:
 
 
 @pytest.mark.parametrize(("hours", "pending"), [(OLD - 1, True), (OLD + 1, False)])
-def test_an_unknown_send_after_the_last_change_is_looked_up(
+def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     hours: float, *, pending: bool
 ) -> None:
-    """There was no summary at the last look-up; it may have been resent since."""
+    """The look-up had no summary, so the campaign may have been sent again since."""
     known = Known()
     known.add("a")
     known.read("a")
@@ -40,7 +40,7 @@ def test_an_unknown_send_after_the_last_change_is_looked_up(
 
 
 def test_full_table_looks_up_and_reads_everything() -> None:
-    """None of it is charged as a look."""
+    """Nothing counts as a look, so nothing is charged."""
     known = Known(per_day=1, full=True, planner={"all_anew": True})
     known.add("a")
     known.add("gone")
@@ -56,8 +56,8 @@ def test_full_table_looks_up_and_reads_everything() -> None:
     assert not agenda.candidates
 
 
-def test_campaign_ids_limit_the_agenda() -> None:
-    """In listing, summaries and state."""
+def test_only_selected_campaigns_are_planned() -> None:
+    """This holds for campaigns of the listing, of the summaries and of state."""
     known = Known(planner={"wanted": frozenset({"a", "new"})})
     for name in ("a", "b", "c"):
         known.add(name)
@@ -70,8 +70,8 @@ def test_campaign_ids_limit_the_agenda() -> None:
     assert not agenda.changed
 
 
-def test_a_failed_look_up_waits_for_its_retry() -> None:
-    """Its known activities are looked at meanwhile."""
+def test_a_failed_look_up_waits_for_its_turn() -> None:
+    """Meanwhile the known activities are still checked."""
     known = Known(planner={"is_turn": lambda _, item: item != "a"})
     known.add("a")
     known.read("a")

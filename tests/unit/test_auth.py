@@ -1,4 +1,4 @@
-"""The access token: renewed once for all, and never by a repeated POST."""
+"""The access token: refreshed once for all threads, never by a repeated POST."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ CONFIG = {
 
 
 class Endpoint:
-    """Stands in for the network: remembers what was sent, and answers."""
+    """A fake network that records requests and returns a fixed answer."""
 
     def __init__(self, **answer: Any) -> None:
-        """Answer with an access token unless told otherwise."""
+        """Answer with an access token by default."""
         self.sent: list[requests.PreparedRequest] = []
         self.options: list[dict[str, Any]] = []
         self.status = 200
@@ -45,7 +45,6 @@ class Endpoint:
     def __call__(
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        """Answer a request."""
         self.sent.append(request)
         self.options.append(options)
         if isinstance(self.answer, Exception):
@@ -58,7 +57,7 @@ class Endpoint:
 
     @property
     def forms(self) -> list[dict[str, str]]:
-        """The forms that were sent."""
+        """Return the forms that were sent."""
         return [dict(parse_qsl(str(request.body))) for request in self.sent]
 
 
@@ -76,7 +75,7 @@ def authenticator_of(config: dict[str, Any]) -> ConstantContactAuthenticator:
 
 
 def authorized(authenticator: ConstantContactAuthenticator) -> str:
-    """Return the header that a request is given."""
+    """Return the Authorization header of a request."""
     request = requests.Request("GET", "https://api.example.com/v3/emails").prepare()
     token = authenticator.authorize(request)
     assert request.headers["Authorization"] == f"Bearer {token}"
@@ -84,17 +83,15 @@ def authorized(authenticator: ConstantContactAuthenticator) -> str:
 
 
 def test_one_token_serves_all_requests(endpoint: Endpoint) -> None:
-    """It is requested by the first of them."""
+    """It is requested when the first request needs it."""
     authenticator = authenticator_of(CONFIG)
     assert [authorized(authenticator) for _ in range(3)] == ["Bearer one"] * 3
     assert len(endpoint.sent) == 1
     assert endpoint.options[0]["allow_redirects"] is False
 
 
-def test_a_confidential_client_authenticates_with_its_secret(
-    endpoint: Endpoint,
-) -> None:
-    """By HTTP Basic; a public client sends only its id."""
+def test_a_client_with_a_secret_uses_basic_authentication(endpoint: Endpoint) -> None:
+    """A client without a secret only sends its id."""
     config = {**CONFIG, "client_secret": "secret"}
     authorized(authenticator_of(config))
     authorized(authenticator_of(CONFIG))
@@ -118,15 +115,15 @@ def test_a_refused_token_is_renewed_once_for_all_threads(endpoint: Endpoint) -> 
 
 
 def refused(authenticator: ConstantContactAuthenticator) -> list[bool]:
-    """Return whether to try again after each of several refusals in a row."""
+    """Return, for each of several refusals in a row, whether to try again."""
     token = str(authenticator.access_token)
     return [authenticator.rejected(token) for _ in range(REFUSALS_OF_BAD_TOKEN)]
 
 
-def test_only_repeated_refusals_invalidate_a_renewed_token(
+def test_a_new_token_is_rejected_only_after_several_refusals_in_a_row(
     endpoint: Endpoint,
 ) -> None:
-    """The service sometimes refuses valid tokens; one refusal used to end the run."""
+    """One used to be enough, but the service sometimes refuses valid tokens."""
     authenticator = authenticator_of(CONFIG)
     authorized(authenticator)
     authenticator.rejected("one")
@@ -138,10 +135,10 @@ def test_only_repeated_refusals_invalidate_a_renewed_token(
         )
         assert authorized(authenticator) == "Bearer two"
         authenticator.accepted("two")
-    # An answer that comes late says nothing of the token.
+    # A late answer to an old token does not reset the count.
     authenticator.accepted("one")
     assert len(endpoint.sent) == 2
-    # It ended, and so did the next: another one would not help.
+    # A token that worked is renewed; a new one refused from the start is not.
     endpoint.answer["access_token"] = "three"
     assert refused(authenticator) == [True] * REFUSALS_OF_BAD_TOKEN
     assert authorized(authenticator) == "Bearer three"
@@ -149,7 +146,7 @@ def test_only_repeated_refusals_invalidate_a_renewed_token(
     assert len(endpoint.sent) == 3
 
 
-def test_an_access_token_without_refresh_token_is_not_renewed() -> None:
+def test_an_access_token_alone_cannot_be_renewed() -> None:
     """It is used until it is refused several times in a row."""
     urls = {name: CONFIG[name] for name in ("api_url", "token_url")}
     config = {**urls, "access_token": "given"}
@@ -161,8 +158,8 @@ def test_an_access_token_without_refresh_token_is_not_renewed() -> None:
         authenticator.accepted("given")
 
 
-def test_a_rotated_refresh_token_is_used_next(endpoint: Endpoint) -> None:
-    """The old one is kept if the response has none."""
+def test_a_new_refresh_token_is_used_next(endpoint: Endpoint) -> None:
+    """The old refresh token is kept if the answer holds no new one."""
     authenticator = authenticator_of(CONFIG)
     endpoint.answer["refresh_token"] = "next"
     authorized(authenticator)
@@ -202,7 +199,7 @@ def test_a_rotated_refresh_token_is_used_next(endpoint: Endpoint) -> None:
 def test_a_refused_refresh_is_explained_and_not_repeated(
     endpoint: Endpoint, status: int, answer: Any, sentence: str
 ) -> None:
-    """A second POST could use up a single-use token."""
+    """A second POST could spend a single-use token."""
     endpoint.status, endpoint.answer = status, answer
     with pytest.raises(FatalAPIError) as error:
         authorized(authenticator_of(CONFIG))
@@ -219,10 +216,10 @@ def test_a_refused_refresh_is_explained_and_not_repeated(
         (429, None),
     ],
 )
-def test_an_unprocessed_refresh_can_be_repeated(
+def test_a_refresh_answered_with_429_or_503_may_be_repeated(
     endpoint: Endpoint, status: int, answer: Any
 ) -> None:
-    """The token was not used up, whatever the body."""
+    """The token was not used, regardless of the body."""
     authenticator, good = authenticator_of(CONFIG), endpoint.answer
     endpoint.status, endpoint.answer = status, answer
     for _ in range(2):
@@ -255,7 +252,7 @@ def test_an_unanswered_refresh_is_repeated_only_with_a_long_lived_token(
 def test_at_most_one_token_is_requested_per_second(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Used to make 13 requests in 8 seconds."""
+    """There used to be 13 requests in 8 seconds."""
     monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 1)
     slept: list[float] = []
     now = SimpleNamespace(
@@ -285,7 +282,7 @@ def test_at_most_one_token_is_requested_per_second(
 def test_a_request_to_another_server_gets_no_token(
     endpoint: Endpoint, url: str
 ) -> None:
-    """It is refused before a token is requested."""
+    """The request is refused before a token is requested."""
     request = requests.Request("GET", url).prepare()
     with pytest.raises(FatalAPIError, match="it would leave the server of api_url"):
         authenticator_of(CONFIG).authorize(request)
@@ -293,8 +290,8 @@ def test_a_request_to_another_server_gets_no_token(
     assert not endpoint.sent
 
 
-def test_a_url_that_is_too_long_after_encoding_is_refused(endpoint: Endpoint) -> None:
-    """A next link may be short enough until it is percent-encoded."""
+def test_a_url_that_is_too_long_once_encoded_is_refused(endpoint: Endpoint) -> None:
+    """A next link may exceed the limit only after percent-encoding."""
     url = "https://api.example.com/v3/emails?cursor=" + 3_000 * "語"
     request = requests.Request("GET", url).prepare()
     with pytest.raises(FatalAPIError, match="not sent: a URL that is too long"):
@@ -306,10 +303,10 @@ def test_a_url_that_is_too_long_after_encoding_is_refused(endpoint: Endpoint) ->
 @pytest.mark.parametrize(
     "url", ["HTTPS://API.example.com/v3", "https://api.example.com:443/v3"]
 )
-def test_other_spellings_of_the_same_server_are_accepted(
+def test_equivalent_spellings_of_the_server_are_accepted(
     endpoint: Endpoint, url: str
 ) -> None:
-    """As browsers do."""
+    """The comparison follows the rules of browsers."""
     request = requests.Request("GET", url).prepare()
     assert authenticator_of(CONFIG).authorize(request) == "one"
     assert endpoint.sent

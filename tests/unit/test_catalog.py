@@ -1,4 +1,4 @@
-"""Catalogs and keys: checked, and completed."""
+"""Catalogs and keys are checked and completed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def account() -> Iterator[Sandbox]:
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """Return a catalog with one stream, changed."""
+    """Return a catalog with one stream and these changes."""
     (found,) = (
         one for one in CATALOG["streams"] if one["tap_stream_id"] == "email_clicks"
     )
@@ -75,18 +75,18 @@ def deselected(name: str) -> dict[str, Any]:
 def test_a_catalog_is_checked_before_the_first_request(
     account: Sandbox, tmp_path: Path, catalog: dict[str, Any], sentence: str
 ) -> None:
-    """One of these used to make 309 requests and exit with 0."""
+    """One of these used to cost 309 requests and exit with 0."""
     before = account.log.counts().total()
-    code, said = handed_in(tmp_path, account, catalog=json.dumps(catalog).encode())
+    code, log = handed_in(tmp_path, account, catalog=json.dumps(catalog).encode())
     assert code == 1
-    assert sentence in said
-    assert "Traceback" not in said
+    assert sentence in log
+    assert "Traceback" not in log
     assert account.log.counts().total() == before
 
 
 @pytest.mark.parametrize("name", ["stream", "key_properties", "replication_key"])
 def test_missing_catalog_fields_are_completed(account: Sandbox, name: str) -> None:
-    """A missing name used to be a traceback, missing keys a table without key."""
+    """Used to end in a traceback (no stream name) or a table without keys."""
     catalog = entry()
     del catalog["streams"][0][name]
     output = run_tap(account, catalog=catalog)
@@ -95,8 +95,8 @@ def test_missing_catalog_fields_are_completed(account: Sandbox, name: str) -> No
     assert output.records("email_clicks")
 
 
-def test_a_removed_key_is_written_as_an_empty_list(account: Sandbox) -> None:
-    """Null used to omit key_properties, and loaders refuse such a SCHEMA."""
+def test_a_stream_without_keys_has_empty_key_properties(account: Sandbox) -> None:
+    """Used to leave out key_properties, so that loaders refused the SCHEMA message."""
     maps = {"campaigns": {"__key_properties__": None}}
     output = run_tap(account, stream_maps=maps)
     keys = [

@@ -1,4 +1,4 @@
-"""``cc-clicks state``: what comes in, what is forgotten, what is refused."""
+"""``cc-clicks state``: input formats, resets and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ A3 = ["a3", "aaaaaaaa", 1764003600, 1]
 
 
 def state() -> dict[str, Any]:
-    """Return a state with two campaigns: of the first, one activity was never read."""
+    """Return a state with two campaigns; one activity of the first was never read."""
     partitions = [
         {"context": {"campaign_activity_id": "a1"}, "replication_key_value": OLD}
         | {"clicks": 12, "window": 3, "search": [1, 490000]},
@@ -65,13 +65,13 @@ def state() -> dict[str, Any]:
 
 
 def cc(*arguments: str, given: Any = None) -> Result:
-    """Run ``cc-clicks state`` with this on stdin."""
+    """Run ``cc-clicks state`` with this input on stdin."""
     text = given if isinstance(given, str) else json.dumps(given)
     return CliRunner().invoke(cc_clicks, ["state", *arguments], input=text)
 
 
 def known(found: Result) -> list[tuple[str, str | None]]:
-    """Return which activities and links were shown as JSON."""
+    """Return the activities and links shown as JSON."""
     assert found.exit_code == 0, found.output
     shown = json.loads(found.stdout)["activities"]
     return [(one["campaign_activity_id"], one["url_id"]) for one in shown]
@@ -86,8 +86,8 @@ WRAPPED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("form", WRAPPED)
-def test_a_state_keeps_its_form(form: str) -> None:
-    """Only the reset activity is missing."""
+def test_a_reset_keeps_the_format_of_the_state(form: str) -> None:
+    """Only the one activity is reset; everything else is unchanged."""
     came, goes = state(), state()
     bookmarks = goes["bookmarks"]
     del bookmarks["email_clicks"]["partitions"][:2]
@@ -102,8 +102,8 @@ def test_a_state_keeps_its_form(form: str) -> None:
     assert len(known(cc("show", "--json", given=WRAPPED[form](came)))) == 5
 
 
-def test_a_reset_campaign_keeps_its_list_of_activities() -> None:
-    """A campaign that was removed since cannot be looked up."""
+def test_resetting_a_campaign_keeps_its_list_of_activities() -> None:
+    """If the campaign was removed since, its activities are still read again."""
     done = cc("reset", "--campaign", "c1", given=state())
     bookmarks = json.loads(done.stdout)["bookmarks"]
     assert bookmarks["campaign_activities"]["campaigns"] == {
@@ -124,9 +124,9 @@ def test_a_reset_campaign_keeps_its_list_of_activities() -> None:
     assert bookmarks["email_links"]["clicks"] == {"a3": [5, 490000]}
     assert bookmarks["email_opens"]["read"] == {"a3": [NEW, 4]}
     assert bookmarks["campaign_summaries"]["written"] == {"c2": "aaaaaaaa"}
-    # However old it is, the next run lists it.
+    # The next run reads the whole listing, so it finds old campaigns too.
     assert "whole" not in bookmarks["campaign_activities"]
-    # Its row of the listing is to be written again.
+    # The campaign's row of the listing is written again.
     assert bookmarks["campaigns"]["replication_key_value"] == OLD
 
 
@@ -138,10 +138,10 @@ def test_a_reset_campaign_keeps_its_list_of_activities() -> None:
         (["--activity", "a1"], {"a3": [5, 490000]}),
     ],
 )
-def test_a_reset_can_be_limited_to_links(
+def test_links_can_be_reset_alone(
     chosen: list[str], left: dict[str, list[int]]
 ) -> None:
-    """For all activities or for the named ones."""
+    """All links are reset, or those of one campaign or activity."""
     done = cc("reset", "--links", *chosen, given=state())
     bookmarks = json.loads(done.stdout)["bookmarks"]
     assert bookmarks.pop("email_links") == {"clicks": left}
@@ -150,8 +150,8 @@ def test_a_reset_can_be_limited_to_links(
     assert bookmarks == untouched
 
 
-def test_shown_activities_can_be_filtered_and_are_sorted() -> None:
-    """Unread ones first, then by newest click."""
+def test_shown_activities_are_filtered_and_sorted() -> None:
+    """Activities never read come first, then those with the newest clicks."""
     everything = known(cc("show", "--json", given=state()))
     assert everything == [
         ("a2", None),
@@ -172,7 +172,7 @@ def test_shown_activities_can_be_filtered_and_are_sorted() -> None:
 
 
 def test_totals_and_lines_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clicks counted, read and missing; how large; one line each, aligned."""
+    """The output has aligned lines, totals of clicks and the size of the state."""
     four_days_later = 1764000000 + 4 * 24 * 3600
     monkeypatch.setattr("tap_cc_clicks.cli.state.time", lambda: four_days_later)
     shown = cc("show", "--limit", "3", given=state())
@@ -219,10 +219,10 @@ def test_totals_and_lines_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, "The state is empty: before a first run, leave it out"),
     ],
 )
-def test_a_failed_reset_is_one_sentence_and_writes_nothing(
+def test_a_failed_reset_prints_one_sentence_and_no_state(
     given: Any, sentence: str
 ) -> None:
-    """Exit code 1, so that Meltano refuses the empty input."""
+    """It exits with 1, and Meltano then refuses the empty input."""
     done = cc("reset", "--activity", "other", given=given)
     assert done.exit_code == 1
     assert sentence in done.stderr
@@ -231,8 +231,8 @@ def test_a_failed_reset_is_one_sentence_and_writes_nothing(
     assert cc("show", "--activity", "other", given=given).exit_code == 1
 
 
-def test_files_are_not_overwritten_by_default(tmp_path: Path) -> None:
-    """Neither by --output nor by a failed reset."""
+def test_a_file_is_not_overwritten_by_accident(tmp_path: Path) -> None:
+    """Neither --output nor a failed reset changes it."""
     file = tmp_path / "state.json"
     file.write_text(json.dumps(state()), "utf-8")
     before = file.read_bytes()
@@ -246,10 +246,8 @@ def test_files_are_not_overwritten_by_default(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_is_replaced_atomically_and_keeps_its_permissions(
-    tmp_path: Path,
-) -> None:
-    """By --in-place; --output writes another one."""
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    """--in-place replaces the file; --output writes another one."""
     file, other = tmp_path / "state.json", tmp_path / "other.json"
     file.write_text(json.dumps(state()), "utf-8")
     file.chmod(0o640)
@@ -264,8 +262,8 @@ def test_a_file_is_replaced_atomically_and_keeps_its_permissions(
     )
 
 
-def test_symbolic_links_are_not_written_through(tmp_path: Path) -> None:
-    """They are not replaced either."""
+def test_symbolic_links_are_not_followed_on_output(tmp_path: Path) -> None:
+    """The link is not replaced either."""
     file, target, link = (tmp_path / name for name in ("state.json", "target", "link"))
     file.write_text(json.dumps(state()), "utf-8")
     target.write_text("precious")
@@ -276,8 +274,8 @@ def test_symbolic_links_are_not_written_through(tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
-def test_a_write_error_is_reported(tmp_path: Path) -> None:
-    """No partial file is left."""
+def test_an_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A missing folder is reported in one sentence."""
     arguments = ["reset", "-", "--links", "--output"]
     done = cc(*arguments, str(tmp_path / "no" / "folder"), given=state())
     assert done.exit_code == 1
@@ -287,13 +285,13 @@ def test_a_write_error_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hours", "text"), [(None, ""), (1.2, "1 h"), (47, "47 h"), (96, "4 d")]
 )
-def test_ages_are_in_hours_then_days(hours: float | None, text: str) -> None:
-    """Hours up to two days."""
+def test_ages_are_readable(hours: float | None, text: str) -> None:
+    """Ages are in hours for two days, then in days."""
     assert ago(hours) == text
 
 
-def test_an_ascii_locale_is_supported(tmp_path: Path) -> None:
-    """Files are UTF-8, and every line is shown."""
+def test_an_ascii_locale_works(tmp_path: Path) -> None:
+    """Files are read and lines are written as UTF-8."""
     known = {"c": {"activities": ["\u00e9", "\u00e9\u00e9"]}}
     given = {"bookmarks": {"campaign_activities": {"campaigns": known}}}
     (tmp_path / "state.json").write_text(json.dumps(given, ensure_ascii=False), "utf-8")

@@ -1,4 +1,4 @@
-"""Rows of the clicks report that are late or incomplete."""
+"""Late or incomplete rows of the clicks report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.click_reports import (
 )
 
 
-def test_a_late_click_below_the_lookback_is_searched_for() -> None:
-    """The counter rose by more than the new rows at the top."""
+def test_a_late_click_older_than_the_lookback_is_found() -> None:
+    """The counter rose by more than the number of new rows at the top."""
     service = Service(rows=[row(minute) for minute in range(5000, 0, -50)])
     warehouse = Warehouse()
     warehouse.sync(service, Counters(100))
@@ -26,7 +26,7 @@ def test_a_late_click_below_the_lookback_is_searched_for() -> None:
 @pytest.mark.parametrize("name", ["contact_id", "url_id"])
 @pytest.mark.parametrize("value", [None, "absent"])
 def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None:
-    """A contact may be forgotten; identical rows are numbered, and keep their ids."""
+    """Identical rows are numbered and keep their ids."""
     bad = {**row(1), name: value}
     if value == "absent":
         del bad[name]
@@ -43,8 +43,8 @@ def test_a_row_without_contact_or_link_is_kept(name: str, value: object) -> None
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", 7, "2026-02-31T00:00:00.000Z"])
-def test_a_row_without_a_timestamp_is_left_out_and_counted(value: object) -> None:
-    """All others are read, and the bookmark moves."""
+def test_a_row_without_a_timestamp_is_skipped_and_counted(value: object) -> None:
+    """All other rows are read, and the bookmark advances."""
     bad = {**row(1), "created_time": value}
     # In every page, so that it also stands first, last and alone.
     service = Service(rows=[bad, row(3), row(2), bad, bad, bad, row(1), row(0), bad])
@@ -56,11 +56,11 @@ def test_a_row_without_a_timestamp_is_left_out_and_counted(value: object) -> Non
     assert warehouse.bookmark.value == timestamp(3)
 
 
-def test_a_row_left_out_is_counted_once() -> None:
-    """Also if pages are requested again."""
+def test_a_skipped_row_is_counted_once() -> None:
+    """Reading the report again to tell identical rows from repeats adds nothing."""
     bad = {**row(1), "created_time": "soon"}
-    twins = [row(1), row(1), row(1), row(1)]
-    service = Service(rows=[row(2), *twins, row(0), bad], page_size=2)
+    identical = [row(1), row(1), row(1), row(1)]
+    service = Service(rows=[row(2), *identical, row(0), bad], page_size=2)
     warehouse = Warehouse()
     warehouse.sync(service)
     assert len(warehouse.clicks) == 6

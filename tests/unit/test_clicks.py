@@ -54,10 +54,10 @@ ROWS = st.lists(st.builds(row, MINUTES, st.sampled_from("ab")), max_size=8)
     arrivals=[["a"] * 2, ["a"], ["a"] * 5, ["a"] * 4],
     page_size=4,
 )
-def test_new_clicks_while_paging_are_neither_lost_nor_doubled(
+def test_clicks_arriving_while_paging_are_neither_lost_nor_duplicated(
     first: list[dict[str, Any]], arrivals: list[list[str]], page_size: int
 ) -> None:
-    """After a second read, the warehouse equals the report."""
+    """After a second, quiet read the warehouse equals the report row for row."""
     coming = [
         [row(10 + number, contact) for contact in contacts]
         for number, contacts in enumerate(arrivals)
@@ -77,10 +77,10 @@ def test_new_clicks_while_paging_are_neither_lost_nor_doubled(
     page_size=st.integers(1, 3),
     stops=st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=4, max_size=4),
 )
-def test_counted_clicks_are_found_even_if_late_or_after_interruptions(
+def test_late_clicks_are_found_even_after_interrupted_runs(
     batches: list[list[dict[str, Any]]], page_size: int, stops: list[int | None]
 ) -> None:
-    """With counters and no lookback, the union of all runs equals the truth."""
+    """With counters and no lookback, all runs together load the whole report."""
     service = Service(page_size=page_size)
     warehouse = Warehouse()
     for batch, stop in zip(batches, stops, strict=False):
@@ -93,7 +93,7 @@ def test_counted_clicks_are_found_even_if_late_or_after_interruptions(
 
 
 def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
-    """Of 20 pages, a quiet second run asks for one."""
+    """A quiet second run requests one of 20 pages."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -106,7 +106,7 @@ def test_a_second_read_stops_at_the_first_row_older_than_the_bookmark() -> None:
 
 
 def test_a_counter_that_never_matches_does_not_cause_full_reads() -> None:
-    """After a search without result, the next one is a look."""
+    """After a failed search, the next one waits for its look."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -119,8 +119,8 @@ def test_a_counter_that_never_matches_does_not_cause_full_reads() -> None:
     assert len(warehouse.clicks) == 120
 
 
-def test_a_counter_that_is_always_too_high_hides_no_late_click() -> None:
-    """A search finds it; otherwise only new rows are read."""
+def test_a_counter_that_is_too_high_does_not_hide_late_clicks() -> None:
+    """A search finds them; a read without one loads only new rows."""
     rows = [row(minute) for minute in range(100, 0, -1)]
     service = Service(rows=rows, page_size=5)
     warehouse = Warehouse()
@@ -140,8 +140,8 @@ def test_a_counter_that_is_always_too_high_hides_no_late_click() -> None:
         assert warehouse.bookmark.search.missing == 10
 
 
-def test_a_complete_search_leaves_nothing_missing() -> None:
-    """The next rise is searched for at once again."""
+def test_a_successful_search_leaves_nothing_missing() -> None:
+    """Afterwards, a rising counter starts a search immediately again."""
     service = Service(rows=[row(minute) for minute in range(50, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, Counters(51))
@@ -157,7 +157,7 @@ def test_a_complete_search_leaves_nothing_missing() -> None:
 
 
 def test_rows_read_without_counters_are_compared_with_the_first_counter() -> None:
-    """Of a complete first read; rows of later reads count as ahead."""
+    """A first full read sets the count; rows read later run ahead of it."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED)
@@ -178,21 +178,21 @@ def test_rows_read_without_counters_are_compared_with_the_first_counter() -> Non
 
 
 @pytest.mark.parametrize("counted", [0, 3, 5, 9])
-def test_a_later_counter_does_not_explain_missing_rows(counted: int) -> None:
-    """It may be too low permanently."""
+def test_a_counter_requested_late_proves_nothing(counted: int) -> None:
+    """It may be too low for good, so a match with the rows read is no proof."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED)
     assert warehouse.bookmark
     bookmark = Bookmark.from_partition(warehouse.bookmark.to_partition({}))
     assert is_due(bookmark, Counters(counted))
-    told = compared(bookmark, Counters(counted))
-    assert not told.is_uncompared
-    assert is_due(told, Counters(counted)) == (counted > 5)
+    result = compared(bookmark, Counters(counted))
+    assert not result.is_uncompared
+    assert is_due(result, Counters(counted)) == (counted > 5)
 
 
-def test_a_partial_report_is_not_compared_with_counters() -> None:
-    """Clicks before the start date are counted too."""
+def test_a_partial_read_is_not_compared_with_the_counter() -> None:
+    """The counter includes clicks before the start date."""
     service = Service(rows=[row(minute) for minute in range(5, 0, -1)])
     warehouse = Warehouse()
     warehouse.sync(service, NOT_ASKED, start=timestamp(3))

@@ -1,4 +1,4 @@
-"""What the client makes of an answer, and how often it asks."""
+"""How the client interprets answers and retries."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ PAGE = b"<html>Request blocked</html>"
 
 
 class Authenticator:
-    """Lets everything through."""
+    """An authenticator that accepts every request."""
 
     def authorize(self, _request: object) -> str:
-        """Have a token."""
+        """Return a fixed token."""
         return "token"
 
     def accepted(self, _token: str) -> None:
-        """Have nothing to learn."""
+        """Do nothing."""
 
     def rejected(self, _token: str) -> bool:
-        """Know no other token."""
+        """Return that no other token is available."""
         return False
 
 
 class Transport:
-    """Answers as it is told, and remembers what was asked."""
+    """A fake transport that records URLs and returns the given replies."""
 
     def __init__(self, reply: Callable[[str], Any]) -> None:
         self.asked: list[str] = []
         self._reply = reply
 
     def send(self, request: requests.PreparedRequest) -> Response:
-        """Answer with a status, a body or both; or fail."""
+        """Return a response, or raise the reply if it is an exception."""
         url = str(request.url)
         self.asked.append(url)
         reply = self._reply(url)
@@ -67,15 +67,15 @@ class Transport:
 
     @property
     def limits(self) -> list[int]:
-        """The page sizes that were asked for."""
+        """Return the page sizes that were requested."""
         queries = [parse_qs(urlsplit(url).query) for url in self.asked]
         return [int(query["limit"][0]) for query in queries]
 
 
-def asking(
+def client_with(
     monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], Any]
 ) -> tuple[Client, Transport]:
-    """Return a client, and what it sends by."""
+    """Return a client and its fake transport."""
     monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))
     transport = Transport(reply)
     gate = RequestGate(per_second=100_000)
@@ -105,10 +105,10 @@ def asking(
         (504, b"", RetriableAPIError),
     ],
 )
-def test_each_status_has_one_meaning(
+def test_each_status_raises_its_error(
     status: int, body: Any, kind: type[Exception]
 ) -> None:
-    """See the table in docs/architecture.md."""
+    """The table in docs/architecture.md lists them."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     error = error_of(Response(url=URL, status=status, body=content))
     assert type(error) is kind or type(error).__bases__[0] is kind
@@ -120,7 +120,7 @@ def test_each_status_has_one_meaning(
 def test_a_slow_page_is_requested_in_smaller_sizes(
     monkeypatch: pytest.MonkeyPatch, failure: Any
 ) -> None:
-    """Later pages follow their links."""
+    """Later pages keep the page size of their links."""
 
     def reply(url: str) -> Any:
         if int(parse_qs(urlsplit(url).query)["limit"][0]) > 125:
@@ -130,34 +130,34 @@ def test_a_slow_page_is_requested_in_smaller_sizes(
         link = "/v3/list?limit=125&cursor=a"
         return 200, {"rows": [{}], "_links": {"next": {"href": link}}}
 
-    api, transport = asking(monkeypatch, reply)
+    api, transport = client_with(monkeypatch, reply)
     assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 2
     assert transport.limits == [500, 500, 250, 125, 125]
 
 
-def test_one_slow_response_does_not_change_the_page_size(
+def test_one_slow_answer_does_not_change_the_page_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same page is requested again."""
+    """The same page is requested once more."""
     replies = iter([(504, b""), (200, {"rows": []})])
-    api, transport = asking(monkeypatch, lambda _: next(replies))
+    api, transport = client_with(monkeypatch, lambda _: next(replies))
     assert len(list(api.pages("/list", ROWS, {"limit": 500}))) == 1
     assert transport.limits == [500, 500]
 
 
-def test_the_smallest_page_is_tried_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it is given up."""
-    api, transport = asking(monkeypatch, lambda _: (504, b""))
+def test_the_smallest_page_gets_all_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gives up after the last of them."""
+    api, transport = client_with(monkeypatch, lambda _: (504, b""))
     with pytest.raises(FatalAPIError, match="Gave up on /v3/list after 8 tries"):
         list(api.pages("/list", ROWS, {"limit": 500}))
     assert transport.limits[-MAX_TRIES:] == [50] * MAX_TRIES
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_a_refused_link_differs_from_a_missing_list(
+def test_an_expired_next_link_has_its_own_error(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """Only the latter is a GoneError."""
+    """It differs from the error for a missing list."""
     link = {"next": {"href": "/v3/list?cursor=a"}}
 
     def reply(url: str) -> Any:
@@ -165,18 +165,18 @@ def test_a_refused_link_differs_from_a_missing_list(
             return status, [{"error_key": "cursor.invalid"}]
         return 200, {"rows": [{}], "_links": link}
 
-    api, _ = asking(monkeypatch, reply)
+    api, _ = client_with(monkeypatch, reply)
     pages = api.pages("/list", ROWS, {"limit": 500})
     assert next(pages).rows == [{}]
     with pytest.raises(CursorRefusedError):
         next(pages)
 
 
-def test_a_lasting_unexplained_429_is_taken_for_the_daily_quota(
+def test_a_lasting_unexplained_429_counts_as_the_daily_quota(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The run ends cleanly."""
-    api, transport = asking(monkeypatch, lambda _: (429, b""))
+    """No further requests are sent."""
+    api, transport = client_with(monkeypatch, lambda _: (429, b""))
     with pytest.raises(QuotaExceededError, match="most likely"):
         api.get("/thing")
     assert len(transport.asked) == MAX_TRIES
@@ -188,18 +188,18 @@ def test_a_lasting_unexplained_429_is_taken_for_the_daily_quota(
 def test_invalid_utf8_is_replaced(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After one more try, and with a warning that shows none of it."""
-    api, transport = asking(monkeypatch, lambda _: (200, b'{"name": "caf\xe9"}'))
+    """They are replaced after a retry, with a warning that does not show the text."""
+    api, transport = client_with(monkeypatch, lambda _: (200, b'{"name": "caf\xe9"}'))
     assert api.get("/thing") == {"name": "caf\ufffd"}
     assert len(transport.asked) == 2
     assert "is not UTF-8" in caplog.text
     assert "caf" not in caplog.text
 
 
-def test_a_response_garbled_once_is_not_replaced(
+def test_invalid_utf8_in_only_the_first_answer_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second response is valid."""
+    """The retry returns valid UTF-8."""
     replies = iter([b'{"name": "caf\xe9"}', '{"name": "café"}'.encode()])
-    api, _ = asking(monkeypatch, lambda _: (200, next(replies)))
+    api, _ = client_with(monkeypatch, lambda _: (200, next(replies)))
     assert api.get("/thing") == {"name": "café"}

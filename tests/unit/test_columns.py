@@ -1,4 +1,4 @@
-"""What becomes of a value that is not what its column holds."""
+"""Values that do not fit their columns."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ PROMISES: dict[Converter, dict[str, Any]] = {
 
 @pytest.mark.parametrize("stream", RECORDS)
 def test_columns_match_their_schemas(stream: str) -> None:
-    """Conversions and schemas have the same columns and types."""
+    """Schemas and conversions have the same columns with the same types."""
     schema = json.loads((files(schemas) / f"{stream}.json").read_text("utf-8"))
     promised = {}
-    for name, told in schema["properties"].items():
-        kind = next(kind for kind in told["type"] if kind != "null")
-        promised[name] = {**told, "type": kind}
+    for name, declared in schema["properties"].items():
+        kind = next(kind for kind in declared["type"] if kind != "null")
+        promised[name] = {**declared, "type": kind}
         promised[name].pop("description")
     assert promised == {name: PROMISES[kind] for name, kind in RECORDS[stream].items()}
 
@@ -89,7 +89,7 @@ def test_columns_match_their_schemas(stream: str) -> None:
 def test_convertible_values_are_converted(
     kind: Converter, value: object, expected: object
 ) -> None:
-    """They are not counted."""
+    """They are not counted as anomalies."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) == expected
     assert not anomalies.counts
@@ -119,7 +119,7 @@ def test_convertible_values_are_converted(
     ],
 )
 def test_other_values_become_null_and_are_counted(kind: Converter, value: Any) -> None:
-    """By stream and property."""
+    """They are counted by stream and property."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) is None
     assert anomalies.counts == {(VALUES, "of a.b"): 1}
@@ -127,8 +127,8 @@ def test_other_values_become_null_and_are_counted(kind: Converter, value: Any) -
 
 @pytest.mark.parametrize("kind", [texts, number, count, date_time])
 @pytest.mark.parametrize("value", [None, ""])
-def test_absent_values_are_not_counted(kind: Converter, value: Any) -> None:
-    """Except ids."""
+def test_missing_values_are_not_counted(kind: Converter, value: Any) -> None:
+    """Only a missing id is an anomaly."""
     anomalies = Anomalies()
     assert anomalies.convert("a", "b", kind, value) is None
     assert not anomalies.counts

@@ -1,4 +1,4 @@
-"""The pages for people: links lead somewhere, and the form of state is as in code."""
+"""The documentation: links resolve, and the parts of state match the code."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
-    """To a file that exists and, where an anchor is given, to a heading of it."""
+def test_links_within_the_repository_resolve(page: Path) -> None:
+    """Each leads to an existing file and, with an anchor, to a heading in it."""
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if target.startswith("https://"):
             continue
@@ -37,7 +37,7 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
 
 
 def test_the_page_lists_every_part_of_state() -> None:
-    """Those of a stream, and those of a campaign."""
+    """The list covers the fields of streams and of campaigns."""
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     _, _, section = page.partition("\n## State\n")
     listed = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)

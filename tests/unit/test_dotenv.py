@@ -1,4 +1,4 @@
-"""The .env file: the working folder's, the user's own, and the tap's variables only."""
+"""The .env file: only the working folder's, the user's own and the tap's variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOUND = {"TAP_CC_CLICKS_TOKEN_URL": "https://example.com/token"}
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where the working folder's .env file is to be."""
+    """Return the path of .env in the working folder."""
     folder = tmp_path / "above" / "folder"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -41,7 +41,7 @@ def test_parent_folders_are_not_searched(env: Path) -> None:
 
 
 def test_the_environment_is_not_changed(env: Path) -> None:
-    """A proxy in the file would see all requests."""
+    """Only the tap's variables are read; a proxy in the file would see all traffic."""
     env.write_text(f"{LINE}HTTPS_PROXY=http://127.0.0.1:1\nREQUESTS_CA_BUNDLE=/ca\n")
     before = dict(os.environ)
     assert dotenv.variables(PREFIX) == FOUND
@@ -50,25 +50,25 @@ def test_the_environment_is_not_changed(env: Path) -> None:
 
 
 def writable_by_all(env: Path, _: pytest.MonkeyPatch) -> None:
-    """Let anyone write to it."""
+    """Make the file writable by all users."""
     env.write_text(LINE)
     env.chmod(0o666)
 
 
 def of_another_user(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it belong to someone else."""
+    """Make the file belong to another user."""
     env.write_text(LINE)
     env.chmod(0o644)
     monkeypatch.setattr(files, "trusted_owners", lambda: {os.geteuid() + 1})
 
 
-def a_pipe(env: Path, _: pytest.MonkeyPatch) -> None:
-    """Let it be a pipe, which nobody writes to."""
+def make_pipe(env: Path, _: pytest.MonkeyPatch) -> None:
+    """Make the file a pipe without a writer."""
     os.mkfifo(env, 0o600)
 
 
-def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
-    """Let it be no text."""
+def make_binary(env: Path, _: pytest.MonkeyPatch) -> None:
+    """Make the file invalid UTF-8."""
     env.write_bytes(b"\xff\xfe")
 
 
@@ -77,18 +77,18 @@ def no_text(env: Path, _: pytest.MonkeyPatch) -> None:
     [
         (writable_by_all, "other users may use it: chmod 644 .env"),
         (of_another_user, "it belongs to another user"),
-        (a_pipe, "it is not a regular file"),
-        (no_text, "it is not text in UTF-8: save it as UTF-8"),
+        (make_pipe, "it is not a regular file"),
+        (make_binary, "it is not text in UTF-8: save it as UTF-8"),
     ],
 )
-def test_a_refused_file_is_a_warning(
+def test_an_unsafe_or_unreadable_file_is_ignored_with_a_warning(
     env: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     made: Callable[[Path, pytest.MonkeyPatch], None],
     reason: str,
 ) -> None:
-    """None of it is used."""
+    """The warning is one sentence, and no setting is read from the file."""
     made(env, monkeypatch)
     found = TapCCClicks._env_var_config
     assert "token_url" not in found
@@ -98,15 +98,15 @@ def test_a_refused_file_is_a_warning(
 
 
 def test_the_users_own_link_is_followed(env: Path) -> None:
-    """As people share one file among folders."""
+    """Several folders may share one file."""
     (env.parents[1] / "shared.env").write_text(LINE)
     env.symlink_to("../shared.env")
     assert dotenv.variables(PREFIX) == FOUND
 
 
 @pytest.mark.parametrize("token", ["plain", "$HOME-${HOME}", "it's", 'a\\b\\\\"c #d'])
-def test_tokens_are_read_as_they_were_written(env: Path, token: str) -> None:
-    """Whatever characters they have."""
+def test_stored_tokens_are_read_back_unchanged(env: Path, token: str) -> None:
+    """Tokens may contain quotes, dollar signs and backslashes."""
     write_env(env, {"refresh_token": token})
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_REFRESH_TOKEN": token}
 
@@ -121,14 +121,14 @@ def test_tokens_are_read_as_they_were_written(env: Path, token: str) -> None:
     ],
 )
 def test_values_are_quoted_only_if_necessary(env: Path, value: str, line: str) -> None:
-    """Docker's --env-file keeps quotes."""
+    """Docker's --env-file takes quotes as part of the value."""
     write_env(env, {"client_id": value})
     assert env.read_text() == f"TAP_CC_CLICKS_CLIENT_ID={line}\n"
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": value}
 
 
-def test_byte_order_marks_and_crlf_are_supported(env: Path) -> None:
-    """The first variable of such a file used to be missed."""
+def test_a_file_with_bom_and_crlf_is_read_and_written(env: Path) -> None:
+    """The first variable used to be missed."""
     env.write_bytes(b"\xef\xbb\xbfTAP_CC_CLICKS_CLIENT_ID=a\r\nOTHER=b\r\n")
     assert dotenv.variables(PREFIX) == {"TAP_CC_CLICKS_CLIENT_ID": "a"}
     write_env(env, {"client_id": "c"})

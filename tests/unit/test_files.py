@@ -1,4 +1,4 @@
-"""Private files: what another user of the machine may have prepared is refused."""
+"""Private files: unsafe files and folders are refused."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    """Take no permission away by the umask."""
+    """Set the umask to 0."""
     before = os.umask(0)
     yield
     os.umask(before)
 
 
 def of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the files of this user be those of another one."""
+    """Make all files belong to another user."""
     monkeypatch.setattr(files, "trusted_owners", lambda: {os.geteuid() + 1})
 
 
@@ -34,7 +34,7 @@ def mode(path: Path) -> int:
 
 
 def refusal(action: Callable[[], object]) -> str:
-    """Return why something is refused."""
+    """Return the reason why an action is refused."""
     with pytest.raises(files.UnsafeError) as error:
         action()
     return str(error.value.strerror)
@@ -42,7 +42,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 @pytest.mark.usefixtures("open_umask")
 def test_new_folders_are_private(tmp_path: Path) -> None:
-    """Existing ones keep their permissions."""
+    """This includes parents; existing folders keep their permissions."""
     there = tmp_path / "there"
     there.mkdir(0o755)
     files.make_folder(there / "a" / "b")
@@ -52,10 +52,10 @@ def test_new_folders_are_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("permissions", [0o770, 0o707, 0o777])
-def test_a_folder_writable_by_others_is_refused(
+def test_a_folder_that_others_may_write_to_is_refused(
     tmp_path: Path, permissions: int
 ) -> None:
-    """Unless its sticky bit leaves the files of each user to that user."""
+    """A sticky bit makes it safe, as it protects each user's files."""
     tmp_path.chmod(permissions)
     assert refusal(lambda: files.check_folder(tmp_path)) == (
         f"other users may write to its folder: chmod go-w {tmp_path}"
@@ -69,7 +69,7 @@ def test_a_folder_writable_by_others_is_refused(
 def test_a_folder_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner may do anything in it."""
+    """Its owner can replace any file in it."""
     of_another_user(monkeypatch)
     assert "belongs to another user" in refusal(lambda: files.check_folder(tmp_path))
 
@@ -79,7 +79,7 @@ def test_a_folder_of_another_user_is_refused(
 def test_written_files_are_private(
     tmp_path: Path, writer: Callable[[Path, bytes], None]
 ) -> None:
-    """Whatever the umask; none of the old content stays."""
+    """The umask has no effect, and the old content is replaced completely."""
     path = tmp_path / "file"
     for content in (b"a longer one", b"short"):
         writer(path, content)
@@ -90,10 +90,10 @@ def test_written_files_are_private(
 
 @pytest.mark.parametrize("writer", [files.write, files.replace])
 @pytest.mark.parametrize("there", [True, False], ids=["whole", "dangling"])
-def test_a_symbolic_link_is_not_followed(
+def test_a_link_is_not_followed(
     tmp_path: Path, writer: Callable[[Path, bytes], None], *, there: bool
 ) -> None:
-    """It may point to any of the user's files."""
+    """It may lead to any of the user's files."""
     target, link = tmp_path / "target", tmp_path / "link"
     if there:
         target.write_bytes(b"precious")
@@ -105,7 +105,7 @@ def test_a_symbolic_link_is_not_followed(
 
 
 def test_a_hard_link_is_not_written_to(tmp_path: Path) -> None:
-    """It may be that of any file of the user's, too."""
+    """It may be another name of any of the user's files."""
     target, link = tmp_path / "target", tmp_path / "link"
     files.write(target, b"precious")
     link.hardlink_to(target)
@@ -116,7 +116,7 @@ def test_a_hard_link_is_not_written_to(tmp_path: Path) -> None:
 def test_a_file_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That user can read what is written there, and chose what is read."""
+    """That user could read what is written and choose what is read."""
     path = tmp_path / "file"
     files.write(path, b"theirs")
     of_another_user(monkeypatch)
@@ -126,8 +126,10 @@ def test_a_file_of_another_user_is_refused(
 
 
 @pytest.mark.parametrize("permissions", [0o640, 0o604, 0o660, 0o606])
-def test_a_file_usable_by_others_is_refused(tmp_path: Path, permissions: int) -> None:
-    """With the command to run; read access can be allowed."""
+def test_a_file_that_others_may_use_is_refused(
+    tmp_path: Path, permissions: int
+) -> None:
+    """The message has the fix; files that others may only read can be allowed."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(permissions)
@@ -142,7 +144,7 @@ def test_a_file_usable_by_others_is_refused(tmp_path: Path, permissions: int) ->
 
 
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
-    """It is not waited for, either."""
+    """The tap does not wait for its other end."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
     assert refusal(lambda: files.read(pipe)) == "it is not a regular file"
@@ -151,10 +153,10 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         files.write(pipe, b"")
 
 
-def test_a_failed_replacement_leaves_no_file(
+def test_a_failed_replacement_leaves_no_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old content stays."""
+    """The old file is unchanged."""
     path = tmp_path / "file"
     files.write(path, b"old")
 
@@ -171,7 +173,7 @@ def test_a_failed_replacement_leaves_no_file(
 def test_only_the_users_own_link_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For files such as .env, where a link is a choice."""
+    """Users may link files such as .env."""
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to("target")
     assert files.resolve_link(link) == target

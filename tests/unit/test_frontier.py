@@ -1,4 +1,4 @@
-"""What the schedule promises, played on the benchmark's model of an account."""
+"""The promises of the schedule, simulated with the benchmark's model of an account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIX_HOURLY, HOURLY = 6, 1
 
 
 def behind(played: Played, *, fresh: bool = False) -> list[float]:
-    """Return the hours from the first run that could have loaded a click, sorted."""
+    """Return the sorted delays of clicks, in hours after the first possible run."""
     return sorted(
         hours for hours, age in played.behind if not fresh or age <= FRESH_HOURS
     )
@@ -24,7 +24,7 @@ def behind(played: Played, *, fresh: bool = False) -> list[float]:
 def test_three_thousand_campaigns_stay_within_the_budget(
     days: int, per_day: int, most: float
 ) -> None:
-    """Six-hourly: fresh emails in the first run, others within the promise."""
+    """Clicks of fresh emails load in the first run, others within the promise."""
     policy = Scheduled(Account(3_000, days), SIX_HOURLY, per_day)
     played = policy.play()
     late = behind(played)
@@ -36,7 +36,7 @@ def test_three_thousand_campaigns_stay_within_the_budget(
 
 
 def test_hourly_runs_cost_no_more_looks() -> None:
-    """5,000 campaigns, besides what new campaigns and reports with new clicks cost."""
+    """The limit excludes new campaigns and reports with new clicks."""
     policy = Scheduled(Account(5_000, 8), HOURLY, 500)
     played = policy.play()
     kinds = ("listing", "summaries", "counters", "reports without counters")

@@ -1,4 +1,4 @@
-"""click_id: stable, and the UUID version 5 that it says it is."""
+"""click_id is a stable UUID version 5."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_click_id_is_a_uuid5_of_its_parts(
     device: str | None,
     number: int,
 ) -> None:
-    """As the standard library would make it."""
+    """The standard library makes the same id."""
     parts = (activity, contact, url, at, device, number)
     name = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     made = event_id(CLICKS.namespace, activity, (contact, url, at, device), number)
@@ -34,8 +34,8 @@ def test_a_click_id_is_a_uuid5_of_its_parts(
     assert made == str(expected)
 
 
-def test_click_ids_never_change() -> None:
-    """Another value would double every click in warehouses."""
+def test_the_click_id_of_a_known_click_never_changes() -> None:
+    """Warehouses hold it: another value would duplicate every click."""
     natural_key = ("contact", "1234567890", "2026-01-31T08:00:00.000Z", "mobile")
     made = event_id(CLICKS.namespace, "activity", natural_key, 0)
     assert made == "17122782-d1c1-5760-ac67-34de47732888"

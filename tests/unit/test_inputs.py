@@ -1,4 +1,4 @@
-"""Everything that is handed in, broken in all ways: a sentence, or a right run."""
+"""Broken inputs of all kinds end in a clear error or a correct run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from tap_cc_clicks.sandbox import Sandbox
 
-# A value that must not be shown.
+# This value must not be shown.
 SECRET = "s3cret-\u00e9"
-# Where a number could only make the run slow, or lead out of this machine.
+# Other values could only make the run slow or send requests elsewhere.
 ONLY_WRONG = {"requests_per_second", "api_url", "token_url"}
 WRONG = [None, True, -1, [], {}, [SECRET], {"a": SECRET}, SECRET, "", " ", "[", "\x00"]
 OTHER = [0, 1, 2.5, "1", "0.5", "2.0", 10**30, 1e300, "a,b", "[1]", "2026-01-31", "off"]
@@ -50,7 +50,7 @@ BYTES: list[Any] = [
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the place of each value within JSON."""
+    """Yield the path of each value within JSON."""
     items: Any = value.items() if isinstance(value, dict) else ()
     for key, item in enumerate(value) if isinstance(value, list) else items:
         yield (*path, key)
@@ -59,7 +59,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
-    """Return JSON with some of its values replaced or left out, as some bytes."""
+    """Return JSON with some values replaced or missing, in some encoding."""
     found = deepcopy(value)
     for _ in range(draw(st.integers(0, 2))):
         *above, last = draw(st.sampled_from(list(paths(found)) or [("streams",)]))
@@ -69,7 +69,7 @@ def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
         if draw(st.booleans()) and last in (place if isinstance(place, dict) else ()):
             del place[last]
         else:
-            # A stream that is not known is named.
+            # Unknown streams are named in errors, so secrets are not used here.
             values = OTHER if last == "tap_stream_id" else WRONG + OTHER
             place[last] = deepcopy(draw(st.sampled_from(values)))
     text = json.dumps(found, ensure_ascii=False, indent=1)
@@ -77,7 +77,7 @@ def broken(draw: DrawFn, value: dict[str, Any]) -> bytes:
 
 
 @st.composite
-def set_anew(draw: DrawFn) -> dict[str, Any]:
+def some_settings(draw: DrawFn) -> dict[str, Any]:
     """Return settings, most of them wrong."""
     return {
         name: draw(st.sampled_from(WRONG if name in ONLY_WRONG else WRONG + OTHER))
@@ -87,10 +87,10 @@ def set_anew(draw: DrawFn) -> dict[str, Any]:
 
 @st.composite
 def variables(draw: DrawFn) -> dict[str, str]:
-    """Return settings as the environment holds them."""
+    """Return settings as environment variables."""
     texts = {
         f"{PREFIX}{name.upper()}": value if isinstance(value, str) else str(value)
-        for name, value in draw(set_anew()).items()
+        for name, value in draw(some_settings()).items()
     }
     return {name: text.replace("\x00", "") for name, text in texts.items()}
 
@@ -110,18 +110,18 @@ def state(account: Sandbox) -> dict[str, Any]:
 
 @given(data=st.data())
 @settings(max_examples=EXAMPLES)
-def test_broken_inputs_end_in_a_sentence_or_a_valid_run(
+def test_any_input_ends_in_a_clear_error_or_a_correct_run(
     data: st.DataObject,
     account: Sandbox,
     state: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Without traceback or value, in config, catalog, state and environment."""
+    """No traceback and no value is shown, from any of the four inputs."""
     folder = tmp_path_factory.getbasetemp() / "inputs"
     folder.mkdir(exist_ok=True)
     config = {**account.config, **FAST, "client_secret": "sandbox-secret"}
     files = {
-        "config": data.draw(broken({**config, **data.draw(set_anew())})),
+        "config": data.draw(broken({**config, **data.draw(some_settings())})),
         "catalog": data.draw(st.none() | broken(CATALOG)),
         "state": data.draw(st.none() | broken(state)),
     }
@@ -132,18 +132,18 @@ def test_broken_inputs_end_in_a_sentence_or_a_valid_run(
     with contextlib.chdir(folder):
         (folder / ".env").write_bytes(encoded)
         arguments = [*written(folder, files), *more]
-        code, said, output = run(arguments, environment)
-    assert "Traceback" not in said
-    assert "s3cret" not in said
-    assert "sandbox-secret" not in said
-    assert code in {0, 1}, said
-    assert code == 0 or " | ERROR " in said
-    assert "cannot explain" not in said, said
+        code, log, output = run(arguments, environment)
+    assert "Traceback" not in log
+    assert "s3cret" not in log
+    assert "sandbox-secret" not in log
+    assert code in {0, 1}, log
+    assert code == 0 or " | ERROR " in log
+    assert "cannot explain" not in log, log
     _check(output)
 
 
 def _check(output: Output) -> None:
-    """See that what was written fits together."""
+    """Check that the messages match their schemas."""
     keys: dict[str, list[str]] = {}
     for message in output.messages:
         if message["type"] == "SCHEMA":
@@ -166,46 +166,48 @@ def _check(output: Output) -> None:
     ],
     ids=["BOM and CRLF", "UTF-16", "UTF-16 without BOM", "Latin-1"],
 )
-def test_files_must_be_utf_8(
+def test_files_are_utf_8_with_or_without_bom(
     account: Sandbox, tmp_path: Path, kind: str, written: Any, sentence: str | None
 ) -> None:
-    """With or without a byte order mark."""
+    """Other encodings are refused, and the message names the file."""
     given: dict[str, Any] = {
         "config": {**account.config, **FAST},
         "catalog": CATALOG,
         "state": {"bookmarks": {}},
     }
     text = json.dumps(given[kind], indent=1)
-    code, said = handed_in(tmp_path, account, **{kind: written(text)})
-    assert code == bool(sentence), said
-    assert not sentence or f"The {kind} file {tmp_path / kind} cannot be read" in said
-    assert (sentence or "") in said
+    code, log = handed_in(tmp_path, account, **{kind: written(text)})
+    assert code == bool(sentence), log
+    assert not sentence or f"The {kind} file {tmp_path / kind} cannot be read" in log
+    assert (sentence or "") in log
 
 
 def test_a_run_continues_from_a_state_file(
     account: Sandbox, state: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Numbers stay integers: targets fail to write decimals."""
+    """Numbers must stay integers: targets cannot write decimals."""
     known = deepcopy(state)
     known["bookmarks"]["campaign_activities"]["looks"] = [2500000, 1804500, 1795608900]
-    code, said = handed_in(tmp_path, account, state=json.dumps(known).encode())
-    assert code == 0, said
+    code, log = handed_in(tmp_path, account, state=json.dumps(known).encode())
+    assert code == 0, log
 
 
-def test_an_endless_file_is_refused(
+def test_a_file_that_is_too_large_is_not_read_completely(
     account: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """For example /dev/zero."""
+    """/dev/zero would be such a file."""
     monkeypatch.setattr(inputs, "LARGEST", 1000)
-    _, said = handed_in(tmp_path, account, state=b" " * 1001)
-    assert "cannot be read: it is larger than 1,000 bytes" in said
+    _, log = handed_in(tmp_path, account, state=b" " * 1001)
+    assert "cannot be read: it is larger than 1,000 bytes" in log
 
 
-def test_unknown_campaign_ids_are_an_error(account: Sandbox, tmp_path: Path) -> None:
-    """Used to exit with 0 and no rows."""
+def test_a_run_fails_if_no_configured_campaign_exists(
+    account: Sandbox, tmp_path: Path
+) -> None:
+    """Used to exit with 0 and write no rows."""
     account.log.clear()
     config = {**account.config, **FAST, "campaign_ids": ["nowhere"]}
-    code, said = handed_in(tmp_path, account, config=json.dumps(config).encode())
+    code, log = handed_in(tmp_path, account, config=json.dumps(config).encode())
     assert code == 1
-    assert "None of the campaigns that campaign_ids names is in the account" in said
+    assert "None of the campaigns that campaign_ids names is in the account" in log
     assert set(account.log.counts()) <= {"token", "campaigns", "summaries"}

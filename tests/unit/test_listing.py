@@ -1,4 +1,4 @@
-"""How far listing and summaries are read."""
+"""How much of the listing and the summaries is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = [f"c{number:02}" for number in range(PAGES * SIZE)]
 
 
 def record(number: int, **values: Any) -> dict[str, Any]:
-    """Return a campaign's record; the higher its number, the older it is."""
+    """Return a campaign's record; higher numbers are older."""
     return {
         "campaign_id": NAMES[number],
         "updated_at": f"2026-01-{28 - number:02}T08:00:00.000Z",
@@ -32,14 +32,14 @@ def record(number: int, **values: Any) -> dict[str, Any]:
 
 @dataclass
 class Account:
-    """Fifteen campaigns on five pages, the latest change first; all are known.
+    """Fifteen known campaigns on five pages, the latest change first.
 
     Attributes:
         rows: The campaigns' records.
-        sent: Campaigns of the summaries.
+        sent: The campaigns in the summaries.
         sent_at: When they were sent.
-        asked: Pages asked for, of the listing and of the summaries.
-        refused: How many links of second pages are refused.
+        asked: How many pages of the listing and the summaries were requested.
+        refused: How many next links are refused.
     """
 
     rows: list[dict[str, Any]] = field(
@@ -54,20 +54,20 @@ class Account:
     memory: CampaignMemory = field(default_factory=lambda: CampaignMemory({}))
 
     def __post_init__(self) -> None:
-        """Let all campaigns be known."""
+        """Remember all campaigns."""
         for row in self.rows:
             self.know(row)
 
     def know(self, row: dict[str, Any]) -> None:
-        """Let a campaign be known as it is."""
+        """Remember a campaign."""
         self.memory.remember(row["campaign_id"], [], updated_at=row["updated_at"])
 
     def campaigns(self) -> Iterator[list[dict[str, Any]]]:
-        """Give the listing."""
+        """Yield the pages of the listing."""
         yield from self._pages("campaigns", self.rows)
 
     def summaries(self) -> Iterator[list[dict[str, Any]]]:
-        """Give the summaries."""
+        """Yield the pages of the summaries."""
         sent = {"last_sent_date": self.sent_at}
         rows = [{"campaign_id": one, **sent} for one in self.sent]
         yield from self._pages("summaries", rows)
@@ -80,23 +80,23 @@ class Account:
             self.asked[name] += 1
             yield rows[start : start + SIZE]
 
-    def listing(self, *wanted: str, **told: Any) -> Listing:
-        """Return what reads them."""
+    def listing(self, *wanted: str, **values: Any) -> Listing:
+        """Return a listing that reads this account."""
         service: Any = self
         failures = Failures(LOGGER, lambda _: None)
         found = Listing(service, frozenset(wanted), LOGGER, failures)
-        for name, value in {"memory": self.memory, **told}.items():
+        for name, value in {"memory": self.memory, **values}.items():
             setattr(found, name, value)
         return found
 
 
 def ids(listing: Listing) -> list[str]:
-    """Return the campaigns that are read."""
+    """Return the ids of the campaigns read."""
     return [one["campaign_id"] for one in listing.campaigns()]
 
 
-def test_one_page_is_read_if_nothing_is_new() -> None:
-    """Each page is requested once, for all streams."""
+def test_one_page_is_read_if_all_campaigns_are_known() -> None:
+    """Each page is requested once for all streams."""
     account = Account()
     listing = account.listing()
     assert ids(listing) == NAMES[:SIZE]
@@ -115,10 +115,10 @@ def test_one_page_is_read_if_nothing_is_new() -> None:
     ],
     ids=["changed", "on two pages", "never sent"],
 )
-def test_pages_are_read_until_one_has_nothing_new(
+def test_reading_stops_at_a_page_without_changes(
     news: dict[int, dict[str, Any]], pages: int
 ) -> None:
-    """Drafts do not count as new."""
+    """Campaigns that were never sent do not count as changes."""
     account = Account()
     for row in account.rows:
         account.memory.remember(row["campaign_id"], sent="1795608000-1e19c23a")
@@ -129,8 +129,8 @@ def test_pages_are_read_until_one_has_nothing_new(
 
 
 @pytest.mark.parametrize("timestamp", ["2026-01-01T00:00:00.000Z", None])
-def test_an_unordered_page_does_not_end_the_listing(timestamp: str | None) -> None:
-    """Later pages may have newer campaigns."""
+def test_an_unsorted_page_does_not_end_reading(timestamp: str | None) -> None:
+    """Later pages may be newer; the next sorted page is the last."""
     account = Account()
     account.rows[0]["updated_at"] = timestamp
     account.know(account.rows[0])
@@ -138,8 +138,8 @@ def test_an_unordered_page_does_not_end_the_listing(timestamp: str | None) -> No
     assert account.asked["campaigns"] == 2
 
 
-def test_everything_is_read_once_a_day() -> None:
-    """Listing and summaries."""
+def test_a_whole_reading_reads_every_page() -> None:
+    """It includes known campaigns, in the listing and the summaries."""
     account = Account()
     listing = account.listing(whole=True)
     assert ids(listing) == NAMES
@@ -148,24 +148,24 @@ def test_everything_is_read_once_a_day() -> None:
     assert listing.ended
 
 
-def test_the_bookmark_of_campaigns_ends_the_listing() -> None:
-    """If it is the only selected stream."""
+def test_without_memory_the_bookmark_of_campaigns_ends_reading() -> None:
+    """The stream campaigns alone is selected."""
     account = Account()
     listing = account.listing(memory=None, since=record(4)["updated_at"])
     assert ids(listing) == NAMES[: 3 * SIZE]
     assert account.asked == {"campaigns": 3, "summaries": 0}
 
 
-def test_summaries_of_drafts_are_not_searched_in_the_listing() -> None:
-    """Otherwise every run would read the whole listing."""
+def test_summaries_of_unsent_campaigns_are_not_searched_for() -> None:
+    """A draft is never known and would cause a full reading in every run."""
     account = Account()
     account.sent, account.sent_at = ["draft"], None
     ids(account.listing())
     assert account.asked == {"campaigns": 1, "summaries": 1}
 
 
-def test_a_campaign_new_in_summaries_is_searched_in_the_listing() -> None:
-    """Also beyond pages without news."""
+def test_a_new_campaign_in_the_summaries_is_searched_for() -> None:
+    """The search continues after a page of known campaigns."""
     account = Account()
     account.rows[7]["campaign_id"] = "old"
     account.sent = ["old", *NAMES]
@@ -173,8 +173,8 @@ def test_a_campaign_new_in_summaries_is_searched_in_the_listing() -> None:
     assert account.asked == {"campaigns": 4, "summaries": 1}
 
 
-def test_only_campaign_ids_are_read_and_searched() -> None:
-    """Until all of them were found."""
+def test_only_configured_campaigns_are_read_and_searched_for() -> None:
+    """The search ends when all new ones are found."""
     account = Account()
     account.rows[7]["campaign_id"] = "mine"
     listing = account.listing("c01", "mine")
@@ -196,10 +196,10 @@ def test_changes_of_other_campaigns_are_ignored() -> None:
     assert account.asked["campaigns"] == 1
 
 
-def test_an_unknown_campaign_id_is_reported(
+def test_a_missing_configured_campaign_is_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """If none of them is, the run ends."""
+    """If all of them are missing, the run ends."""
     account = Account()
     assert ids(account.listing("c00", "nowhere")) == ["c00"]
     assert caplog.messages == ["There is no campaign nowhere (campaign_ids)"]
@@ -208,7 +208,7 @@ def test_an_unknown_campaign_id_is_reported(
 
 
 def test_a_refused_link_restarts_the_list() -> None:
-    """Once; each campaign is yielded once."""
+    """It restarts once, and each campaign is yielded once."""
     account = Account(refused=1)
     assert ids(account.listing(whole=True)) == NAMES
     assert account.asked["campaigns"] == PAGES + 1
@@ -217,18 +217,18 @@ def test_a_refused_link_restarts_the_list() -> None:
         ids(account.listing(whole=True))
 
 
-def test_unreadable_summaries_do_not_end_the_run() -> None:
-    """They are only hints."""
+def test_unreadable_summaries_do_not_stop_the_run() -> None:
+    """They are only a hint of changes."""
     account = Account(refused=2)
     listing = account.listing(whole=True)
     assert list(listing.summaries()) == NAMES[:SIZE]
     assert ids(listing) == NAMES
 
 
-def test_an_endless_list_is_read_up_to_a_size(
+def test_an_endless_list_is_read_within_the_memory_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The pages before are used, and nothing counts as removed."""
+    """A campaign that was not found does not count as missing."""
     account = Account()
     listing = account.listing("c00", "nowhere", whole=True)
     monkeypatch.setattr(module, "LARGEST_LIST_BYTES", -1)

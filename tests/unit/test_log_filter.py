@@ -1,4 +1,4 @@
-"""What libraries and the tap log: one short printable line, without queries."""
+"""Log lines of libraries and the tap are short, printable and without queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWER = (
 
 @pytest.fixture(autouse=True)
 def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Guard a tap's loggers, and hold what is logged."""
+    """Guard a tap's loggers and capture the log."""
     logging.getLogger(f"{NAME}.campaigns")
     guard_logs(NAME)
     caplog.set_level(logging.DEBUG)
@@ -35,7 +35,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 @pytest.fixture
 def broken_server() -> Iterator[str]:
-    """Answer one request with headers that no server should send."""
+    """Answer one request with invalid headers."""
 
     def answer() -> None:
         connection, _ = listener.accept()
@@ -50,20 +50,20 @@ def broken_server() -> Iterator[str]:
         thread.join()
 
 
-def test_urllib3_messages_show_neither_headers_nor_queries(
+def test_urllib3_logs_neither_invalid_headers_nor_queries(
     broken_server: str,
     lines: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It logs whole URLs, unparsed headers and tracebacks."""
+    """Unfiltered, it logs the URL, the headers it cannot parse and a traceback."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Transport(1).send(requests.Request("GET", broken_server).prepare())
-    told = [one for one in lines.records if one.name.startswith("urllib3")]
+    logged = [one for one in lines.records if one.name.startswith("urllib3")]
     assert "Failed to parse headers" in lines.text
     assert "/v3/emails?…" in lines.text
     assert "secret" not in lines.text
-    assert not [one for one in told if one.exc_info]
-    assert all(one.getMessage().isprintable() for one in told)
+    assert not [one for one in logged if one.exc_info]
+    assert all(one.getMessage().isprintable() for one in logged)
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.campaigns"])
@@ -75,10 +75,10 @@ def test_urllib3_messages_show_neither_headers_nor_queries(
         ("abc\u202edef\u2028g", "abcdef g"),
     ],
 )
-def test_log_messages_are_single_printable_lines(
+def test_the_tap_logs_single_printable_lines(
     lines: pytest.LogCaptureFixture, name: str, text: str, shown: str
 ) -> None:
-    """The service's ids and paths are in it."""
+    """Log lines contain ids and paths from the service."""
     logging.getLogger(name).warning("Activity %s is gone", text)
     assert lines.messages == [f"Activity {shown} is gone"]
 
@@ -94,7 +94,7 @@ def test_log_messages_are_single_printable_lines(
 def test_log_lines_are_short(
     lines: pytest.LogCaptureFixture, name: str, longest: int
 ) -> None:
-    """Even if an id has megabytes."""
+    """A server may send megabytes as an id."""
     logging.getLogger(name).warning("%s", 10_000_000 * "a")
     (message,) = lines.messages
     assert len(message) == longest
@@ -114,10 +114,10 @@ def test_log_lines_are_short(
         ("Starting new HTTPS connection (1)", "Starting new HTTPS connection (1)"),
     ],
 )
-def test_library_messages_have_no_query(
+def test_libraries_log_no_queries(
     lines: pytest.LogCaptureFixture, line: str, shown: str
 ) -> None:
-    """A cursor may hold anything."""
+    """A cursor may contain anything."""
     logging.getLogger("urllib3.connectionpool").debug(line)
     assert lines.messages == [shown]
 
@@ -132,7 +132,7 @@ def test_other_loggers_are_left_alone(lines: pytest.LogCaptureFixture) -> None:
     assert lines.messages == ["two\n", "two\n"]
 
 
-def test_a_filter_is_added_once(lines: pytest.LogCaptureFixture) -> None:
+def test_guarding_twice_adds_one_filter(lines: pytest.LogCaptureFixture) -> None:
     """A process may run many taps."""
     logger = logging.getLogger(NAME)
     before = list(logger.filters)

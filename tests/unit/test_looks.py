@@ -1,4 +1,4 @@
-"""The budget for looks, as state keeps it."""
+"""The budget for looks, as stored in state."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ HOUR = 498_746.5
 
 
 def look(*, oldest: bool = False) -> Look:
-    """Return a look at counters."""
     return Look(Candidate("a", COUNTERS, HOUR - 1, HOUR - 1_000), oldest=oldest)
 
 
-def test_looks_are_charged_after_their_outcome_was_written() -> None:
-    """To its half; the state of a killed run has the earlier ones."""
+def test_looks_are_charged_after_their_results_are_written() -> None:
+    """Each half is charged separately; a killed run keeps the charges before."""
     state: dict[str, Any] = {}
     looks = Looks(48, state, HOUR)
     assert not state
@@ -29,7 +28,7 @@ def test_looks_are_charged_after_their_outcome_was_written() -> None:
 
 
 def test_looks_without_a_limit_are_not_charged() -> None:
-    """And the state keeps no level."""
+    """The state stores no level."""
     state: dict[str, Any] = {}
     looks = Looks(0, state, HOUR)
     looks.note([look()])
@@ -37,8 +36,8 @@ def test_looks_without_a_limit_are_not_charged() -> None:
     assert not state
 
 
-def test_failed_counters_are_charged_as_reports() -> None:
-    """Ten times as much, up to a day's budget in a run."""
+def test_reports_are_charged_if_counters_fail() -> None:
+    """A report costs ten times as much, and a run spends at most a day's worth."""
     looks = Looks(2, {}, HOUR)
     for _ in range(2):
         (dear,) = looks.uncounted([look(oldest=True)], 1)

@@ -1,4 +1,4 @@
-"""Waiting for a browser's answer, whatever else connects."""
+"""Waiting for a browser's answer while others connect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWER = {"code": "c", "state": "ours"}
 
 @pytest.fixture
 def server() -> Iterator[Loopback]:
-    """Return a server at a free port."""
+    """Run a server on a free port."""
     with loopback(0) as running:
         yield running
 
@@ -36,21 +36,21 @@ def wait(server: Loopback) -> dict[str, str]:
 
 
 def answer(server: Loopback) -> None:
-    """Bring the answer, as a browser does."""
+    """Send the answer as a browser does."""
     page = requests.get(server.redirect_uri, ANSWER, timeout=HANGS)
     assert "Back to the terminal" in page.text
 
 
 def connected(server: Loopback) -> socket.socket:
-    """Connect."""
+    """Connect to the server."""
     port = server.server_address[1]
     return socket.create_connection(("127.0.0.1", port), timeout=HANGS)
 
 
-def test_silent_connections_do_not_block(
+def test_silent_connections_do_not_block_the_answer(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor do endless ones."""
+    """Unfinished requests do not block it either."""
     monkeypatch.setattr(module, "CONNECTION_SECONDS", NEVER)
     with ExitStack() as stack:
         for beginning in (b"", b"GET /?err", b"GET / HTTP/1.1\r\nHost: a\r\n"):
@@ -64,7 +64,7 @@ def test_silent_connections_do_not_block(
 def test_a_slow_connection_is_closed(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its total time is limited."""
+    """The time limit covers the whole connection."""
     monkeypatch.setattr(module, "CONNECTION_SECONDS", 0.2)
     ended = threading.Event()
 
@@ -94,8 +94,8 @@ def test_a_slow_connection_is_closed(
     ],
     ids=["line", "headers"],
 )
-def test_a_long_request_is_refused(server: Loopback, sent: bytes) -> None:
-    """It is not taken for the answer."""
+def test_a_request_that_is_too_long_is_cut_off(server: Loopback, sent: bytes) -> None:
+    """It is not taken for an answer."""
     seen: list[bytes] = []
 
     def flood() -> None:
@@ -126,7 +126,7 @@ def test_a_long_request_is_refused(server: Loopback, sent: bytes) -> None:
     ],
 )
 def test_other_requests_get_404(server: Loopback, sent: bytes) -> None:
-    """The server keeps waiting."""
+    """The server keeps waiting for the answer."""
     seen: list[bytes] = []
 
     def visit() -> None:

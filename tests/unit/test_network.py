@@ -1,4 +1,4 @@
-"""Why no answer came, told from how requests and urllib3 nest it."""
+"""The reason for a missing answer, as requests and urllib3 nest it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 
 class Retries(Exception):  # noqa: N818
-    """Like urllib3's MaxRetryError: holds what happened as its reason."""
+    """Like urllib3's MaxRetryError, with the error as its reason."""
 
     def __init__(self, reason: BaseException) -> None:
-        """Keep the reason."""
         super().__init__("s3cret: https://user:password@example.com")
         self.reason = reason
 
@@ -40,28 +39,28 @@ Error = requests.exceptions
         (Error.ConnectionError, ConnectionResetError(), "", True),
     ],
 )
-def test_nested_causes_are_found(
+def test_a_nested_cause_is_found(
     kind: Callable[[Exception], Exception],
     cause: Exception,
     meaning: str,
     sent: bool,  # noqa: FBT001
 ) -> None:
-    """Whatever it is wrapped in; the address may hold a password, and is not told.
+    """The address may contain a password and is not shown.
 
-    Where no connection came about, nothing was sent, and no token used up.
+    Without a connection nothing was sent, so no token was used.
     """
     middle = OSError("s3cret")
     middle.__context__ = cause
     error = kind(Retries(middle))
-    told = failure_reason(error)
-    assert told.startswith(type(error).__name__)
-    assert meaning in told
+    reason = failure_reason(error)
+    assert reason.startswith(type(error).__name__)
+    assert meaning in reason
     assert was_sent(error) is sent
-    assert "s3cret" not in told
+    assert "s3cret" not in reason
 
 
-def test_circular_causes_end() -> None:
-    """The search visits each cause once."""
+def test_circular_causes_are_handled() -> None:
+    """The search for a cause ends."""
     one, other = ValueError(), KeyError()
     one.__context__, other.__context__ = other, one
     assert failure_reason(one) == "ValueError"

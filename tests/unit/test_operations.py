@@ -1,4 +1,4 @@
-"""docs/operations.md and docs/api.md: the messages in them are those of the code."""
+"""Messages quoted in docs/operations.md and docs/api.md exist in the code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARIES = "…"
 
 
 def template(node: ast.AST) -> str | None:
-    """Return a text of the code, with … for what varies in it."""
+    """Return a string of the code with … for its variable parts."""
     if isinstance(node, ast.JoinedStr):
         return "".join(
             str(part.value) if isinstance(part, ast.Constant) else VARIES
@@ -26,7 +26,7 @@ def template(node: ast.AST) -> str | None:
 
 
 def templates() -> set[str]:
-    """Return all texts in the package, but for the simulator's."""
+    """Return all strings in the package except the simulator's."""
     files = (ROOT / "tap_cc_clicks").rglob("*.py")
     nodes = (
         node
@@ -38,14 +38,14 @@ def templates() -> set[str]:
 
 
 def explained() -> list[str]:
-    """Return the messages in the tables of the chapter about them."""
+    """Return the messages in the tables of the chapter on messages."""
     chapter = TEXT.split("\n## Messages\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in chapter.splitlines() if "|" in line]
     return [message for row in rows for message in re.findall("`(.+?)`", row)]
 
 
 def quoted() -> list[str]:
-    """Return the messages that the page of assumptions names."""
+    """Return the messages that docs/api.md quotes."""
     text = (ROOT / "docs" / "api.md").read_text("utf-8")
     return sorted(set(re.findall("`([A-Z][a-z]+ [^`]+)`", text)))
 
@@ -54,12 +54,12 @@ CODE = templates()
 
 
 def test_all_tables_are_read() -> None:
-    """Or the test below would look at nothing."""
+    """Otherwise the test below would check nothing."""
     assert len(explained()) > 40
     assert len(quoted()) > 5
 
 
 @pytest.mark.parametrize("message", [*explained(), *quoted()])
 def test_documented_messages_exist_in_the_code(message: str) -> None:
-    """Change both together."""
+    """The page and the code must change together."""
     assert any(message in text for text in CODE)

@@ -1,4 +1,4 @@
-"""The gate that every request passes."""
+"""The gate that limits the rate of requests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tap_cc_clicks.api.errors import BudgetSpentError, QuotaExceededError
 from tap_cc_clicks.api.pacing import RECOVERY, Pace, RequestGate
 
 
-def test_requests_of_all_threads_are_evenly_spaced() -> None:
-    """Never more than the rate in any second, not even at the start."""
+def test_requests_of_many_threads_are_spaced_evenly() -> None:
+    """The rate holds in every second, including the first."""
     gate = RequestGate(50)
     acquire, passed = gate._limiter.try_acquire, []
 
     def acquire_and_note() -> None:
         acquire()
-        # By the limiter's own clock: a thread may be held up after its turn.
+        # The limiter's clock is used, as a thread may be delayed after its turn.
         passed.append(gate._bucket.items[-1].timestamp)
 
     with (
@@ -37,8 +37,8 @@ def test_requests_of_all_threads_are_evenly_spaced() -> None:
     assert gate.requests == 20
 
 
-def test_the_budget_is_shared_by_all_threads() -> None:
-    """The request after the last raises, in every thread."""
+def test_all_threads_share_the_request_budget() -> None:
+    """Every request after the last raises an error."""
     gate = RequestGate(100_000, max_requests=5)
     errors = []
 
@@ -57,8 +57,7 @@ def test_the_budget_is_shared_by_all_threads() -> None:
     assert len({id(error) for error in errors}) == 3
 
 
-def test_a_closed_gate_raises_its_reason() -> None:
-    """The first reason counts."""
+def test_a_shut_gate_raises_its_first_reason() -> None:
     gate = RequestGate(100_000)
     gate.shut(QuotaExceededError("quota"))
     gate.shut(BudgetSpentError("budget"))
@@ -69,12 +68,12 @@ def test_a_closed_gate_raises_its_reason() -> None:
 
 @pytest.mark.parametrize("rate", [0.001, 0.5, 4, 999, 100_000])
 def test_any_rate_is_possible(rate: float) -> None:
-    """From one request in a quarter of an hour to as many as can be."""
+    """Rates range from one request in a quarter of an hour to 100,000 a second."""
     RequestGate(rate).enter()
 
 
-def test_each_request_is_counted_where_metrics_want_it() -> None:
-    """But none that was not let through."""
+def test_each_request_is_counted_for_metrics() -> None:
+    """Requests that were not let through are not counted."""
     counted: list[int] = []
     gate = RequestGate(100_000, 2, lambda: counted.append(1))
     for _ in range(2):
@@ -86,7 +85,7 @@ def test_each_request_is_counted_where_metrics_want_it() -> None:
 
 @pytest.mark.parametrize("refusals", [1, 10, 100])
 def test_the_pace_recovers_within_a_hundred_requests(refusals: int) -> None:
-    """However often the API found requests too early before."""
+    """The number of earlier refusals makes no difference."""
     pace = Pace(4)
     usual = pace.interval
     for _ in range(refusals):
@@ -99,7 +98,7 @@ def test_the_pace_recovers_within_a_hundred_requests(refusals: int) -> None:
 
 
 def test_the_gate_follows_the_pace() -> None:
-    """At once, in both directions."""
+    """It changes immediately in both directions."""
     gate = RequestGate(4)
     usual = gate._bucket.rates[0].interval
     gate.slow_down()
@@ -110,10 +109,10 @@ def test_the_gate_follows_the_pace() -> None:
 
 
 def answered(paces: list[Pace], seconds: float, seed: int = 0) -> Iterator[bool]:
-    """Yield whether each request of these runs was in time for 4 a second, one key.
+    """Yield whether each request of these runs was within 4 a second for one key.
 
-    Without sleeping: arrivals stand in the order of their moments. Where there are
-    several runs, these vary by some milliseconds.
+    The simulation does not sleep: arrivals are sorted by time. With
+    several runs, they vary by some milliseconds.
     """
     varying = 0.005 if len(paces) > 1 else 0.0005
     chance = random.Random(seed)
@@ -134,14 +133,14 @@ def answered(paces: list[Pace], seconds: float, seed: int = 0) -> Iterator[bool]
 
 @pytest.mark.parametrize("seed", range(5))
 def test_two_runs_on_one_key_share_its_pace(seed: int) -> None:
-    """At most 5 % of their requests are refused, and little of the pace is lost."""
+    """At most 5 % of their requests are refused, and they use most of the rate."""
     seconds = 150
     answers = list(answered([Pace(4), Pace(4)], seconds, seed))
     assert answers.count(False) <= 0.05 * len(answers)
     assert answers.count(True) >= 3.7 * seconds
 
 
-def test_a_run_alone_uses_the_whole_pace() -> None:
+def test_a_single_run_uses_the_whole_rate() -> None:
     """None of its requests is refused."""
     answers = list(answered([Pace(4)], 150))
     assert all(answers)

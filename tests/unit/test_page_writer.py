@@ -21,7 +21,7 @@ RECORDS: list[dict[str, Any]] = [
 
 
 def test_records_are_written_as_the_sdk_writes_them() -> None:
-    """Byte for byte, but for the moment of extraction."""
+    """Messages are equal except for the time of extraction."""
     with captured() as fast:
         PageWriter().write_records("stream", RECORDS)
     with captured() as plain:
@@ -34,26 +34,24 @@ def test_records_are_written_as_the_sdk_writes_them() -> None:
     assert fast.messages == plain.messages
 
 
-class _Sluggish(io.RawIOBase):
-    """Takes seven bytes at a time, as a pipe may when a signal comes in between."""
+class _SlowPipe(io.RawIOBase):
+    """A pipe that takes seven bytes at a time, as after a signal."""
 
     def __init__(self) -> None:
-        """Hold nothing yet."""
         self.held = b""
 
     def writable(self) -> bool:
-        """Say yes."""
         return True
 
     def write(self, data: Any, /) -> int:
-        """Take a little."""
+        """Take up to seven bytes."""
         self.held += bytes(data[:7])
         return min(7, len(data))
 
 
-def test_an_interrupted_write_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a line would be cut off."""
-    pipe = _Sluggish()
+def test_a_partial_write_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a line would be cut off and the following ones lost."""
+    pipe = _SlowPipe()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
     PageWriter().write_records("stream", RECORDS)
     lines = pipe.held.splitlines()

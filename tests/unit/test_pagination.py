@@ -1,4 +1,4 @@
-"""Following next links, on pages made by hand."""
+"""Next links are followed, on pages made by hand."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def page(href: Any, url: str = f"{API}/emails?limit=2") -> Page:
         "?limit=2&cursor=a%2Fb%3D",
     ],
 )
-def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
-    """Relative or absolute, nothing decoded and nothing added."""
+def test_a_link_is_followed_with_its_query_unchanged(href: str) -> None:
+    """Relative and absolute links are neither decoded nor extended."""
     url = paginator_of().get_next(page(href))
     assert url is not None
     assert url.endswith("/v3/emails?limit=2&cursor=a%2Fb%3D")
@@ -56,15 +56,15 @@ def test_a_link_is_followed_with_its_query_as_given(href: str) -> None:
     ],
     ids=str,
 )
-def test_without_a_link_the_pages_end(body: dict[str, Any]) -> None:
-    """In whatever way it is absent."""
+def test_pages_end_without_a_link(body: dict[str, Any]) -> None:
+    """A link may be missing in several ways."""
     last = Page([], f"{API}/emails", next_link(body))
     assert paginator_of().get_next(last) is None
 
 
 @pytest.mark.parametrize("links", [[1], "next", {"next": "x"}, {"next": {"href": 0}}])
-def test_an_invalid_link_is_an_error(links: Any) -> None:
-    """Taking it for the end would lose the pages behind it."""
+def test_an_invalid_link_does_not_end_the_pages(links: Any) -> None:
+    """Otherwise the following pages would be lost."""
     with pytest.raises(FatalAPIError, match="invalid next link"):
         next_link({"_links": links})
 
@@ -79,14 +79,14 @@ def test_an_invalid_link_is_an_error(links: Any) -> None:
     ],
 )
 def test_a_link_to_another_origin_is_not_followed(href: str) -> None:
-    """The token would go along; the error names no foreign address."""
+    """The token would be sent along; the error does not name the other server."""
     with pytest.raises(FatalAPIError, match="another server") as error:
         paginator_of().get_next(page(href))
     assert "elsewhere" not in str(error.value)
 
 
-def test_a_repeated_link_is_an_error() -> None:
-    """Taking it for the end would lose what lies behind the circle."""
+def test_a_repeated_link_does_not_end_the_pages() -> None:
+    """Otherwise the pages after the repetition would be lost."""
     paginator = paginator_of()
     assert paginator.get_next(page("?cursor=a"))
     assert paginator.get_next(page("?cursor=b"))
@@ -107,14 +107,14 @@ def test_a_repeated_link_is_an_error() -> None:
     ids=lambda href: href[:50],
 )
 def test_a_malformed_link_is_an_error(href: str) -> None:
-    """The message does not show it."""
+    """The error does not name another server."""
     with pytest.raises(FatalAPIError, match="invalid next link") as error:
         paginator_of().get_next(page(href))
     assert "elsewhere" not in str(error.value)
 
 
-def test_pages_of_all_lists_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long list is fine; an endless one, or many, are not."""
+def test_long_lists_share_one_page_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists may be long and many, but not endless."""
     monkeypatch.setattr(pages, "LONG_LIST", 3)
     monkeypatch.setattr(pages, "MOST_FURTHER_PAGES", 4)
     bound = PageBound()
@@ -124,7 +124,7 @@ def test_pages_of_all_lists_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
         paginator.advance(following)
 
     first, second = paginator_of(bound), paginator_of(bound)
-    # From its third page on, a list is long: three times here, once below.
+    # A list is long from its third page on: three further pages here, one below.
     for number in range(1, 6):
         advance(first, number)
     for number in range(1, 4):

@@ -1,4 +1,4 @@
-"""What is told of a run while it goes on, and at its end."""
+"""Progress messages during a run and at its end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Return what is logged."""
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Capture the log."""
     caplog.set_level(logging.INFO)
     return caplog
 
 
-def test_the_remaining_time_is_estimated_from_the_pace(
-    monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+def test_the_time_left_is_estimated_from_finished_campaigns(
+    monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
-    """Used to include the time of all look-ups: 3 minutes after 37 of 60 seconds."""
+    """Used to include the time of all look-ups: 3 minutes at 37 of 60 seconds."""
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     gate: Any = SimpleNamespace(requests=0, ended=None)
@@ -38,23 +38,23 @@ def test_the_remaining_time_is_estimated_from_the_pace(
         now, gate.requests = float(seconds), 4 * seconds
         progress.campaigns = done
         progress.heartbeat()
-    assert [one.split(",")[0] for one in said.messages] == [
+    assert [one.split(",")[0] for one in log.messages] == [
         "0 of 60 new or changed campaigns (40 looked up)",
         "2 of 60 new or changed campaigns (40 looked up)",
         "5 of 60 new or changed campaigns (40 looked up)",
         "45 of 60 new or changed campaigns",
     ]
-    assert [one.rpartition("quota)")[2] for one in said.messages] == [
+    assert [one.rpartition("quota)")[2] for one in log.messages] == [
         *("", ""),
         ", about 6 min left",
         ", less than a minute left",
     ]
 
 
-def test_looks_for_change_count_as_well(
-    monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+def test_the_estimate_includes_looks_for_change(
+    monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
-    """A quiet day's run has nothing else to do."""
+    """On a quiet day, a run does nothing else."""
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     gate: Any = SimpleNamespace(requests=0, ended=None)
@@ -64,8 +64,8 @@ def test_looks_for_change_count_as_well(
         now, progress.looks = float(seconds), done
         progress.heartbeat()
     counts = "0 of 0 new or changed campaigns, 1,000 of 2,000 looks for change, 3,000 "
-    assert said.messages[-1].startswith(f"{counts}wait, 0 reports read")
-    assert said.messages[-1].endswith(", less than a minute left")
+    assert log.messages[-1].startswith(f"{counts}wait, 0 reports read")
+    assert log.messages[-1].endswith(", less than a minute left")
 
 
 @pytest.mark.parametrize(
@@ -77,22 +77,22 @@ def test_looks_for_change_count_as_well(
     ],
 )
 def test_a_stopped_run_is_not_reported_as_done(
-    said: pytest.LogCaptureFixture, ended: Any, beginning: str, end: str
+    log: pytest.LogCaptureFixture, ended: Any, beginning: str, end: str
 ) -> None:
-    """The next run continues."""
+    """The message says that the next run continues."""
     gate: Any = SimpleNamespace(requests=50, ended=ended)
     Progress(logging.getLogger("run"), gate, 10_000).finish()
-    assert said.messages[0].startswith(beginning)
-    assert said.messages[0].endswith(end)
+    assert log.messages[0].startswith(beginning)
+    assert log.messages[0].endswith(end)
 
 
 @pytest.mark.parametrize("most", [20, None])
 def test_records_of_all_streams_are_counted(
-    sandbox: Sandbox, said: pytest.LogCaptureFixture, most: int | None
+    sandbox: Sandbox, log: pytest.LogCaptureFixture, most: int | None
 ) -> None:
-    """1,866 were told where 2,045 were written."""
+    """Used to report 1,866 records when 2,045 were written."""
     output = run_tap(sandbox, max_requests=most)
     written = sum(one["type"] == "RECORD" for one in output.messages)
-    (told,) = (one for one in said.messages if one.startswith(("Done", "Stopped at")))
+    (summary,) = (one for one in log.messages if one.startswith(("Done", "Stopped at")))
     assert written
-    assert f" {written:,} records, " in told
+    assert f" {written:,} records, " in summary

@@ -1,4 +1,4 @@
-"""Fetching ahead: in order, bounded, and gone when nobody reads."""
+"""Reading ahead is ordered, bounded and ends with its reader."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def ahead() -> Iterator[ReadAhead]:
 
 
 def after(done: threading.Event, number: int) -> Iterator[int]:
-    """Wait for another job."""
+    """Yield a number after another job is done."""
     done.wait(HANGS)
     yield number
 
 
 def first(done: threading.Event, number: int) -> Iterator[int]:
-    """Let those go on that wait."""
+    """Yield a number, then let the waiting jobs continue."""
     yield number
     done.set()
 
 
-def test_answers_come_in_order(ahead: ReadAhead) -> None:
-    """Whichever job is done first: here, of four at a time, the last one."""
+def test_results_come_in_order(ahead: ReadAhead) -> None:
+    """Of each four jobs, the last one finishes first."""
     jobs = []
     for number in range(0, 12, 4):
         done = threading.Event()
@@ -45,8 +45,8 @@ def test_answers_come_in_order(ahead: ReadAhead) -> None:
     assert [next(iter(job)) for job in jobs] == list(range(12))
 
 
-def test_an_error_surfaces_where_its_item_would_have_come(ahead: ReadAhead) -> None:
-    """After the items before it, at the reader, through every stage."""
+def test_an_error_is_raised_in_place_of_its_item(ahead: ReadAhead) -> None:
+    """The reader gets the items before it first, through every stage."""
 
     def failing() -> Iterator[int]:
         yield 1
@@ -60,10 +60,10 @@ def test_an_error_surfaces_where_its_item_would_have_come(ahead: ReadAhead) -> N
 
 
 @pytest.mark.parametrize(("records", "size"), [(1000, 0), (1, 1_000_000)])
-def test_the_buffer_is_bounded(
+def test_memory_is_bounded_without_a_reader(
     ahead: ReadAhead, monkeypatch: pytest.MonkeyPatch, records: int, size: int
 ) -> None:
-    """All jobs share the room, plus one page each."""
+    """Jobs fill the shared room and hold one page each, large or long."""
     page = [None] * records
     made: list[int] = []
     settled, waiting = threading.Event(), set()
@@ -86,13 +86,13 @@ def test_the_buffer_is_bounded(
     jobs = [ahead.submit(report()) for _ in range(3)]
     assert settled.wait(HANGS)
     assert sum(made) <= RECORDS_AHEAD + 3 * 1000
-    # The first one goes on however much the others have put aside.
+    # The first job continues even if the others have filled the room.
     for job in jobs:
         assert len(list(job)) == 40
 
 
-def test_no_job_starts_after_close() -> None:
-    """A reader that stops early leaves no needless request behind."""
+def test_no_job_starts_after_the_reader_stops() -> None:
+    """A reader that stops early causes no further requests."""
     started, gone = [], threading.Event()
 
     def job(number: int) -> Iterator[int]:
@@ -113,7 +113,7 @@ def test_no_job_starts_after_close() -> None:
 
 
 def test_the_reader_has_a_heartbeat_while_it_waits() -> None:
-    """What it raises ends the wait: a signal need not wait for an answer."""
+    """An error it raises ends the wait, so signals are handled immediately."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What docs/scale.md says of many accounts."""
+"""The figures in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tools import scale
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_tables_are_what_the_formulas_give() -> None:
-    """If not: ``make scale``."""
+def test_the_tables_match_the_formulas() -> None:
+    """``make scale`` updates them."""
     text = (ROOT / scale.PAGE).read_text("utf-8")
     assert scale.page(text) == text
 
 
-def test_the_text_repeats_the_typical_account_as_it_is_computed() -> None:
-    """How many requests, and how many accounts a key carries."""
+def test_the_text_matches_the_computed_typical_account() -> None:
+    """It names the requests, and the accounts that one key can serve."""
     text = (ROOT / scale.PAGE).read_text("utf-8")
     first, quota = scale.TYPICAL.first(), scale.REQUESTS_PER_DAY
     later, few = scale.TYPICAL.later(), scale.TYPICAL.later(scale.FEW_LOOKS)
@@ -36,8 +36,8 @@ def test_the_text_repeats_the_typical_account_as_it_is_computed() -> None:
 
 
 @pytest.mark.parametrize("looks", [1, scale.LOOKS_PER_DAY])
-def test_the_formulas_count_what_the_tap_asks(looks: int) -> None:
-    """First load, and a later run: one campaign sent, four activities clicked in."""
+def test_the_formulas_match_the_requests_of_the_tap(looks: int) -> None:
+    """In the later run, one campaign was sent and four activities were clicked."""
     account = Account(7)
     activities = [
         account.add_campaign(

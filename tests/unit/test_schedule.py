@@ -1,4 +1,4 @@
-"""The schedule of looks: what it spends, and how late it may be."""
+"""The schedule of looks: its costs and its delays."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PER_DAY = st.integers(1, 12)
 
 
 def make(drawn: list[tuple[int, float, float, bool, bool]]) -> list[Candidate]:
-    """Return candidates that were looked at and moved so many hours ago."""
+    """Return candidates, given the hours since their last look and change."""
     return [
         Candidate(str(number), cost, NOW - looked, NOW - moved, fresh, hinted)
         for number, (cost, looked, moved, fresh, hinted) in enumerate(drawn)
@@ -57,7 +57,7 @@ def make(drawn: list[tuple[int, float, float, bool, bool]]) -> list[Candidate]:
 def runs(
     candidates: list[Candidate], gaps: list[float], per_day: int
 ) -> Iterator[tuple[float, Bucket, list[Candidate], list[Look]]]:
-    """Yield each run's moment, bucket, candidates and looks, over and over the gaps."""
+    """Yield the time, bucket, candidates and looks of each run, repeating the gaps."""
     bucket, now = Bucket.full(per_day, NOW), NOW
     for gap in itertools.cycle(gaps):
         now += gap
@@ -73,15 +73,15 @@ def runs(
 
 
 def cost(looks: list[Look]) -> int:
-    """Return what looks cost together."""
+    """Return the total cost of looks."""
     return sum(look.candidate.cost for look in looks)
 
 
 @given(CANDIDATES, GAPS, PER_DAY)
-def test_no_window_costs_more_than_its_share_and_a_day(
+def test_the_cost_of_any_period_is_bounded(
     drawn: list[tuple[int, float, float, bool, bool]], gaps: list[float], per_day: int
 ) -> None:
-    """A day's worth may have been saved up, and the last look may cost too much."""
+    """A day's budget may be saved up, and the last look may exceed the rest."""
     spent = [
         (now, cost(looks))
         for now, *_, looks in itertools.islice(runs(make(drawn), gaps, per_day), 40)
@@ -95,13 +95,13 @@ def test_no_window_costs_more_than_its_share_and_a_day(
 
 @settings(max_examples=60, deadline=None)
 @given(CANDIDATES, GAPS, PER_DAY)
-def test_nothing_waits_longer_than_promised(
+def test_no_candidate_waits_longer_than_promised(
     drawn: list[tuple[int, float, float, bool, bool]], gaps: list[float], per_day: int
 ) -> None:
-    """A pause of more than a day counts as a day: runs are promised then."""
+    """A pause of more than a day counts as a day, as daily runs are assumed."""
     candidates = make(drawn)
     costs = [one.cost for one in candidates]
-    # What a dear look cost beyond what was left is paid back first.
+    # An expensive look may exceed the budget, which is then paid back first.
     most = sum(costs) + max(costs) - min(costs)
     promised = promised_days(most, per_day) * HOURS_PER_DAY
     waited = dict.fromkeys((one.key for one in candidates), 0.0)
@@ -117,10 +117,10 @@ def test_nothing_waits_longer_than_promised(
 
 
 @given(CANDIDATES, GAPS, PER_DAY)
-def test_fresh_emails_are_looked_at_in_every_run_that_can_pay_for_them(
+def test_every_run_looks_at_fresh_emails_within_its_budget(
     drawn: list[tuple[int, float, float, bool, bool]], gaps: list[float], per_day: int
 ) -> None:
-    """Half of what a run may spend is theirs; a line says where it is too little."""
+    """If the budget is too small for all of them, a message says so."""
     played = itertools.islice(runs(make(drawn), gaps, per_day), 20)
     for _, bucket, candidates, looks in played:
         fresh = {one.key for one in candidates if one.fresh}
@@ -131,22 +131,22 @@ def test_fresh_emails_are_looked_at_in_every_run_that_can_pay_for_them(
 
 
 @given(CANDIDATES)
-def test_without_a_limit_all_is_looked_at(
+def test_without_a_limit_all_candidates_are_looked_at(
     drawn: list[tuple[int, float, float, bool, bool]],
 ) -> None:
-    """Whatever it costs, each once."""
+    """Each candidate is looked at once, regardless of its cost."""
     candidates = make(drawn)
     assert [look.candidate for look in choose(candidates, None, NOW)] == candidates
     assert promised_days(cost(choose(candidates, None, NOW)), 0) == 0
 
 
 def old(number: int, **values: Any) -> Candidate:
-    """Return an email of a year ago, looked at the day before."""
+    """Return an email that is a year old and was looked at a day ago."""
     return replace(Candidate(str(number), COUNTERS, NOW - 24, NOW - 9_000), **values)
 
 
-def test_a_daily_run_looks_at_five_thousand_activities_as_a_whole() -> None:
-    """The default's day is worth so many counters; nothing is left for a second run."""
+def test_a_daily_run_looks_at_five_thousand_activities() -> None:
+    """This uses up the default budget; a second run has nothing left."""
     candidates = [old(number) for number in range(5_000)]
     played = runs(candidates, [24.0, 0.0], 500)
     assert [len(looks) for *_, looks in itertools.islice(played, 4)] == [
@@ -157,8 +157,8 @@ def test_a_daily_run_looks_at_five_thousand_activities_as_a_whole() -> None:
     ]
 
 
-def test_runs_one_right_after_another_share_a_day() -> None:
-    """Trying things out finds new clicks at once, until a day's worth is spent."""
+def test_consecutive_runs_share_the_budget_of_a_day() -> None:
+    """First trials find new clicks immediately until it is used up."""
     candidates = [old(number) for number in range(100)]
     played = itertools.islice(runs(candidates, [0.0], 35), 5)
     assert [len(looks) for *_, looks in played] == [100, 100, 100, 50, 0]
@@ -175,17 +175,17 @@ def test_runs_one_right_after_another_share_a_day() -> None:
     ],
     ids=["waited longer", "moved later", "costs less", "was hinted", "is fresh"],
 )
-def test_likely_changes_come_first(
+def test_likelier_changes_come_first(
     likelier: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    """If the budget pays for one of two."""
+    """Of two candidates, the budget covers one."""
     candidates = [old(1, **other), old(2, **likelier)]
     (look,) = choose(candidates, Bucket(0, COUNTERS, NOW), NOW)
     assert look == Look(candidates[1])
 
 
 def test_an_uncounted_activity_costs_no_more_than_ten_quiet_ones() -> None:
-    """Its looks cost ten times as much, and are no more frequent."""
+    """Its looks cost ten times as much, so they are less frequent."""
     candidates = [old(0, cost=REQUEST), *(old(number) for number in range(1, 200))]
     spent = dict.fromkeys(range(200), 0)
     for *_, looks in itertools.islice(runs(candidates, [6.0], 10), 400):
@@ -194,8 +194,8 @@ def test_an_uncounted_activity_costs_no_more_than_ten_quiet_ones() -> None:
     assert 0 < spent[0] <= sum(sorted(spent.values())[:10])
 
 
-def test_future_looks_count_as_oldest() -> None:
-    """After a wrong clock, for example."""
+def test_candidates_with_a_future_look_come_first() -> None:
+    """A wrong clock hides no changes, and the bucket fills from now on."""
     candidates = [old(1), old(2, looked=NOW + 9_000)]
     (look,) = choose(candidates, Bucket(COUNTERS, 0, NOW), NOW)
     assert look.candidate.key == "2"
@@ -204,8 +204,8 @@ def test_future_looks_count_as_oldest() -> None:
     assert bucket.filled(48, NOW + 1) == Bucket(REQUEST, REQUEST, NOW + 1)
 
 
-def test_new_candidates_are_spread_over_the_promised_days() -> None:
-    """By id, evenly over the hours."""
+def test_new_candidates_are_spread_over_the_promised_time() -> None:
+    """Their place depends on the id only, and the hours are filled evenly."""
     hours = [spread(f"{number:08x}-0000", 10, NOW) for number in range(24_000)]
     assert hours == [spread(f"{number:08x}-0000", 10, NOW) for number in range(24_000)]
     assert NOW - 240 <= min(hours) <= max(hours) <= NOW
@@ -215,14 +215,13 @@ def test_new_candidates_are_spread_over_the_promised_days() -> None:
 
 
 @pytest.mark.parametrize("status", ["Draft", "Scheduled", "Error", "Removed"])
-def test_unsent_and_failed_campaigns_are_at_rest(status: str) -> None:
-    """Others are not."""
+def test_unsent_failed_and_removed_campaigns_are_at_rest(status: str) -> None:
     assert is_at_rest(status)
     assert not is_at_rest("Done")
 
 
 def test_links_are_read_once_a_day_and_once_more_after_the_last_click() -> None:
-    """Clicks in each of two days' hours, then none."""
+    """There are clicks in every hour of two days, then none."""
     read: float | None = None
     readings = []
     clicked = False

@@ -1,4 +1,4 @@
-"""What this tap relies on inside the SDK: fails when an SDK release changes it.
+"""What this tap relies on inside the SDK: these tests fail if a release changes it.
 
 The SDK names hooks that a tap overrides. What lies beyond them can change with any
 release, so all of it is listed here, and found again by looking at the tap's classes.
@@ -41,7 +41,7 @@ CONFIG = {"client_id": "id", "refresh_token": "token"}
 MODULES = (singer, base, report_streams, campaign_streams, email_streams, tap)
 
 
-# What the SDK's documentation tells a tap to set, or to override.
+# Attributes that the SDK's documentation tells taps to set or override.
 DOCUMENTED = {
     "capabilities",
     "config_jsonschema",
@@ -63,23 +63,23 @@ DOCUMENTED = {
 }
 
 
-# Overridden, set or called although nobody promises that it stays: never more.
+# Overridden, set or called although it may change. This limit never rises.
 MOST_UNDOCUMENTED = 12
 
 
 UNDOCUMENTED = {
-    # STATE is written at a pace, by the tap's own writer.
+    # The tap's own writer limits how often STATE is written.
     "StateWriter.write_state",
     "Tap._state_writer",
-    # A stream moves its own state.
+    # A stream updates its state itself.
     "Stream.state_manager",
     "StreamStateManager.get_context_state",
     "StreamStateManager.finalize_progress_markers",
-    # Messages of a child are written within its parent's pass.
+    # Messages of a child stream are written while its parent is read.
     "Stream._write_schema_message",
     "Stream._write_record_message",
     "Stream._write_batch_message",
-    # Settings are explained, and read as a person means them.
+    # Settings are validated with clear messages and read leniently.
     "PluginBase._env_var_config",
     "PluginBase._validate_config",
     # A signal ends the run between two messages.
@@ -106,12 +106,12 @@ PRIVATE_MODULES = {
 
 
 def tree_of(source: type | ModuleType) -> ast.Module:
-    """Return the parsed source of a class or a module."""
+    """Return the syntax tree of a class or module."""
     return ast.parse(textwrap.dedent(inspect.getsource(source)))
 
 
 def of_itself(cls: type) -> Iterator[ast.Attribute]:
-    """Yield what a class reads or sets of itself: by self, cls or super()."""
+    """Yield the attributes a class reads or sets by self, cls or super()."""
     for node in ast.walk(tree_of(cls)):
         if isinstance(node, ast.Attribute):
             owner = node.value.func if isinstance(node.value, ast.Call) else node.value
@@ -121,14 +121,14 @@ def of_itself(cls: type) -> Iterator[ast.Attribute]:
 
 @cache
 def members(cls: type) -> frozenset[str]:
-    """Return what a class defines, in its body or by setting it on an instance."""
+    """Return the names a class defines, in its body or on an instance."""
     found = of_itself(cls)
     stored = {node.attr for node in found if isinstance(node.ctx, ast.Store)}
     return frozenset({*vars(cls), *stored})
 
 
 def classes() -> list[type]:
-    """Return the tap's classes that the SDK's are bases of."""
+    """Return the tap's classes that inherit from the SDK."""
     return [
         cls
         for module in MODULES
@@ -138,12 +138,12 @@ def classes() -> list[type]:
 
 
 def bases(cls: type) -> list[type]:
-    """Return the classes of the SDK that a class is made from, the nearest last."""
+    """Return a class's base classes in the SDK, the nearest last."""
     return [one for one in cls.__mro__ if one.__module__.startswith("singer_sdk")][::-1]
 
 
 def of_the_sdk(cls: type, names: set[str]) -> set[str]:
-    """Return those of the names that the SDK has too, each with its first owner."""
+    """Return the names that the SDK has too, each with its first owner."""
     owners: dict[str, str] = {}
     for owner in bases(cls):
         for name in names & members(owner):
@@ -152,17 +152,17 @@ def of_the_sdk(cls: type, names: set[str]) -> set[str]:
 
 
 def is_private(name: str) -> bool:
-    """Tell whether a name is none of the SDK's interface."""
+    """Return whether a name is private."""
     return name.startswith("_") and not name.startswith("__")
 
 
 def is_dunder(name: str) -> bool:
-    """Tell whether a name is Python's own."""
+    """Return whether a name belongs to Python."""
     return name.startswith(("__", "_abc_"))
 
 
 def undocumented() -> set[str]:
-    """Return what the tap overrides, sets or calls beyond the SDK's hooks."""
+    """Return what the tap overrides, sets or calls beyond the documented hooks."""
     found: set[str] = set()
     for cls in classes():
         called = {
@@ -178,7 +178,7 @@ def undocumented() -> set[str]:
 
 
 def read() -> set[str]:
-    """Return the private attributes of the SDK's that the tap reads."""
+    """Return the private attributes of the SDK that the tap reads."""
     found: set[str] = set()
     for cls in classes():
         names = {node.attr for node in of_itself(cls) if is_private(node.attr)}
@@ -186,19 +186,19 @@ def read() -> set[str]:
     return found - undocumented()
 
 
-def test_all_overrides_are_listed() -> None:
-    """For a new one, find a documented way or remove another."""
+def test_only_the_listed_sdk_internals_are_overridden() -> None:
+    """For another one, find a documented way or remove an entry."""
     assert undocumented() == UNDOCUMENTED
     assert len(UNDOCUMENTED) <= MOST_UNDOCUMENTED
 
 
-def test_all_private_attributes_are_listed() -> None:
-    """Any release may change them."""
+def test_only_the_listed_private_attributes_are_read() -> None:
+    """Any release may remove them."""
     assert read() == READ
 
 
-def test_private_modules_are_imported_in_one_place_only() -> None:
-    """So that a release that moves them is met there."""
+def test_private_modules_are_imported_in_one_module() -> None:
+    """A release that moves them affects only that module."""
     found = {
         (module.__name__, node.module)
         for module in MODULES
@@ -211,14 +211,14 @@ def test_private_modules_are_imported_in_one_place_only() -> None:
 
 
 class _OneMore(singer.OwnStream):
-    """Overrides and calls what nobody may."""
+    """A stream that overrides and calls unlisted methods."""
 
     def _sync_records(self, *_: Any, **__: Any) -> Any:
         self._sync_children(None)
 
 
-def test_an_unlisted_use_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the tests above would prove nothing."""
+def test_an_unlisted_override_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tests above would check nothing."""
     monkeypatch.setitem(globals(), "classes", lambda: [_OneMore])
     assert undocumented() == {"Stream._sync_records", "Stream._sync_children"}
 
@@ -250,22 +250,22 @@ def test_an_unlisted_use_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_overridden_methods_are_there(
+def test_overridden_methods_exist(
     owner: type, name: str, parameters: list[str]
 ) -> None:
-    """With the parameters that the overrides take, or the calls give."""
+    """They have the parameters that the tap's overrides and calls use."""
     assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
 
 
-def test_settings_of_the_environment_come_where_they_are_completed() -> None:
-    """Fractions are read there."""
+def test_environment_settings_are_a_class_property() -> None:
+    """The tap overrides it to read fractions."""
     assert isinstance(vars(PluginBase)["_env_var_config"], classproperty)
 
 
 NEWER = "2027-01-01T00:00:00.000Z"
 
 
-# Each way in which the SDK writes into the state of a stream.
+# Every method by which the SDK writes to the state of a stream.
 WRITING: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "write_starting_replication_value": ((None, "INCREMENTAL", "at", {}), {}),
     "write_replication_key_signpost": ((NEWER,), {}),
@@ -276,7 +276,7 @@ WRITING: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 
 def test_the_state_manager_has_no_other_method_that_writes() -> None:
-    """A new one that moves bookmarks with records would undo the tap's own."""
+    """A new one that moves bookmarks with records would conflict with the tap's."""
     public = {
         name
         for name, member in vars(StreamStateManager).items()
@@ -287,8 +287,8 @@ def test_the_state_manager_has_no_other_method_that_writes() -> None:
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_sdk_bookmarks_are_discarded(name: str) -> None:
-    """A bookmark moves only when everything up to it was written."""
+def test_the_sdk_does_not_change_bookmarks(name: str) -> None:
+    """A bookmark advances only when everything up to it was written."""
     bookmark = {
         "replication_key": "at",
         "replication_key_value": "2026-01-01T00:00:00.000Z",
@@ -302,7 +302,7 @@ def test_sdk_bookmarks_are_discarded(name: str) -> None:
 
 
 def test_the_tap_uses_its_own_writers_and_state_managers() -> None:
-    """Where the SDK looks for them."""
+    """They are set where the SDK expects them."""
     made = TapCCClicks(config=CONFIG)
     assert isinstance(made.message_writer, PageWriter)
     assert isinstance(made.state_writer, PacedStateWriter)
@@ -313,7 +313,7 @@ def test_the_tap_uses_its_own_writers_and_state_managers() -> None:
 
 
 def test_the_state_manager_shares_the_taps_state() -> None:
-    """What it moves is what is written."""
+    """Changes to it are written."""
     made = TapCCClicks(config=CONFIG)
     made.streams["campaigns"].stream_state["mark"] = 1
     assert made.state["bookmarks"]["campaigns"] == {"mark": 1}

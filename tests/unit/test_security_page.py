@@ -1,4 +1,4 @@
-"""docs/security.md: the tests that it names are there."""
+"""The tests named in docs/security.md exist."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
 
 
-def test_promises_name_their_tests() -> None:
-    """Or the test below would look at nothing."""
+def test_the_page_names_tests() -> None:
+    """Otherwise the test below would check nothing."""
     assert len(NAMED) == PAGE.count("::test_") > 10
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_a_test_that_is_named_exists(file: str, name: str) -> None:
-    """Change both together."""
+def test_each_named_test_exists(file: str, name: str) -> None:
+    """The page and the tests must change together."""
     (path,) = (ROOT / "tests").rglob(file)
     assert re.search(rf"^def {name}\(", path.read_text("utf-8"), re.MULTILINE)

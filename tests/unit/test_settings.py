@@ -1,4 +1,4 @@
-"""Settings: what is refused, and in which words."""
+"""Validation of settings and its messages."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ SAFE = (
 GOOD = {"client_id": "id", "refresh_token": "token"}
 
 
-WENT = (
+REMOVED = (
     "Settings that no longer exist are ignored: {}. They are replaced by "
     "look_requests_per_day"
 )
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the warnings that were logged."""
+    """Return the logged warnings."""
     return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
 
 
 def problems(**config: Any) -> str:
-    """Return what the tap says about a config."""
+    """Return the validation errors of a config."""
     with pytest.raises(ConfigValidationError) as error:
         TapCCClicks(config={**GOOD, **config})
     return "; ".join(error.value.errors)
@@ -117,16 +117,16 @@ def problems(**config: Any) -> str:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_setting_is_one_clear_sentence(
+def test_an_invalid_setting_is_one_clear_sentence(
     config: dict[str, Any], sentence: str
 ) -> None:
-    """It names the setting and what it may be."""
+    """It names the setting and the allowed values."""
     assert problems(**config) == sentence
 
 
 @pytest.mark.parametrize("name", ["refresh_token", "client_secret", "access_token"])
-def test_no_sentence_repeats_a_value(name: str) -> None:
-    """It may be a secret."""
+def test_no_message_shows_a_value(name: str) -> None:
+    """The value may be a secret."""
     assert "s3cret" not in problems(**{name: ["s3cret"]})
     assert "s3cret" not in problems(**{f"{name}s": "s3cret"})
 
@@ -140,7 +140,7 @@ def test_no_sentence_repeats_a_value(name: str) -> None:
         "https://a.b/v3",
     ],
 )
-def test_loopback_needs_no_https(api_url: str) -> None:
+def test_loopback_does_not_need_https(api_url: str) -> None:
     """The simulator has no certificate."""
     TapCCClicks(config={**GOOD, "api_url": api_url})
 
@@ -158,8 +158,8 @@ def test_loopback_needs_no_https(api_url: str) -> None:
         "http://127.0.0.1\\@s3cret.example.com/v3",
     ],
 )
-def test_a_url_holds_no_secret(name: str, url: str) -> None:
-    """It is named where an endpoint does not answer; nor is it read in two ways."""
+def test_a_url_must_not_contain_secrets(name: str, url: str) -> None:
+    """Errors show URLs; ambiguous URLs are refused too."""
     assert problems(**{name: url}) == f"Setting {name} {SAFE}"
 
 
@@ -174,10 +174,10 @@ def test_a_url_holds_no_secret(name: str, url: str) -> None:
         (7, ["7"]),
     ],
 )
-def test_lists_are_read_from_all_sources(
+def test_lists_are_read_from_any_source(
     monkeypatch: pytest.MonkeyPatch, by: str, given: Any, value: list[str]
 ) -> None:
-    """Meltano passes text, or YAML's own types."""
+    """Meltano passes text or values of its YAML."""
     if by == "file":
         tap = TapCCClicks(config={**GOOD, "url_ids": given})
     else:
@@ -189,16 +189,16 @@ def test_lists_are_read_from_all_sources(
 
 @pytest.mark.parametrize("given", [0.5, Decimal("0.5"), "0.5"])
 @pytest.mark.parametrize("name", ["lookback", "requests_per_second"])
-def test_fractions_are_read_from_all_sources(name: str, given: Any) -> None:
-    """The SDK reads decimals from files; Meltano passes text."""
+def test_fractions_are_read_from_any_source(name: str, given: Any) -> None:
+    """The SDK reads decimals from files, and Meltano passes text."""
     tap = TapCCClicks(config={**GOOD, name: given})
     value = getattr(Settings.from_config(tap.config), name)
     assert (value, type(value)) == (0.5, float)
 
 
 @pytest.mark.parametrize("given", [24.0, Decimal("24.0"), "24", "24.0"])
-def test_integers_are_read_from_all_sources(given: Any) -> None:
-    """Also from whole decimals."""
+def test_whole_numbers_are_read_from_any_source(given: Any) -> None:
+    """This includes settings that must be integers."""
     names = ("page_size", "lookback", "look_requests_per_day")
     tap = TapCCClicks(config={**GOOD, **dict.fromkeys(names, given)})
     settings = Settings.from_config(tap.config)
@@ -208,7 +208,7 @@ def test_integers_are_read_from_all_sources(given: Any) -> None:
 
 
 def test_empty_settings_are_not_set() -> None:
-    """As Meltano passes unset variables."""
+    """Meltano passes empty variables as such."""
     tap = TapCCClicks(config={**GOOD, "start_date": "", "max_requests": ""})
     settings = Settings.from_config(tap.config)
     assert (settings.start_date, settings.max_requests) == (None, None)
@@ -232,7 +232,7 @@ def test_a_misspelt_variable_is_one_warning(
     name: str,
     meant: str | None,
 ) -> None:
-    """Without its value; those of inherited extractors and of Meltano are none."""
+    """It shows no value; variables of inherited extractors and Meltano are ignored."""
     monkeypatch.setenv(f"TAP_CC_CLICKS_{name}", "s3cret")
     TapCCClicks(config=GOOD)
     assert not warnings_of(caplog)
@@ -246,26 +246,26 @@ def test_a_misspelt_variable_is_one_warning(
 
 @pytest.mark.parametrize("value", ["fast", "none", -1, "", None])
 @pytest.mark.parametrize("name", ["change_detection", "hot_days", "recheck_hours"])
-def test_a_retired_setting_is_a_warning(
+def test_a_removed_setting_is_one_warning(
     caplog: pytest.LogCaptureFixture, name: str, value: Any
 ) -> None:
-    """It names the replacement."""
+    """It names the setting and its replacement, regardless of the value."""
     tap = TapCCClicks(config={**GOOD, name: value})
     assert name not in tap.config
-    assert warnings_of(caplog) == [WENT.format(name)] * (value not in {None, ""})
+    assert warnings_of(caplog) == [REMOVED.format(name)] * (value not in {None, ""})
 
 
-def test_retired_settings_are_one_warning_from_all_sources(
+def test_removed_settings_of_all_sources_are_one_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a file and in the environment."""
+    """They are in the file and in the environment."""
     monkeypatch.setenv("TAP_CC_CLICKS_CHANGE_DETECTION", "fast")
     monkeypatch.setenv("TAP_CC_CLICKS_HOT_DAYS", "many")
     config = {**GOOD, "hot_days": 7, "recheck_hours": 24}
     tap = TapCCClicks(config=config, parse_env_config=True)
     assert set(tap.config) >= set(GOOD)
     names = "change_detection, hot_days, recheck_hours"
-    assert warnings_of(caplog) == [WENT.format(names)]
+    assert warnings_of(caplog) == [REMOVED.format(names)]
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,8 @@ def test_retired_settings_are_one_warning_from_all_sources(
         {},
     ],
 )
-def test_unsupported_batches_are_refused(batch: dict[str, Any]) -> None:
-    """Uncompressed batches used to be declared and written compressed."""
+def test_only_compressed_jsonl_batches_are_allowed(batch: dict[str, Any]) -> None:
+    """Batches with compression "none" used to be compressed."""
     config = {"batch_config": {**batch, "storage": {"root": "file:///tmp"}}}
     assert "batch_config must have encoding (format jsonl, compression gzip)" in (
         problems(**config)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 GOOD = {"client_id": "id", "refresh_token": "token"}
 
 
-def test_settings_have_their_defaults_filled_in() -> None:
-    """And a date becomes a moment as the API writes it."""
+def test_settings_have_defaults() -> None:
+    """A date becomes a timestamp in the format of the API."""
     tap = TapCCClicks(config={**GOOD, "start_date": "2026-01-31"})
     settings = Settings.from_config(tap.config)
     assert settings.page_size == 500
@@ -30,7 +30,7 @@ def test_settings_have_their_defaults_filled_in() -> None:
 def test_numbers_are_read_from_environment_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The SDK reads integers alone; what is no number is refused as ever."""
+    """The SDK reads integers only; other text is refused."""
     for name, value in {**GOOD, "lookback": "1.5", "max_requests": "9"}.items():
         monkeypatch.setenv(f"TAP_CC_CLICKS_{name.upper()}", value)
     tap = TapCCClicks(parse_env_config=True)
@@ -41,8 +41,8 @@ def test_numbers_are_read_from_environment_variables(
     assert error.value.errors == ["Setting lookback must be of type number"]
 
 
-def test_every_setting_is_explained_and_secrets_are_marked() -> None:
-    """As --about shows them."""
+def test_every_setting_is_described_and_secrets_are_marked() -> None:
+    """--about shows both."""
     properties = TapCCClicks.config_jsonschema["properties"]
     own = [name for name in properties if name in Settings.__annotations__]
     assert own
@@ -67,18 +67,18 @@ def test_every_setting_is_explained_and_secrets_are_marked() -> None:
         ("token_store", "", None),
     ],
 )
-def test_booleans_in_the_environment_have_common_spellings(
+def test_environment_variables_are_converted(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: Any
 ) -> None:
-    """Invalid values are left to validation."""
+    """Invalid values are left to validation; empty ones are not set."""
     monkeypatch.setenv(f"TAP_CC_CLICKS_{name.upper()}", text)
     assert TapCCClicks._env_var_config.get(name) == value
 
 
-def test_a_folders_env_file_is_read_and_the_environment_wins(
+def test_the_environment_overrides_the_env_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Wherever the tap is installed."""
+    """The .env file of the working folder is read."""
     for name in ("PAGE_SIZE", "CONCURRENCY"):
         monkeypatch.delenv(f"TAP_CC_CLICKS_{name}", raising=False)
     (tmp_path / ".env").write_text(

@@ -1,4 +1,4 @@
-"""State: what comes in, what is kept, and when it is written."""
+"""Which states are accepted, and what is kept in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS, load
 STREAMS = ["campaigns", "campaign_activities", "email_clicks", "email_links"]
 
 
-MOMENT = "2026-01-31T08:00:00.000Z"
+TIMESTAMP = "2026-01-31T08:00:00.000Z"
 
 
 VERSION_1: dict[str, Any] = {
@@ -34,10 +34,10 @@ VERSION_1: dict[str, Any] = {
     "bookmarks": {
         "campaigns": {
             "replication_key": "updated_at",
-            "replication_key_value": MOMENT,
+            "replication_key_value": TIMESTAMP,
         },
         "campaign_activities": {
-            "campaigns": {"c": {"updated_at": MOMENT, "activities": ["a"]}}
+            "campaigns": {"c": {"updated_at": TIMESTAMP, "activities": ["a"]}}
         },
         "email_links": {"clicks": {"a": 3}},
         "email_clicks": {
@@ -45,7 +45,7 @@ VERSION_1: dict[str, Any] = {
             "partitions": [
                 {
                     "context": {"campaign_activity_id": "a"},
-                    "replication_key_value": MOMENT,
+                    "replication_key_value": TIMESTAMP,
                     "clicks": 3,
                     "rows": 2,
                     "window": 2,
@@ -59,12 +59,12 @@ VERSION_1: dict[str, Any] = {
 }
 
 
-def test_version_1_of_state_is_read() -> None:
-    """Never change this state."""
+def test_a_state_of_version_1_is_read() -> None:
+    """All later versions must read it, so do not change it."""
     state: Any = load(deepcopy(VERSION_1), STREAMS)
     bookmarks = Bookmarks(state["bookmarks"]["email_clicks"])
     assert bookmarks.find({"campaign_activity_id": "a"}) == Bookmark(
-        value=MOMENT,
+        value=TIMESTAMP,
         clicks=3,
         rows=2,
         window=2,
@@ -74,7 +74,7 @@ def test_version_1_of_state_is_read() -> None:
     assert bookmarks.find({"campaign_activity_id": "b"}) == Bookmark(clicks=0)
     assert bookmarks.find({"campaign_activity_id": "c"}) is None
     memory = CampaignMemory(state["bookmarks"]["campaign_activities"])
-    assert memory.find("c")["updated_at"] == MOMENT
+    assert memory.find("c")["updated_at"] == TIMESTAMP
     assert memory.activities("c") == ["a"]
     assert memory.campaign_of("a") == "c"
     assert memory.fingerprint("a") is None
@@ -89,12 +89,12 @@ def test_version_1_of_state_is_read() -> None:
     assert list(links.pending([activity], 498746)) == [activity]
 
 
-def test_version_2_of_state_is_read_as_0_1_0_wrote_it() -> None:
-    """Values of its modes are dropped."""
+def test_a_state_of_version_0_1_0_is_read() -> None:
+    """Fields of removed modes are dropped, and new fields get their defaults."""
     known = {
-        "updated_at": MOMENT,
+        "updated_at": TIMESTAMP,
         "activities": [["a", "1e19c23a"], "b"],
-        "unfinished": {"updated_at": MOMENT, "activities": [{"role": "resend"}]},
+        "unfinished": {"updated_at": TIMESTAMP, "activities": [{"role": "resend"}]},
         "missed": 1,
         "status": "Removed",
         "check": "1e19c23a@498746",
@@ -108,21 +108,21 @@ def test_version_2_of_state_is_read_as_0_1_0_wrote_it() -> None:
     assert memory.activities("c") == ["a", "b"]
     assert [memory.fingerprint(one) for one in "ab"] == ["1e19c23a", None]
     assert stream_state["campaigns"]["c"] == {
-        "updated_at": MOMENT,
+        "updated_at": TIMESTAMP,
         "activities": [["a", "1e19c23a", 0, NEVER_ASKED], ["b", None, 0, NEVER_ASKED]],
         "missed": 1,
         "status": "Removed",
     }
     assert memory.has(
-        {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Removed"}
+        {"campaign_id": "c", "updated_at": TIMESTAMP, "current_status": "Removed"}
     )
 
 
 def test_a_look_up_keeps_what_is_known_of_activities() -> None:
-    """Their details may have changed."""
+    """A change makes their details due again."""
     stream_state: dict[str, Any] = {}
     memory = CampaignMemory(stream_state)
-    memory.remember("c", ["a", "b"], updated_at=MOMENT, status="Error")
+    memory.remember("c", ["a", "b"], updated_at=TIMESTAMP, status="Error")
     memory.note_look("a", 1795608000)
     memory.note_fingerprint("a", "1e19c23a")
     memory.note_asked("a", DETAILS, ASKED)
@@ -131,7 +131,7 @@ def test_a_look_up_keeps_what_is_known_of_activities() -> None:
     memory.remember("c", ["b", "a", "d"], status=None)
     memory.note_change("abd")
     assert stream_state["campaigns"]["c"] == {
-        "updated_at": MOMENT,
+        "updated_at": TIMESTAMP,
         "activities": [
             ["b", None, 0, DUE],
             ["a", "1e19c23a", 1795608000, NEVER_ASKED | DUE << 2],
@@ -159,15 +159,15 @@ def test_a_look_up_keeps_what_is_known_of_activities() -> None:
         *("new", "new, and never sent"),
     ],
 )
-def test_a_campaign_is_known_until_it_changes(
+def test_a_campaign_is_known_while_it_is_unchanged(
     record: dict[str, Any], *, known: bool
 ) -> None:
-    """By updated_at and status."""
+    """The time of its last change and its status are compared."""
     memory = CampaignMemory({})
-    memory.remember("c", ["a"], updated_at=MOMENT, status="Error")
-    memory.remember("done", ["a"], updated_at=MOMENT, sent="1795608000-1e19c23a")
-    memory.remember("before", ["a"], updated_at=MOMENT, status=UNKNOWN_STATUS)
-    listed = {"campaign_id": "c", "updated_at": MOMENT, "current_status": "Error"}
+    memory.remember("c", ["a"], updated_at=TIMESTAMP, status="Error")
+    memory.remember("done", ["a"], updated_at=TIMESTAMP, sent="1795608000-1e19c23a")
+    memory.remember("before", ["a"], updated_at=TIMESTAMP, status=UNKNOWN_STATUS)
+    listed = {"campaign_id": "c", "updated_at": TIMESTAMP, "current_status": "Error"}
     assert memory.has({**listed, **record}) is known
 
 
@@ -239,8 +239,8 @@ def test_a_campaign_is_known_until_it_changes(
         ),
     ],
 )
-def test_a_state_that_cannot_be_used_is_refused(state: Any, reason: str) -> None:
-    """In one sentence; to start over instead would load everything again."""
+def test_an_invalid_state_is_refused(state: Any, reason: str) -> None:
+    """Ignoring it would load everything again."""
     with pytest.raises(InputError) as error:
         load(state, STREAMS)
     assert reason in str(error.value)
@@ -248,14 +248,14 @@ def test_a_state_that_cannot_be_used_is_refused(state: Any, reason: str) -> None
 
 @pytest.mark.parametrize("state", [{}, {"bookmarks": {}}, {"version": 1}])
 def test_an_empty_state_is_a_first_run(state: dict[str, Any]) -> None:
-    """As Meltano may hand it in."""
+    """Meltano may pass such states."""
     assert load(state, STREAMS) == state
 
 
-def test_campaigns_that_version_1_gave_up_are_looked_up() -> None:
-    """Their list of activities was empty once."""
-    gone = {"updated_at": MOMENT, "activities": []}
-    known = {"updated_at": MOMENT, "activities": ["a"]}
+def test_campaigns_without_activities_in_version_1_are_looked_up_again() -> None:
+    """Version 1 gave them up; other campaigns are unchanged."""
+    gone = {"updated_at": TIMESTAMP, "activities": []}
+    known = {"updated_at": TIMESTAMP, "activities": ["a"]}
     campaigns = {"b": gone, "c": known}
     for version, left in ((1, ["c"]), (2, ["b", "c"])):
         stream = {"campaigns": dict(campaigns)}
@@ -268,10 +268,10 @@ def test_campaigns_that_version_1_gave_up_are_looked_up() -> None:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_older_of_two_bookmarks_counts(turned: bool) -> None:  # noqa: FBT001
-    """In either order."""
+    """Their order makes no difference."""
     both = [
         {"context": {"campaign_activity_id": "a"}, "replication_key_value": timestamp}
-        for timestamp in (MOMENT, "2026-01-30T00:00:00.000Z")
+        for timestamp in (TIMESTAMP, "2026-01-30T00:00:00.000Z")
     ]
     state: Any = {
         "bookmarks": {"email_clicks": {"partitions": both[:: -1 if turned else 1]}}
@@ -284,23 +284,23 @@ def test_the_older_of_two_bookmarks_counts(turned: bool) -> None:  # noqa: FBT00
 
 
 def test_moving_a_bookmark_changes_the_state_in_place() -> None:
-    """One partition for each activity and link."""
+    """Each activity and each link has one partition."""
     state: Any = {}
     bookmarks = Bookmarks(state)
     context = {"campaign_activity_id": "a"}
-    bookmarks.move(context, Bookmark(value=MOMENT, clicks=1))
-    bookmarks.move({**context, "url_id": "1"}, Bookmark(value=MOMENT))
-    bookmarks.move(context, Bookmark(value=MOMENT, clicks=2, rows=2))
+    bookmarks.move(context, Bookmark(value=TIMESTAMP, clicks=1))
+    bookmarks.move({**context, "url_id": "1"}, Bookmark(value=TIMESTAMP))
+    bookmarks.move(context, Bookmark(value=TIMESTAMP, clicks=2, rows=2))
     assert state["replication_key"] == "created_time"
     assert state["partitions"] == [
         {
             "context": {"campaign_activity_id": "a"},
-            "replication_key_value": MOMENT,
+            "replication_key_value": TIMESTAMP,
             "clicks": 2,
             "rows": 2,
         },
         {
             "context": {"campaign_activity_id": "a", "url_id": "1"},
-            "replication_key_value": MOMENT,
+            "replication_key_value": TIMESTAMP,
         },
     ]

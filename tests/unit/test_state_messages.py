@@ -1,4 +1,4 @@
-"""STATE messages: when they are written, and when not."""
+"""When STATE messages are written."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import pytest
 from tap_cc_clicks.singer import STATE_RECORDS, STATE_SECONDS, PacedStateWriter
 
 
-class Written:
-    """Stands in for a message writer."""
+class FakeWriter:
+    """A fake message writer."""
 
     def __init__(self) -> None:
-        """Have nothing written."""
+        """Start without messages."""
         self.values: list[Any] = []
         self.stated = True
 
     def write_state(self, value: bytes) -> None:
-        """Keep the state."""
+        """Record the state."""
         self.values.append(json.loads(value))
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return a clock of one number, set by hand."""
+    """Return a clock that the test sets."""
     now = [0.0]
     monkeypatch.setattr("tap_cc_clicks.singer.time.monotonic", lambda: now[0])
     return now
 
 
-def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
-    """And not whenever it is offered."""
-    written: Any = Written()
+def test_state_is_written_after_some_time_or_records(clock: list[float]) -> None:
+    """It is not written every time it is offered."""
+    written: Any = FakeWriter()
     writer = PacedStateWriter(written)
     for step in range(2 * STATE_SECONDS + 1):
         clock[0] += 1
@@ -44,12 +44,12 @@ def test_state_is_written_by_time_and_by_records(clock: list[float]) -> None:
     assert written.values[-1]["step"] == -1
 
 
-def test_the_same_state_is_written_once() -> None:
-    """However often the end of the run is said; but again after records.
+def test_an_unchanged_state_is_written_once() -> None:
+    """It is written again only after further records.
 
-    target-jsonl passes state on only if it is the last message.
+    target-jsonl forwards a state only if it is the last message.
     """
-    written: Any = Written()
+    written: Any = FakeWriter()
     writer = PacedStateWriter(written)
     for _ in range(3):
         writer.flush({"bookmarks": {}})

@@ -1,4 +1,4 @@
-"""Foreign text on its way to a log line or a terminal."""
+"""Untrusted text in log lines and terminals."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from tap_cc_clicks.api.text import ELLIPSIS, LONGEST, is_key, is_token, printabl
 def test_text_becomes_one_line_of_printable_characters(
     text: object, shown: str
 ) -> None:
-    """No forged line, no escape, no mark that turns the reading direction."""
+    """Forged lines, escape sequences and bidirectional marks are removed."""
     assert printable(text) == shown
 
 
-def test_text_is_short() -> None:
-    """However long it was; what is left out is told."""
+def test_text_is_shortened() -> None:
+    """An ellipsis marks the missing part."""
     assert printable(LONGEST * "a") == LONGEST * "a"
     assert printable(10_000_000 * "a") == (LONGEST - 1) * "a" + ELLIPSIS
     assert printable("abcdef", 5) == "abcd" + ELLIPSIS
@@ -43,8 +43,8 @@ def test_text_is_short() -> None:
 
 
 @given(st.text(), st.integers(1, 50))
-def test_any_text_becomes_printable(text: str, longest: int) -> None:
-    """One bounded line; safe text is unchanged."""
+def test_any_text_is_made_safe(text: str, longest: int) -> None:
+    """The result is one short, printable line; safe text is unchanged."""
     shown = printable(text, longest)
     assert len(shown) <= longest
     assert shown.isprintable()
@@ -52,8 +52,8 @@ def test_any_text_becomes_printable(text: str, longest: int) -> None:
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])))
-def test_marks_and_controls_are_removed(text: str) -> None:
-    """White space becomes a space."""
+def test_marks_and_control_characters_are_removed(text: str) -> None:
+    """Only the spaces for white space remain."""
     assert not printable(text).strip()
 
 
@@ -61,7 +61,7 @@ def test_marks_and_controls_are_removed(text: str) -> None:
     "value", ["contacts.api.not_found", "quota_exceeded", "A-1:b", "0", 80 * "a"]
 )
 def test_a_short_word_is_a_key(value: object) -> None:
-    """As the vendor's errors have them."""
+    """The vendor's errors have such keys."""
     assert is_key(value)
 
 
@@ -83,19 +83,19 @@ def test_a_short_word_is_a_key(value: object) -> None:
     ],
 )
 def test_other_values_are_not_keys(value: object) -> None:
-    """It is not shown."""
+    """They are not shown."""
     assert not is_key(value)
 
 
 @pytest.mark.parametrize("value", ["a", "a.b-c_d~e+f/g==", "two words", "!", "~ ~"])
 def test_one_line_of_ascii_is_a_token(value: object) -> None:
-    """As RFC 6749 has it."""
+    """RFC 6749 defines the characters."""
     assert is_token(value)
 
 
 @pytest.mark.parametrize(
     "value", ["", " a", "a ", "a\n", "\na", "a\r\nX: y", "a\tb", "é", "a\x00", 7, None]
 )
-def test_other_values_are_not_tokens(value: object) -> None:
-    """A line break would add a header; the error about it would show the secret."""
+def test_values_that_headers_cannot_carry_are_not_tokens(value: object) -> None:
+    """A line break would add a header, and the error about it would show the secret."""
     assert not is_token(value)

@@ -1,4 +1,4 @@
-"""Moments as the API writes them, whatever it writes."""
+"""Timestamps of the API in all their formats."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from tap_cc_clicks.api.timestamps import (
         ("2026-01-31T00:00:00.000Z", "2026-01-31T00:00:00.000Z"),
     ],
 )
-def test_timestamps_become_utc_with_z(given_text: str, expected: str) -> None:
-    """To the millisecond, or finer if the API is."""
+def test_timestamps_are_converted_to_utc(given_text: str, expected: str) -> None:
+    """They have milliseconds, or microseconds if the API sends them."""
     assert timestamp(given_text) == expected
 
 
@@ -51,8 +51,8 @@ def test_timestamps_become_utc_with_z(given_text: str, expected: str) -> None:
         "\uff12026-01-31T00:00:00.000Z",
     ],
 )
-def test_invalid_timestamps_may_become_none(value: object) -> None:
-    """For optional fields."""
+def test_an_invalid_optional_timestamp_is_none(value: object) -> None:
+    """It is used for fields that do not identify clicks."""
     assert timestamp_or_none(value) is None
 
 
@@ -60,21 +60,21 @@ def test_invalid_timestamps_may_become_none(value: object) -> None:
     "text",
     [
         "2026-02-31T00:00:00.000Z",
-        # No moment in UTC: before the first one, or after the last one.
+        # In UTC, these are before the first or after the last timestamp.
         "0001-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59-14:00",
         "",
         "soon",
     ],
 )
-def test_invalid_timestamps_are_value_errors(text: str) -> None:
-    """An OverflowError would end the run."""
+def test_an_invalid_timestamp_is_a_value_error(text: str) -> None:
+    """An OverflowError of the parser would end the run."""
     with pytest.raises(ValueError, match=r".*"):
         timestamp(text)
 
 
-def test_earlier_counts_hours_back_and_has_an_end() -> None:
-    """A lookback of ten thousand years reads all."""
+def test_earlier_subtracts_hours() -> None:
+    """Negative hours are added."""
     assert earlier("2026-01-02T00:00:00.000Z", 36) == "2025-12-31T12:00:00.000Z"
     assert earlier("2026-01-02T00:00:00.000Z", -36) == "2026-01-03T12:00:00.000Z"
 
@@ -90,8 +90,8 @@ def test_earlier_counts_hours_back_and_has_an_end() -> None:
         (LAST, -1, LAST),
     ],
 )
-def test_timestamps_are_within_the_range_of_datetime(
+def test_earlier_stays_between_the_first_and_last_timestamp(
     text: str, hours: float, end: str
 ) -> None:
-    """However many hours are subtracted."""
+    """A lookback of ten thousand years reads everything."""
     assert earlier(text, hours) == end

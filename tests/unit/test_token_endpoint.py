@@ -1,4 +1,4 @@
-"""What is sent for a token, and what comes back."""
+"""Requests to the token endpoint and their answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class TokenServer(BaseHTTPRequestHandler):
-    """Answers with a token and a cookie, and notes the headers it was sent."""
+    """A server that answers with a token and a cookie and records headers."""
 
     seen: ClassVar[list[Message]] = []
 
     def do_POST(self) -> None:
-        """Answer."""
+        """Answer with a token and a cookie."""
         self.seen.append(self.headers)
         self.rfile.read(int(self.headers["Content-Length"]))
         body = b'{"access_token": "one"}'
@@ -37,12 +37,12 @@ class TokenServer(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @pytest.fixture
 def token_url() -> Iterator[str]:
-    """Serve the token endpoint of a test."""
+    """Run a token endpoint."""
     TokenServer.seen.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
     thread = threading.Thread(target=server.serve_forever)
@@ -56,12 +56,12 @@ def token_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("secret", [None, "secret"])
-def test_only_the_taps_credentials_are_sent_for_a_token(
+def test_only_the_clients_credentials_are_sent_for_a_token(
     token_url: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a password of the user's netrc, nor a cookie of an earlier answer.
+    """Passwords of a netrc file and cookies of earlier answers are not sent.
 
-    Who asks is told: a gateway may refuse what looks like a robot.
+    The tap's User-Agent is sent, as gateways may refuse unknown clients.
     """
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password of-another-service\n")
@@ -82,5 +82,5 @@ def test_only_the_taps_credentials_are_sent_for_a_token(
     [(3600, 3600), ("60", 60), (None, 0), ("soon", 0), ("inf", 0), ("nan", 0), (-1, 0)],
 )
 def test_a_lifetime_is_a_number_of_seconds(told: object, lifetime: float) -> None:
-    """Whatever the endpoint tells: what cannot be read is renewed for each run."""
+    """A token with an invalid lifetime is refreshed in each run."""
     assert seconds(told) == lifetime

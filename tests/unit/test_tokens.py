@@ -1,4 +1,4 @@
-"""The token store: what rotates is on disk before it is used, and never used twice."""
+"""The token store: rotated tokens are on disk before use and never used twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
-    """Replace the token endpoint by one whose tokens rotate."""
+    """Replace the token endpoint with one that rotates tokens."""
     made = Endpoint(refresh_token="next")
     monkeypatch.setattr("requests.Session.send", made)
     return made
@@ -36,8 +36,10 @@ def used(endpoint: Endpoint) -> list[str]:
     return [form["refresh_token"] for form in endpoint.forms]
 
 
-def test_a_rotated_token_outlives_the_run(endpoint: Endpoint, state_home: Path) -> None:
-    """The next run needs no refresh; the one after the token's day uses the new one."""
+def test_a_rotated_token_is_kept_for_later_runs(
+    endpoint: Endpoint, state_home: Path
+) -> None:
+    """The next run needs no refresh; one after expiry uses the new refresh token."""
     authorized(authenticator_of(CONFIG))
     assert authorized(authenticator_of(CONFIG)) == "Bearer one"
     assert used(endpoint) == ["seed"]
@@ -48,10 +50,8 @@ def test_a_rotated_token_outlives_the_run(endpoint: Endpoint, state_home: Path) 
     assert used(endpoint) == ["seed", "next"]
 
 
-def test_only_its_owner_may_read_the_store(
-    endpoint: Endpoint, state_home: Path
-) -> None:
-    """Nor is anything left beside it but the lock, which holds nothing."""
+def test_the_store_is_private(endpoint: Endpoint, state_home: Path) -> None:
+    """Only the empty lock file is left beside it."""
     authorized(authenticator_of(CONFIG))
     files = {path.suffix: path for path in state_home.iterdir()}
     assert set(files) == {".json", ".lock"}
@@ -62,17 +62,15 @@ def test_only_its_owner_may_read_the_store(
     assert endpoint.sent
 
 
-def test_a_long_lived_token_leaves_no_trace(
-    endpoint: Endpoint, state_home: Path
-) -> None:
-    """There is nothing to keep."""
+def test_a_long_lived_token_is_not_stored(endpoint: Endpoint, state_home: Path) -> None:
     endpoint.answer["refresh_token"] = "seed"
     authorized(authenticator_of(CONFIG))
     assert not list(state_home.glob("*.json"))
 
 
-def test_a_new_seed_wins(endpoint: Endpoint, tmp_path: Path) -> None:
-    """Whatever the store holds of an older one."""
+def test_a_new_configured_token_replaces_the_stored_one(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     authorized(authenticator_of(config))
     authorized(authenticator_of({**config, "refresh_token": "new seed"}))
@@ -80,10 +78,10 @@ def test_a_new_seed_wins(endpoint: Endpoint, tmp_path: Path) -> None:
     assert used(endpoint) == ["seed", "new seed"]
 
 
-def test_a_refused_access_token_is_not_taken_from_the_store_again(
+def test_a_refused_access_token_is_not_reused_from_the_store(
     endpoint: Endpoint,
 ) -> None:
-    """But one that another run has stored meanwhile is, without a refresh."""
+    """One that another run stored meanwhile is used without a refresh."""
     ours, theirs = (authenticator_of(CONFIG) for _ in range(2))
     assert authorized(ours) == authorized(theirs) == "Bearer one"
     endpoint.answer.update(access_token="two", refresh_token="last")
@@ -96,10 +94,10 @@ def test_a_refused_access_token_is_not_taken_from_the_store_again(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such device files")
 @pytest.mark.parametrize("place", ["missing/tokens.json", "tokens.json"])
-def test_an_unwritable_store_prevents_the_refresh(
+def test_no_refresh_is_sent_if_the_store_cannot_be_written(
     endpoint: Endpoint, tmp_path: Path, place: str
 ) -> None:
-    """The new token could not be kept."""
+    """A refresh would spend the token and return one that cannot be kept."""
     (tmp_path / "missing").write_text("a file, not a folder")
     (tmp_path / "tokens.json.new").mkdir()
     config = {**CONFIG, "token_store": str(tmp_path / place)}
@@ -109,17 +107,17 @@ def test_an_unwritable_store_prevents_the_refresh(
 
 
 def precious(path: Path) -> Path:
-    """Return a file of the user's that nobody is to overwrite."""
+    """Return a file of the user's that must not be overwritten."""
     path.write_text("precious")
     path.chmod(0o600)
     return path
 
 
 @pytest.mark.parametrize("name", ["tokens.json", "tokens.json.new", "tokens.json.lock"])
-def test_a_linked_store_is_refused(
+def test_a_symbolic_link_as_store_is_refused(
     endpoint: Endpoint, tmp_path: Path, name: str
 ) -> None:
-    """Another user may have made it, and it may lead to any file."""
+    """Another user may have created it, and it may lead to any file."""
     folder, target = tmp_path / "store", precious(tmp_path / "target")
     folder.mkdir()
     (folder / name).symlink_to(target)
@@ -135,7 +133,7 @@ def test_a_linked_store_is_refused(
 def test_a_store_of_another_user_is_refused(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """That user could read or replace the tokens."""
+    """That user could read or choose the tokens."""
     prepared = precious(tmp_path / name)
     monkeypatch.setattr(
         "tap_cc_clicks.api.files._check", foreign(prepared, files._check)
@@ -148,7 +146,7 @@ def test_a_store_of_another_user_is_refused(
 
 
 def foreign(prepared: Path, check: Any) -> Any:
-    """Return a check to which one file belongs to another user."""
+    """Return a check that sees one file as another user's."""
 
     def checked(path: Path, found: os.stat_result, forbidden: int) -> None:
         owner = os.geteuid() + 1 if path == prepared else found.st_uid
@@ -159,10 +157,10 @@ def foreign(prepared: Path, check: Any) -> Any:
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["token_store", "default"])
-def test_a_folder_writable_by_others_is_refused(
+def test_a_folder_that_others_may_write_to_is_refused(
     endpoint: Endpoint, state_home: Path, *, named: bool
 ) -> None:
-    """Wherever the store is, and before a token is spent that could not be kept."""
+    """This holds for any store, before a token is spent that could not be kept."""
     state_home.mkdir()
     state_home.chmod(0o777)
     store = {"token_store": str(state_home / "tokens.json")} if named else {}
@@ -172,10 +170,10 @@ def test_a_folder_writable_by_others_is_refused(
     assert not list(state_home.iterdir())
 
 
-def test_all_folders_made_for_the_store_are_private(
+def test_new_folders_of_the_store_are_private(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """Whatever the umask."""
+    """The umask has no effect."""
     config = {**CONFIG, "token_store": str(tmp_path / "a" / "b" / "tokens.json")}
     before = os.umask(0)
     try:
@@ -188,10 +186,10 @@ def test_all_folders_made_for_the_store_are_private(
 
 
 @pytest.mark.parametrize("permissions", [0o644, 0o660])
-def test_a_store_usable_by_others_is_refused(
+def test_a_store_that_others_may_use_is_refused(
     endpoint: Endpoint, tmp_path: Path, permissions: int
 ) -> None:
-    """With the command that helps."""
+    """The message names the command that fixes it."""
     path = tmp_path / "tokens.json"
     config = {**CONFIG, "token_store": str(path)}
     authorized(authenticator_of(config))
@@ -201,33 +199,33 @@ def test_a_store_usable_by_others_is_refused(
     assert used(endpoint) == ["seed"]
 
 
-def test_a_store_that_cannot_be_locked_fails_at_once(
+def test_a_store_that_cannot_be_locked_is_an_immediate_error(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock waited two minutes for another run that there was not.
+    """Used to wait two minutes for another run that did not exist.
 
-    As below /proc: the folder is there, and no file can be made in it.
+    As in /proc, the folder exists, but files cannot be created in it.
     """
     path = tmp_path / "tokens.json"
     monkeypatch.setattr(tokens_module, "LOCK_SECONDS", 0.1)
     opened = os.open
 
-    def none_made(name: Any, flags: int, *rest: Any) -> int:
+    def cannot_create(name: Any, flags: int, *rest: Any) -> int:
         if flags & os.O_CREAT:
             raise FileNotFoundError(2, "No such file or directory", name)
         return opened(name, flags, *rest)
 
-    monkeypatch.setattr("os.open", none_made)
+    monkeypatch.setattr("os.open", cannot_create)
     config = {**CONFIG, "token_store": str(path)}
     with pytest.raises(InputError, match=r"cannot be written \(No such file"):
         authorized(authenticator_of(config))
     assert not endpoint.sent
 
 
-def test_the_mark_of_an_interrupted_refresh_stays_until_a_response(
+def test_the_mark_of_an_interrupted_refresh_stays_until_an_answer(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """``cc-clicks check`` only reads the store, and leaves it there."""
+    """``cc-clicks check`` only reads the store and leaves the mark there."""
     path, mark = tmp_path / "tokens.json", tmp_path / "tokens.json.new"
     config = {**CONFIG, "token_store": str(path)}
     precious(mark)
@@ -245,10 +243,10 @@ def test_the_mark_of_an_interrupted_refresh_stays_until_a_response(
     assert not mark.exists()
 
 
-def test_a_full_disk_is_found_before_the_refresh(
+def test_a_full_disk_is_detected_before_the_refresh(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, state_home: Path
 ) -> None:
-    """Room is taken first, and written over after."""
+    """The space is reserved first and overwritten later."""
     authorized(authenticator_of(CONFIG))
     (file,) = state_home.glob("*.json")
     before = json.loads(file.read_bytes())
@@ -264,10 +262,10 @@ def test_a_full_disk_is_found_before_the_refresh(
     assert json.loads(file.read_bytes())["refresh_token"] == "next"
 
 
-def test_long_lived_tokens_need_no_writable_disk(
+def test_long_lived_tokens_work_on_a_read_only_disk(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """If a token rotates, the run ends with a message."""
+    """If the token rotates after all, the run ends with an error."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     endpoint.answer["refresh_token"] = "seed"
@@ -277,10 +275,10 @@ def test_long_lived_tokens_need_no_writable_disk(
         authorized(authenticator_of(CONFIG))
 
 
-def test_long_lived_tokens_need_no_home_folder(
+def test_long_lived_tokens_work_without_a_home_folder(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container, whose user id has no passwd entry."""
+    """In a container, the user id may have no passwd entry."""
 
     def nobody(*_: Any) -> None:
         raise KeyError
@@ -302,7 +300,7 @@ def test_long_lived_tokens_need_no_home_folder(
 def test_a_damaged_store_is_not_overwritten(
     endpoint: Endpoint, tmp_path: Path, content: str
 ) -> None:
-    """It may hold the only token there is."""
+    """It may contain the only valid token."""
     path = tmp_path / "tokens.json"
     path.write_text(content)
     config = {**CONFIG, "token_store": str(path)}
@@ -312,10 +310,10 @@ def test_a_damaged_store_is_not_overwritten(
     assert path.read_text() == content
 
 
-def test_a_lock_is_waited_for_with_a_limit(
+def test_a_hanging_run_does_not_block_others_forever(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message names the cause."""
+    """After a while, they report the lock and end."""
     monkeypatch.setattr(tokens_module, "LOCK_SECONDS", 0.1)
     config = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     with (
@@ -328,10 +326,9 @@ def test_a_lock_is_waited_for_with_a_limit(
     assert not endpoint.sent
 
 
-def test_a_refusal_leaves_the_store_as_it_was(
+def test_a_refused_refresh_does_not_change_the_store(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """A refused or lost answer changes nothing on disk."""
     config: dict[str, Any] = {**CONFIG, "token_store": str(tmp_path / "tokens.json")}
     store = TokenStore.from_config(config)
     with store.locked():

@@ -1,4 +1,4 @@
-"""Sending requests, with nothing along with them, and reading answers in bounds."""
+"""Sending requests without extra credentials and reading answers within bounds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tap_cc_clicks.api.transport import Response, Transport
 
 @dataclass
 class Server:
-    """A server on loopback: remembers the headers that it was sent, and answers."""
+    """A server on loopback that records headers and sends a fixed answer."""
 
     url: str = ""
     status: int = 200
@@ -34,21 +34,21 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Serve until the test ends."""
-    told = Server()
+    """Run the server until the test ends."""
+    served = Server()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            told.received.append({k.lower(): v for k, v in self.headers.items()})
+            served.received.append({k.lower(): v for k, v in self.headers.items()})
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(told.status, "whatever a server says")
-            for name, value in told.headers.items():
+            self.send_response(served.status, "whatever a server says")
+            for name, value in served.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told.body)))
+            self.send_header("Content-Length", str(len(served.body)))
             self.end_headers()
-            self.wfile.write(told.body)
+            self.wfile.write(served.body)
 
         do_POST = do_GET  # noqa: N815 - named by the base class
 
@@ -59,20 +59,20 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
         thread = threading.Thread(target=made.serve_forever, args=(0.01,))
         thread.start()
-        told.url = f"http://127.0.0.1:{made.server_port}/v3/emails?cursor=x"
-        yield told
+        served.url = f"http://127.0.0.1:{made.server_port}/v3/emails?cursor=x"
+        yield served
         made.shutdown()
         thread.join()
 
 
 def ask(transport: Transport, url: str) -> Response:
-    """Return the answer to a plain request."""
+    """Return the answer to a GET request."""
     return transport.send(requests.Request("GET", url).prepare())
 
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Stand in for the network: hold what it was given, and the ``body`` to give."""
+    """Replace the network; record the options and answer with ``body``."""
     seen: dict[str, Any] = {"body": io.BytesIO(b"{}"), "headers": {}}
 
     def send(request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -90,12 +90,12 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def send_of(send: Any) -> Any:
-    """Return a method that leaves its session out."""
+    """Return a method that ignores its session."""
     return lambda _session, request, **options: send(request, **options)
 
 
-def test_a_response_has_its_status_headers_and_body(server: Server) -> None:
-    """For any status."""
+def test_an_answer_has_url_status_reason_date_and_body(server: Server) -> None:
+    """The status makes no difference."""
     server.status, server.body = 418, b"tea"
     answer = ask(Transport(1), server.url)
     assert (answer.url, answer.status, answer.body) == (server.url, 418, b"tea")
@@ -104,8 +104,8 @@ def test_a_response_has_its_status_headers_and_body(server: Server) -> None:
     assert not answer.ok
 
 
-def test_cookies_are_not_sent_again(server: Server) -> None:
-    """Nor kept: threads share the session, and a cookie could tell runs apart."""
+def test_cookies_are_neither_sent_nor_kept(server: Server) -> None:
+    """Threads share the session, and a cookie could identify a run."""
     server.headers = {"Set-Cookie": "session=secret; Path=/"}
     transport = Transport(1)
     for _ in range(2):
@@ -118,14 +118,14 @@ def test_cookies_are_not_sent_again(server: Server) -> None:
 def test_no_credentials_of_a_netrc_file_are_sent(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They belong to another program, and would take the place of a token."""
+    """They belong to another program and would replace the token."""
     for name in (".netrc", "_netrc"):
         file = tmp_path / name
         file.write_text("machine 127.0.0.1 login someone password secret\n")
         file.chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    # As requests itself would have it.
+    # By default, requests sends them.
     with requests.Session() as session:
         session.get(server.url, timeout=9)
     assert "authorization" in server.received.pop()
@@ -136,7 +136,7 @@ def test_no_credentials_of_a_netrc_file_are_sent(
 
 
 def test_a_redirect_is_not_followed(server: Server) -> None:
-    """The token would go along."""
+    """The token would be sent along."""
     server.status, server.headers = 302, {"Location": server.url}
     assert ask(Transport(1), server.url).status == 302
     assert len(server.received) == 1
@@ -145,7 +145,7 @@ def test_a_redirect_is_not_followed(server: Server) -> None:
 def test_ca_and_proxy_of_the_environment_are_used(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """Which requests leaves out for prepared requests."""
+    """By default, requests ignores them for prepared requests."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", __file__)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
@@ -158,17 +158,17 @@ def test_ca_and_proxy_of_the_environment_are_used(
 def test_a_missing_ca_bundle_is_named(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """Used to fail each request without a reason."""
+    """Each request used to fail without a reason."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     with pytest.raises(InputError, match="CA bundle /nowhere"):
         ask(Transport(1), "https://example.com")
     assert "verify" not in given
 
 
-def test_no_proxy_hosts_are_reached_directly(
+def test_no_proxy_applies_to_each_host(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """One transport uses both kinds."""
+    """One transport serves a host with and one without a proxy."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "authz.example.com")
     transport = Transport(1)
@@ -179,8 +179,8 @@ def test_no_proxy_hosts_are_reached_directly(
     assert found == ["http://127.0.0.1:9", None, "http://127.0.0.1:9"]
 
 
-def test_the_largest_allowed_body_is_read(server: Server) -> None:
-    """Plain or gzip."""
+def test_the_largest_body_is_read(server: Server) -> None:
+    """It may be compressed."""
     server.body = LARGEST_BODY_BYTES * b" "
     assert ask(Transport(1), server.url).body == server.body
     plain, server.body = server.body, gzip.compress(server.body)
@@ -190,19 +190,19 @@ def test_the_largest_allowed_body_is_read(server: Server) -> None:
 
 
 def test_a_larger_body_is_refused(server: Server) -> None:
-    """No page of the API is; the error names the path, and no cursor."""
+    """The API sends none; the error names the path without its query."""
     server.body = (LARGEST_BODY_BYTES + 1) * b" "
     with pytest.raises(TooLargeError, match="of /v3/emails is larger than any page"):
         ask(Transport(1), server.url)
 
 
 class Counted(io.BytesIO):
-    """Counts the bytes that were read of it."""
+    """Counts the bytes read from it."""
 
     taken = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read, and count."""
+        """Read and count."""
         piece = super().read(size)
         self.taken += len(piece)
         return piece
@@ -211,7 +211,7 @@ class Counted(io.BytesIO):
 
 
 def test_a_gzip_bomb_is_stopped_early(given: dict[str, Any]) -> None:
-    """Ten megabytes that would unpack to ten gigabytes: a hundredth of it is read."""
+    """At most a hundredth of the body is read: unpacked, it has ten gigabytes."""
     member = gzip.compress(1_000_000 * b" ")
     bomb = Counted(10_000 * member)
     given.update(body=bomb, headers={"Content-Encoding": "gzip"})
@@ -234,10 +234,10 @@ def test_an_endless_body_is_refused(given: dict[str, Any]) -> None:
         ask(Transport(1), "https://example.com/v3/emails?cursor=x")
 
 
-def test_an_undecodable_body_can_be_retried(
+def test_a_body_that_cannot_be_unpacked_is_a_connection_error(
     server: Server,
 ) -> None:
-    """It is an error of the connection, not a body."""
+    """It may be requested again."""
     server.headers, server.body = {"Content-Encoding": "gzip"}, b"not packed"
     with pytest.raises(requests.exceptions.ContentDecodingError):
         ask(Transport(1), server.url)

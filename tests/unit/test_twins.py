@@ -1,4 +1,4 @@
-"""Identical rows: pushed across a page boundary, or separate clicks."""
+"""Identical rows: repeated on the next page, or separate clicks."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CLICKS_A_REQUEST = 5
 
 @dataclass
 class Growing(Report):
-    """A report that grows as it is told, before one page after the other.
+    """A report to which given clicks are added before each page.
 
     Attributes:
-        arrivals: What comes in before each of the next pages.
-        refused: The requests whose link is refused, by number.
-        blind: Whether a page looked the same while other rows stood there: nothing can
-            tell that from a page that is the same.
+        arrivals: The clicks that arrive before each of the next pages.
+        refused: The numbers of the requests whose link is refused.
+        blind: Whether a page looked the same although its rows differed: nothing can
+            tell this from an unchanged page.
     """
 
     arrivals: list[list[Event]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Growing(Report):
     _shown: dict[str, tuple[Page, list[int]]] = field(default_factory=dict)
 
     def page(self, url: str) -> Page:
-        """Give a page, after clicks came in."""
+        """Return a page after new clicks arrived."""
         if self.arrivals:
             self.arrive(self.arrivals.pop(0))
         page, numbers = super().page(url), self.numbers(url)
@@ -52,12 +52,12 @@ class Growing(Report):
         before, stood = self._shown.get(url, (page, numbers))
         self.blind |= before.rows == page.rows and stood != numbers
         self._shown[url] = (page, numbers)
-        # The reader completes its rows where they are.
+        # The reader modifies the rows, so it gets copies.
         return Page(self.copies(page), url, page.link)
 
 
 def read_until_settled(report: Growing, lookback: float) -> Warehouse:
-    """Read a report while it grows, and then as often as it is due."""
+    """Read a report while it grows, then as often as it is due."""
     warehouse = Warehouse()
     for _ in range(3):
         counters = Counters(len(report.rows))
@@ -70,15 +70,15 @@ def read_until_settled(report: Growing, lookback: float) -> Warehouse:
     return warehouse
 
 
-# A moment between 0 and 11 is in the report already; later ones come in at its front,
-# others in between.
+# Timestamps from 0 to 11 are in the report already; later ones arrive at its front,
+# earlier ones in between.
 EVENTS = st.lists(
     st.builds(Event, st.integers(0, 11), st.sampled_from("abcd")), max_size=20
 )
 LATE = st.lists(
     st.builds(Event, st.integers(0, 15), st.sampled_from("abcde")), max_size=3
 )
-# Of these moments: each an instant of its own, some in one, all in one.
+# How many timestamps share an instant: one, some or all.
 GRAINS = st.sampled_from([1, 3, 6, 100])
 
 
@@ -94,7 +94,7 @@ GRAINS = st.sampled_from([1, 3, 6, 100])
     lookback=st.sampled_from([0, 24]),
     refused=st.sets(st.integers(2, 9), max_size=1),
 )
-def test_every_click_has_one_id(  # noqa: PLR0913
+def test_every_click_has_one_id_while_clicks_arrive(  # noqa: PLR0913
     *,
     events: list[Event],
     arrivals: list[list[Event]],
@@ -104,8 +104,8 @@ def test_every_click_has_one_id(  # noqa: PLR0913
     lookback: float,
     refused: set[int],
 ) -> None:
-    """No click is lost, has two ids, or is written twice."""
-    # Less than a page between two pages, though some are asked for again there.
+    """No click is lost, has two ids or is written twice in a run."""
+    # Less than a page arrives between two pages, even if pages are repeated.
     coming = [some[: size // 3] for some in arrivals]
     report = Growing(
         grain=grain, size=size, by_row=by_row, arrivals=coming, refused=refused
@@ -124,8 +124,8 @@ def clicked(*contacts: str) -> list[Event]:
 
 
 @pytest.mark.parametrize("by_row", [False, True])
-def test_identical_clicks_are_recognized_with_one_request(*, by_row: bool) -> None:
-    """The page before is unchanged."""
+def test_identical_rows_are_recognized_by_one_request(*, by_row: bool) -> None:
+    """The page before shows the same rows, so no row was pushed to the next page."""
     report = Growing(size=3, by_row=by_row)
     report.arrive(clicked("f", "e", "d", "a", "a", "b", "c"))
     warehouse = Warehouse()
@@ -135,8 +135,8 @@ def test_identical_clicks_are_recognized_with_one_request(*, by_row: bool) -> No
     assert not warehouse.is_due(Counters(7))
 
 
-def test_a_repeated_row_is_recognized_with_one_request() -> None:
-    """The page before has as many new rows as there are doubtful ones."""
+def test_a_repeated_row_is_recognized_by_one_request() -> None:
+    """The page before shows as many new rows as there are doubtful ones."""
     report = Growing(size=3, arrivals=[[], clicked("x")])
     report.arrive(clicked("g", "f", "e", "d", "c", "b", "a"))
     warehouse = Warehouse()
@@ -147,8 +147,8 @@ def test_a_repeated_row_is_recognized_with_one_request() -> None:
     assert warehouse.bookmark.clicks == 7
 
 
-def test_undecidable_rows_are_read_again() -> None:
-    """The bookmark stays, and nothing doubtful is written."""
+def test_doubtful_rows_are_read_again() -> None:
+    """While clicks arrive, the bookmark stays and no doubtful row is written."""
     report = Growing(size=3, arrivals=[[], clicked("x"), [], clicked("y", "z")])
     report.arrive(clicked("g", "f", "e", "d", "c", "b", "a"))
     warehouse = Warehouse()
@@ -163,7 +163,7 @@ def test_undecidable_rows_are_read_again() -> None:
     assert not warehouse.is_due(Counters(10))
 
 
-def test_a_link_refused_twice_is_an_error() -> None:
+def test_a_link_that_is_refused_twice_is_an_error() -> None:
     """The report is restarted only once."""
     report = Growing(size=2, refused={2, 4})
     report.arrive([Event(timestamp, "a") for timestamp in range(9)])
@@ -171,8 +171,8 @@ def test_a_link_refused_twice_is_an_error() -> None:
         Warehouse().sync(report)
 
 
-def test_a_link_that_leads_back_is_not_mistaken_for_identical_clicks() -> None:
-    """The next page repeats the one before."""
+def test_a_link_to_the_same_page_adds_no_rows() -> None:
+    """The next page repeats the page before and its link."""
     report = Growing(size=3)
     report.arrive(clicked("b", "a"))
     pages = [
@@ -188,8 +188,8 @@ def test_a_link_that_leads_back_is_not_mistaken_for_identical_clicks() -> None:
     assert warehouse.ids == report.ids()
 
 
-def test_a_removed_link_is_not_mistaken_for_identical_clicks() -> None:
-    """The last page had a link back, and has none when requested again."""
+def test_a_link_that_disappears_adds_no_rows() -> None:
+    """The last page linked to itself, but has no link when requested again."""
     report = Growing(size=3)
     report.arrive(clicked("b", "a"))
     linked, *pages = (
@@ -208,7 +208,7 @@ def test_a_removed_link_is_not_mistaken_for_identical_clicks() -> None:
 
 
 def people(count: int, days: int, seed: int = 1) -> list[Event]:
-    """Return clicks over days, some of them twice within a second."""
+    """Return clicks over several days, some of them twice within a second."""
     chance = Random(seed)
     events: list[Event] = []
     while len(events) < count:
@@ -222,7 +222,7 @@ def people(count: int, days: int, seed: int = 1) -> list[Event]:
 
 
 def scanners(count: int) -> list[Event]:
-    """Return clicks of one minute: all links of an email, by each scanner twice."""
+    """Return clicks of one minute: each scanner clicks every link twice."""
     chance = Random(2)
     events: list[Event] = []
     for scanner in range(count // 10):
@@ -241,18 +241,18 @@ def scanners(count: int) -> list[Event]:
     ],
     ids=["days", "scanners", "coming in"],
 )
-def test_undecided_rows_cost_few_requests(
+def test_doubtful_rows_cost_few_requests(
     *,
     events: list[Event],
     coming: int,
     by_row: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where times have whole minutes: a twentieth more than there are pages.
+    """If timestamps have whole minutes, a read takes a twentieth more requests.
 
-    A quarter while clicks come in; what cannot be told then is read by the next run.
+    While clicks arrive it takes a quarter more; the next run reads doubtful rows.
     """
-    # Far fewer than the clicks of the scanners' instant.
+    # This is far less than the number of clicks in the scanners' minute.
     monkeypatch.setattr(identity, "REMEMBERED", 5 * SIZE)
     chance = Random(3)
     new = [

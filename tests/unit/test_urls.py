@@ -1,4 +1,4 @@
-"""URLs: what is read of one is what a request would connect to."""
+"""URLs are parsed in the same way as by the libraries that connect to them."""
 
 from __future__ import annotations
 
@@ -72,10 +72,8 @@ DECEPTIVE = [
         ),
     ],
 )
-def test_an_origin_is_the_same_however_it_is_spelled(
-    url: str, expected: Origin
-) -> None:
-    """Case, default port and the letters of a name make no difference."""
+def test_spelling_does_not_change_an_origin(url: str, expected: Origin) -> None:
+    """Case, default port and internationalized names make no difference."""
     assert origin(url) == expected
 
 
@@ -84,8 +82,8 @@ def test_an_origin_is_the_same_however_it_is_spelled(
     [*DECEPTIVE, "https://", "https:///v3/x", "//api.example.com/v3", "/v3/x", ""],
     ids=lambda url: repr(url[:50]),
 )
-def test_ambiguous_urls_have_no_origin(url: str) -> None:
-    """No token is sent there."""
+def test_an_ambiguous_url_has_no_origin(url: str) -> None:
+    """It is not safe to send a token to it."""
     with pytest.raises(ValueError, match=r"URL"):
         origin(url)
     assert not is_safe(url)
@@ -104,8 +102,8 @@ def test_ambiguous_urls_have_no_origin(url: str) -> None:
     ],
     ids=lambda href: repr(href[:50]),
 )
-def test_ambiguous_links_are_refused(href: str) -> None:
-    """Before it is joined to anything."""
+def test_an_ambiguous_link_is_refused(href: str) -> None:
+    """The check comes before it is joined to a URL."""
     with pytest.raises(ValueError, match=r"."):
         joined(BASE, href)
 
@@ -122,16 +120,16 @@ def test_ambiguous_links_are_refused(href: str) -> None:
         ("//api.example.com/v3/x", "https://api.example.com/v3/x"),
     ],
 )
-def test_a_link_is_joined_to_the_address_of_its_answer(href: str, url: str) -> None:
-    """A path, a query alone, or an address of its own."""
+def test_a_link_is_joined_to_the_url_of_its_answer(href: str, url: str) -> None:
+    """A link may be a path, a query or a complete URL."""
     assert joined(BASE, href) == url
 
 
-# What parsers disagree about, and whole pieces of addresses.
+# Characters that parsers disagree about, and parts of URLs.
 PIECES = st.sampled_from(
     [
         *"/\\:@?#[]%.;&=+ \t\n\x00\u2028é。",
-        # Letters, dots, slashes, colons and at signs of full width.
+        # Full-width letters, dots, slashes, colons and at signs.
         *"\uff41\uff0e\uff0f\uff1a\uff20",
         "//",
         "https:",
@@ -155,7 +153,7 @@ LINKS = st.one_of(st.text(), st.lists(PIECES, max_size=9).map("".join))
 
 
 def connected(url: str) -> set[Origin]:
-    """Return where a request would go, as urllib3 and as requests' adapter say."""
+    """Return the origins that urllib3 and requests would connect to."""
     prepared = requests.Request("GET", url).prepare()
     parts = parse_url(str(prepared.url))
     parsers = [(parts.scheme, parts.host, parts.port)]
@@ -180,13 +178,13 @@ def connected(url: str) -> set[Origin]:
 @example("https://bücher.example/")
 @example("https://[::1]:0/")
 @example("//evil。example/")
-def test_an_origin_is_where_the_request_would_go(href: str) -> None:
-    """Whatever a server gives as its next link: refused, or parsed the same way."""
+def test_an_origin_is_where_the_request_goes(href: str) -> None:
+    """Any next link is either refused or parsed in the same way."""
     try:
         url = joined(BASE, href)
         where = connected(url)
     except ValueError:
-        # Refused here, or by requests, which then sends nothing.
+        # The tap or requests refuses the URL, so nothing is sent.
         return
     read = origin(url)
     assert where == {read._replace(host=read.host.strip("[]"))}
@@ -224,8 +222,8 @@ def test_https_and_loopback_are_safe(url: str) -> None:
         "",
     ],
 )
-def test_anything_else_is_not(url: str) -> None:
-    """Everyone on the way could read the token."""
+def test_other_urls_are_not_safe(url: str) -> None:
+    """Anyone on the network path could read the token."""
     assert not is_safe(url)
 
 
@@ -248,12 +246,12 @@ def test_anything_else_is_not(url: str) -> None:
     ],
 )
 def test_an_id_is_one_segment_of_a_path(identifier: str, segment: str) -> None:
-    """Whatever it is made of."""
+    """Special characters are percent-encoded."""
     assert quoted(identifier) == segment
 
 
 @pytest.mark.parametrize("identifier", ["", ".", ".."])
-def test_an_id_that_would_lead_elsewhere_is_refused(identifier: str) -> None:
+def test_an_empty_or_dot_segment_id_is_refused(identifier: str) -> None:
     """A dot segment is resolved before the request is sent."""
     with pytest.raises(ValueError, match="cannot be part of a path"):
         quoted(identifier)
@@ -261,7 +259,7 @@ def test_an_id_that_would_lead_elsewhere_is_refused(identifier: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_no_id_changes_the_path_around_it(identifier: str) -> None:
-    """As it is really sent."""
+    """The path is checked as it is sent."""
     if identifier in {".", ".."}:
         return
     url = f"https://api.example.com/v3/emails/{quoted(identifier)}/links"
@@ -280,6 +278,6 @@ def test_no_id_changes_the_path_around_it(identifier: str) -> None:
         (None, "/"),
     ],
 )
-def test_messages_show_only_the_path(url: str | None, path: str) -> None:
-    """A query may have a cursor."""
+def test_messages_name_only_the_path(url: str | None, path: str) -> None:
+    """A query may contain a cursor."""
     assert path_of(url) == path

@@ -1,4 +1,4 @@
-"""Writing messages to a pipe that may be closed."""
+"""Writing messages to a pipe, which may be closed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tap_cc_clicks.singer import ClosedPipeError, PacedStateWriter, PageWriter
 from tests.support import captured
 
 
-def test_each_write_to_a_closed_pipe_is_reported(
+def test_each_write_to_a_closed_pipe_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second one used to fail differently, because the SDK reuses a buffer."""
+    """The second write used to fail with another error, due to the SDK's buffer."""
     reader, writer = os.pipe()
     os.close(reader)
     messages = PageWriter()
@@ -29,7 +29,7 @@ def test_each_write_to_a_closed_pipe_is_reported(
         for value in ({}, {"bookmarks": {"campaigns": "longer"}}):
             with pytest.raises(ClosedPipeError, match="closed the pipe") as error:
                 messages.write_message(StateMessage(value=value))
-            # Kept, as a traceback keeps what its frames hold.
+            # The errors are kept, as tracebacks keep their frames alive.
             errors.append(error)
     assert len(errors) == 2
 
@@ -37,7 +37,7 @@ def test_each_write_to_a_closed_pipe_is_reported(
 def test_state_is_written_as_the_sdk_writes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without its copy of every value, which takes 30 times as long as the rest."""
+    """The SDK's copy of every value, which takes 30 times as long, is avoided."""
     state: dict[str, Any] = {
         "version": 2,
         "bookmarks": {"a": {"x": None, "y": Decimal("1.50"), "z": [1, "é"]}},
