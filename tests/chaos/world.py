@@ -155,7 +155,10 @@ class World:
         if self.random.random() < PROBABILITY:
             self.account.resend(self.random.choice(self._sent()))
         if self.random.random() < PROBABILITY:
-            self.account.add_click(self.account.add_campaign().activities[0])
+            activity = self.account.add_campaign().activities[0]
+            # Without any event, the simulator makes up counters of other events.
+            self.account.add_event(activity, "sends")
+            self.account.add_click(activity)
         self._wrong_by += DAY
 
     def _sent(self) -> list[Any]:
