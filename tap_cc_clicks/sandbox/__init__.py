@@ -1,7 +1,8 @@
 """A simulated Constant Contact account behind a real HTTP server.
 
-For the demo, the tests and the benchmarks; made from the vendor's documentation, not
-from the service. It imports nothing of the tap. Needs the extra ``[sandbox]``::
+For the demo, the tests and the benchmarks. It is built from the vendor's documentation,
+not from the live service, and does not import the tap. Requires the ``[sandbox]``
+extra::
 
     with Sandbox(generate(seed=7)) as sandbox:
         requests.get(sandbox.api_url + "/emails", headers=sandbox.headers)

@@ -1,4 +1,4 @@
-"""``python -m tap_cc_clicks.sandbox``: the simulator as a process of its own."""
+"""``python -m tap_cc_clicks.sandbox``: run the simulator as a separate process."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CHOICES = {"dialect": DIALECTS}
 
 @dataclass(frozen=True)
 class Options:
-    """What kind of account is wanted, and how it is served.
+    """Options of the command line.
 
     Attributes:
-        recipients: To how many each email was sent; 0 for clicks alone.
-        port: Where, or 0 for a free port.
-        latency: Seconds that every answer takes.
-        limits: Whether the API's limits are kept: 4 a second, 10,000 a day.
-        dialect: In which form it answers.
-        like: A file of ``cc-clicks check --record``, whose form it answers in.
+        recipients: Number of contacts per email; 0 generates clicks only.
+        port: Port to listen on, or 0 for a free one.
+        latency: Delay of every response, in seconds.
+        limits: Whether to enforce the API's limits: 4 a second, 10,000 a day.
+        dialect: Response format, one of ``DIALECTS``.
+        like: Recording by ``cc-clicks check --record`` whose format to imitate.
     """
 
     port: int = 0
@@ -49,10 +49,10 @@ class Options:
 
 
 def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
-    """Serve a made-up account until interrupted, or until the parent process ends.
+    """Serve a generated account until interrupted or until the parent process exits.
 
     Raises:
-        UnlikeError: The file to answer like is no recording.
+        RecordingError: The file in ``options.like`` is not a valid recording.
     """
     sandbox = Sandbox(
         generate(
@@ -75,7 +75,7 @@ def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
 
 
 def main() -> None:
-    """Serve, with the settings as JSON on stdout."""
+    """Start the server and print its settings as JSON."""
     parser = _parser()
     try:
         serve(Options(**vars(parser.parse_args())), _announce)
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this process when its parent has gone: it serves nobody then."""
+    """Exit when the parent process has exited."""
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The account: campaigns, activities and clicks, and what happens to them."""
+"""The simulated account: campaigns, activities, clicks and other events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 CLICKS = "clicks"
-# The other reports of events, with the columns that are theirs alone.
+# The other event reports, each with its additional columns.
 EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "sends": {},
     "opens": {"device_type": DEVICES},
@@ -29,7 +29,7 @@ EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "optouts": {"opt_out_reason": ("I did not sign up — ever", None)},
     "forwards": {},
 }
-# What an activity was sent to.
+# Fields that name an activity's recipients.
 LISTS = ("contact_list_ids", "segment_ids")
 
 
@@ -41,28 +41,26 @@ def timestamp(when: datetime) -> str:
 
 @dataclass(slots=True)
 class Click:
-    """A row of a report of events, with its JSON made once."""
+    """A row of an event report, with its JSON cached."""
 
     row: dict[str, Any]
     encoded: bytes = b""
 
     def __post_init__(self) -> None:
-        """Encode the row."""
         self.encode()
 
     def encode(self) -> None:
-        """Encode the row anew, after a change."""
+        """Encode the row again after a change."""
         self.encoded = msgspec.json.encode(self.row)
 
     @property
     def created_time(self) -> str:
-        """When it happened."""
         return str(self.row["created_time"])
 
 
 @dataclass(slots=True)
 class Activity:
-    """A campaign activity; its events are newest first, as reports give them."""
+    """A campaign activity; its events are sorted newest first, as in reports."""
 
     campaign_activity_id: str
     campaign_id: str
@@ -72,31 +70,31 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
-    # What people click on, the more often the more they like it; else any link.
+    # Links to draw clicks from, repeated as weights; all links if empty.
     popular: list[dict[str, Any]] = field(default_factory=list)
     sends: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[Click]] = field(default_factory=dict)
 
     @property
     def has_reports(self) -> bool:
-        """Whether the API reports on it."""
+        """Whether the API has reports for the activity."""
         return self.role in ROLES_WITH_REPORTS
 
     def rows_of(self, report: str) -> list[Click]:
-        """Return the rows of a report of events, as it gives them."""
+        """Return the rows of an event report, newest first."""
         return self.clicks if report == CLICKS else self.events.setdefault(report, [])
 
     @property
     def has_events(self) -> bool:
-        """Whether more is known of it than clicks."""
+        """Whether there are events other than clicks."""
         return any(self.events.values())
 
     def people_of(self, report: str) -> set[str]:
         """Return the contacts in a report."""
-        return {one.row["contact_id"] for one in self.events.get(report, ())}
+        return {event.row["contact_id"] for event in self.events.get(report, ())}
 
     def insert(self, event: Click, report: str = CLICKS) -> None:
-        """Insert an event before all that are not newer."""
+        """Insert an event before all that are equally old or older."""
         rows = self.rows_of(report)
         place = bisect_right(_Descending(rows), _Key(event.created_time)) if rows else 0
         while place and rows[place - 1].created_time == event.created_time:
@@ -106,7 +104,6 @@ class Activity:
             self.people.add(event.row["contact_id"])
 
     def extend(self, events: list[Click], report: str = CLICKS) -> None:
-        """Insert many events."""
         rows = self.rows_of(report)
         rows[:] = sorted(
             [*events, *rows], key=lambda event: event.created_time, reverse=True
@@ -117,7 +114,7 @@ class Activity:
 
 @dataclass(slots=True)
 class _Key:
-    """A moment that sorts before earlier ones."""
+    """A timestamp that sorts in descending order."""
 
     text: str
 
@@ -127,7 +124,7 @@ class _Key:
 
 @dataclass(slots=True)
 class _Descending:
-    """The moments of clicks, for a search."""
+    """The timestamps of clicks, as a sequence for ``bisect``."""
 
     clicks: list[Click]
 
@@ -140,7 +137,7 @@ class _Descending:
 
 @dataclass(slots=True)
 class Campaign:
-    """A campaign as the listing shows it, with its activities."""
+    """A campaign as listed by the API, with its activities."""
 
     campaign_id: str
     name: str
@@ -153,7 +150,7 @@ class Campaign:
     activities: list[Activity] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
-        """Return the campaign's row of the listing."""
+        """Return the campaign's row in the listing."""
         return {
             "campaign_id": self.campaign_id,
             "name": self.name,
@@ -166,12 +163,12 @@ class Campaign:
 
 
 class Account:
-    """A Constant Contact account. The same seed and calls give the same account.
+    """A Constant Contact account; the same seed and calls produce the same account.
 
     Args:
-        seed: Of all that is made up.
-        now: The account's present; it passes only by ``advance``.
-        stats_lag: Clicks younger than this are not counted yet.
+        seed: Seed of the generated data.
+        now: The account's current time; only ``advance`` changes it.
+        stats_lag: The age at which events are included in the counters.
     """
 
     def __init__(
@@ -180,8 +177,7 @@ class Account:
         now: datetime = START,
         stats_lag: timedelta = timedelta(0),
     ) -> None:
-        """Create an empty account."""
-        self.random = random.Random(seed)  # noqa: S311 - made-up data
+        self.random = random.Random(seed)  # noqa: S311 - generated data
         self.now = now
         self.stats_lag = stats_lag
         self.campaigns: dict[str, Campaign] = {}
@@ -190,11 +186,11 @@ class Account:
         self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
-        """Create an id."""
+        """Generate an ID."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def advance(self, **by: float) -> None:
-        """Let time pass: ``advance(hours=3)``."""
+        """Advance the account's clock: ``advance(hours=3)``."""
         self.now += timedelta(**by)
 
     def add_campaign(
@@ -205,7 +201,7 @@ class Account:
         roles: tuple[str, ...] = ("primary_email", "permalink"),
         **values: Any,
     ) -> Campaign:
-        """Make a campaign, sent unless its status says otherwise."""
+        """Add a campaign; the status decides whether it was sent."""
         sent = sent or self.now
         campaign = Campaign(
             campaign_id=self.uuid(),
@@ -223,7 +219,7 @@ class Account:
         return campaign
 
     def add_activity(self, campaign: Campaign, role: str) -> Activity:
-        """Give a campaign an activity with a few links."""
+        """Add an activity with a few links to a campaign."""
         first = self.random.randrange(10**11, 10**12)
         activity = Activity(
             campaign_activity_id=self.uuid(),
@@ -246,11 +242,11 @@ class Account:
 
     @staticmethod
     def _send(activity: Activity, when: datetime, **values: Any) -> None:
-        """Send an email, to contacts to whom it was not sent before."""
+        """Add a sending to new contacts to an activity's send history."""
         lists = {name: activity.details[name] for name in LISTS}
-        usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
+        defaults = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
         ids = {"send_id": len(activity.sends) + 1, "run_date": timestamp(when)}
-        activity.sends.append({**ids, **usual, **values})
+        activity.sends.append({**ids, **defaults, **values})
 
     def _details(self, campaign: Campaign, role: str) -> dict[str, Any]:
         return {
@@ -262,7 +258,7 @@ class Account:
             "from_email": "shop@example.com",
             "reply_to_email": "reply@example.com",
             "template_id": "",
-            # Not drawn, so that the same seed goes on making the same account.
+            # Does not use the seeded generator, so accounts of a seed stay the same.
             "document_id": str(uuid.uuid5(uuid.NAMESPACE_URL, campaign.name + role)),
             "permalink_url": f"https://example.com/p/{role}",
             "contact_list_ids": [self.uuid()],
@@ -272,7 +268,7 @@ class Account:
     def add_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Let someone click; an older moment than others' makes it a late click."""
+        """Add a click; a ``when`` before other clicks simulates a late arrival."""
         click = self.make_click(activity, when, **fields)
         activity.insert(click)
         return click
@@ -280,7 +276,7 @@ class Account:
     def make_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Make up a click of an activity, without putting it there."""
+        """Create a click in an activity without adding it."""
         link = self.random.choice(activity.popular or activity.links)
         device = self.random.choice(self.devices)
         row = {
@@ -302,7 +298,7 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Let something else happen than a click: one of ``EVENTS``."""
+        """Add an event of one of the reports in ``EVENTS``."""
         event = self.make_event(activity, report, when, **fields)
         activity.insert(event, report)
         return event
@@ -314,8 +310,9 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Make up a row of one of ``EVENTS``, without putting it there."""
-        own = {name: self.random.choice(some) for name, some in EVENTS[report].items()}
+        """Create an event of one of the reports in ``EVENTS`` without adding it."""
+        columns = EVENTS[report].items()
+        own = {name: self.random.choice(values) for name, values in columns}
         row = {
             **(fields if "contact_id" in fields else self._contact()),
             "campaign_activity_id": activity.campaign_activity_id,
@@ -327,7 +324,7 @@ class Account:
         return Click({name: value for name, value in row.items() if value is not None})
 
     def _contact(self) -> dict[str, Any]:
-        """Return one of the contacts, or a new one."""
+        """Return a random contact, which may be a new one."""
         if not self.contacts or self.random.random() < 1 / (
             1 + len(self.contacts) / 50
         ):
@@ -335,7 +332,7 @@ class Account:
         return self.random.choice(self.contacts)
 
     def add_contact(self) -> dict[str, Any]:
-        """Return a new contact."""
+        """Add a contact and return it."""
         number = len(self.contacts)
         names = {"first_name": f"Zoë {number}", "last_name": "Müller-العربية"}
         contact = {
@@ -346,9 +343,9 @@ class Account:
         return self.contacts[-1]
 
     def add_clicks(self, number: int, emails: int = 5) -> None:
-        """Let people click within the last hour, in the emails sent last."""
+        """Add clicks of the last hour to the most recently sent emails."""
         activities = self.clickable()
-        activities.sort(key=lambda one: self.campaigns[one.campaign_id].updated_at)
+        activities.sort(key=lambda item: self.campaigns[item.campaign_id].updated_at)
         for n in range(number):
             minutes = timedelta(minutes=60 * (1 - (n + 1) / number))
             activity = self.random.choice(activities[-emails:])
@@ -357,14 +354,14 @@ class Account:
     def add_scans(
         self, activity: Activity, contacts: int = 3, when: datetime | None = None
     ) -> None:
-        """Let the mail servers of some contacts try every link of an email at once."""
+        """Simulate mail servers that open every link of an email within seconds."""
         for contact in self.random.sample(self.contacts, contacts):
             for number, link in enumerate(activity.links):
                 second = (when or self.now) + timedelta(seconds=number)
                 self.add_click(activity, second, **contact, **link)
 
     def reported(self) -> list[Activity]:
-        """Return the activities with reports that can be found."""
+        """Return the sent activities with reports, except removed ones."""
         return [
             activity
             for campaign in self.campaigns.values()
@@ -374,7 +371,7 @@ class Account:
         ]
 
     def clickable(self) -> list[Activity]:
-        """Return those of them that people go on clicking in: not what failed."""
+        """Return the activities with reports whose sending did not fail."""
         return [
             activity
             for activity in self.reported()
@@ -382,14 +379,14 @@ class Account:
         ]
 
     def resend(self, campaign: Campaign) -> Activity:
-        """Send a campaign again to those who did not open it."""
+        """Resend a campaign to contacts who did not open it."""
         campaign.updated_at = campaign.last_sent_date = self.now
         return self.add_activity(campaign, "resend")
 
     def send_again(self, campaign: Campaign, **values: Any) -> None:
-        """Send an email again to contacts who are new on its lists.
+        """Send an email to contacts added to its lists since.
 
-        Its campaign's ``updated_at`` does not tell.
+        The campaign's ``updated_at`` does not change.
         """
         campaign.last_sent_date = self.now
         activity = campaign.activities[0]
@@ -398,12 +395,12 @@ class Account:
             self.add_event(activity, "sends", **self.add_contact())
 
     def remove_campaign(self, campaign: Campaign) -> None:
-        """Delete a campaign: it stays in the listing."""
+        """Delete a campaign; it is still listed, as ``Removed``."""
         campaign.current_status = "Removed"
         campaign.updated_at = self.now
 
     def delete_contact(self, contact_id: str) -> None:
-        """Delete a contact: its events stay, marked."""
+        """Delete a contact; its events are kept, with ``deleted_at`` set."""
         for activity in self.activities.values():
             for event in chain(activity.clicks, *activity.events.values()):
                 if event.row["contact_id"] == contact_id:
@@ -411,19 +408,19 @@ class Account:
                     event.encode()
 
     def counted(self, activity: Activity) -> int:
-        """Return how many clicks the service has counted of an activity."""
+        """Return the number of an activity's clicks in the counters."""
         clicks = self.counted_rows(activity.clicks)
         return max(0, len(clicks) + activity.count_offset)
 
     def counted_rows(self, rows: list[Click]) -> list[Click]:
-        """Return those of a report's rows that the service has counted."""
+        """Return the rows old enough to be included in the counters."""
         if not self.stats_lag:
             return rows
         until = timestamp(self.now - self.stats_lag)
         return [row for row in rows if row.created_time <= until]
 
     def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:
-        """Return all clicks, or all rows of another report."""
+        """Return all rows of a report, by default all clicks."""
         return [
             dict(event.row)
             for activity in self.activities.values()

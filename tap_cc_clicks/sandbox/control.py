@@ -1,4 +1,4 @@
-"""Controls over HTTP below ``/_sandbox``, for those in another process."""
+"""HTTP endpoints below ``/_sandbox`` that control a simulator in another process."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 def routes(server: Server) -> list[BaseRoute]:
-    """Return the routes that control a server."""
+    """Return the control routes of a server."""
 
     async def clicks(request: Request) -> JSONResponse:
-        """Return all clicks; or, by POST, let people click: ``{"number": 10}``."""
+        """GET returns all clicks; POST ``{"number": 10}`` adds some."""
         if request.method == "POST":
             server.account.add_clicks((await request.json())["number"])
         return JSONResponse(server.account.rows())
 
     async def advance(request: Request) -> JSONResponse:
-        """Let time pass: ``{"hours": 3}``."""
+        """Advance the account's clock: ``{"hours": 3}``."""
         server.account.advance(**await request.json())
         return JSONResponse({"now": server.account.now.isoformat()})
 
     async def requests(request: Request) -> JSONResponse:
-        """Return the counts of requests by endpoint; DELETE forgets them."""
+        """Return the number of requests by endpoint; DELETE also resets it."""
         counts = dict(server.log.counts())
         if request.method == "DELETE":
             server.log.clear()
         return JSONResponse(counts)
 
     async def faults(request: Request) -> JSONResponse:
-        """Put faults in force, a list of them, in place of those there are."""
+        """Replace the active faults by the given list."""
         server.faults.rules[:] = [Fault(**fault) for fault in await request.json()]
         return JSONResponse({"faults": len(server.faults.rules)})
 

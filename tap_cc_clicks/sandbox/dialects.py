@@ -1,8 +1,8 @@
-"""Dialects: the forms in which the vendor's own pages show one and the same answer.
+"""Dialects: the response formats that the vendor's pages show for the same endpoint.
 
 The API reference, the API guide's examples and public applications disagree. Each
-dialect changes the answers of the reference by one difference; the guide's by all that
-its examples show.
+dialect applies one difference to the responses of the reference; the dialect ``guide``
+applies all those in the guide's examples.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 OK = 200
 NOT_FOUND = 404
 SUMMARIES = "bulk_email_campaign_summaries"
-# What the guide's offset says beside the place.
+# An additional parameter of the guide's offset links.
 CAMPAIGN_TYPES = "10,14,15,57"
-# One counted click of so many is left out, where some are.
+# ``some_never_counted`` omits one event in this many from the counters.
 LEFT_OUT = 5
 LAG = timedelta(hours=6)
 NO_STATS = {"error_key": "reportingsvc.not_found.stats", "error_message": "Sandbox"}
@@ -42,7 +42,7 @@ def dotted_counters(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def dotted(name: str) -> str:
-    """Return a counter's name as the guide writes it; any other as it is."""
+    """Return a counter's name as in the guide, any other name unchanged."""
     return re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name)
 
 
@@ -51,7 +51,7 @@ def _dotted(match: re.Match[str]) -> str:
 
 
 def counts_as_text(endpoint: str, body: dict[str, Any]) -> None:
-    """Give counts as text."""
+    """Return counts as text."""
     for row in body.get("link_click_counts", ()):
         row["unique_clicks"] = str(row["unique_clicks"])
     for result in body["results"] if endpoint == "stats" else ():
@@ -65,7 +65,7 @@ def _as_text(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
-    """Give counters and aggregates as a list of one object."""
+    """Return counters and aggregates as a list of one object."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [body["aggregate_percents"]]
     for result in body["results"] if endpoint == "stats" else ():
@@ -73,37 +73,37 @@ def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def listed_percents(endpoint: str, body: dict[str, Any]) -> None:
-    """Give the aggregates of summaries as text, in a list of one object."""
+    """Return the aggregates of summaries as text, in a list of one object."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [_as_text(body["aggregate_percents"])]
 
 
 def offset_links(endpoint: str, body: dict[str, Any]) -> None:
-    """Let the next link of summaries be an offset, packed into ``next``."""
+    """Encode the offset of summaries' next links in a parameter ``next``."""
     if endpoint == "summaries" and "_links" in body:
         link = urlsplit(body["_links"]["next"]["href"])
         query = dict(parse_qsl(link.query))
         place = base64.urlsafe_b64decode(query["cursor"]).decode()
-        told = {"campaign_types": CAMPAIGN_TYPES, "limit": query["limit"], "o": place}
-        packed = base64.b64encode(urlencode(told).encode()).decode()
+        offset = {"campaign_types": CAMPAIGN_TYPES, "limit": query["limit"], "o": place}
+        packed = base64.b64encode(urlencode(offset).encode()).decode()
         href = f"{link.path}?{urlencode({'next': packed})}"
         body["_links"]["next"]["href"] = href
 
 
 def null_links(_: str, body: dict[str, Any]) -> None:
-    """Let a last page have a next link that is null."""
+    """Return null as the next link of the last page."""
     body.setdefault("_links", {"next": {"href": None}})
 
 
 def left_out_arrays(_: str, body: dict[str, Any]) -> None:
-    """Leave out arrays that are empty and not required."""
+    """Omit optional arrays that are empty."""
     for name in ("campaigns", "campaign_activities", "link_click_counts", "errors"):
         if body.get(name) == []:
             del body[name]
 
 
 def other_times(endpoint: str, body: dict[str, Any]) -> None:
-    """Write times with an offset and without milliseconds, dates as times."""
+    """Return times with an offset and without milliseconds, and dates as times."""
     for row in body.get("tracking_activities", ()):
         row["created_time"] = row["created_time"].replace(".000Z", "+00:00")
         if "deleted_at" in row:
@@ -113,7 +113,7 @@ def other_times(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def other_roles(_: str, body: dict[str, Any]) -> None:
-    """Give campaigns an activity of a role that no page names."""
+    """Add an activity with an undocumented role to campaigns."""
     if "campaign_activities" in body:
         activity_id = f"{body['campaign_id'][:-4]}0000"
         row = {"campaign_activity_id": activity_id, "role": "text_message"}
@@ -121,20 +121,20 @@ def other_roles(_: str, body: dict[str, Any]) -> None:
 
 
 def some_never_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Leave a share of clicks and opens out of the counters, for good."""
+    """Omit a share of clicks and opens from the counters permanently."""
     for result in body["results"] if endpoint == "stats" else ():
         for name in ("em_clicks_all", "em_opens_all"):
             result["stats"][name] -= result["stats"][name] // LEFT_OUT
 
 
 def none_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Have no counters of any activity."""
+    """Return an error instead of counters."""
     if endpoint == "stats":
         body.clear()
         body.update(NO_STATS)
 
 
-# The guide's examples; and each difference by itself.
+# The differences in the guide's examples, and all differences as single dialects.
 GUIDE = (dotted_counters, counts_as_text, listed_percents, offset_links)
 ALONE = (
     dotted_counters,
@@ -154,7 +154,7 @@ DIALECTS: dict[str, tuple[Change, ...]] = {
     "reference": (),
     "guide": GUIDE,
     LAGGING: (),
-    **{one.__name__.replace("_", "-"): (one,) for one in ALONE},
+    **{change.__name__.replace("_", "-"): (change,) for change in ALONE},
 }
 
 
@@ -163,7 +163,7 @@ def spoken(
     endpoint: str,
     handler: Callable[[Mapping[str, str]], Reply],
 ) -> Callable[[Mapping[str, str]], Reply]:
-    """Return what answers with these changes, from what answers without them."""
+    """Return a handler that applies changes to another handler's responses."""
 
     def answer(query: Mapping[str, str]) -> Reply:
         reply = handler(_unpacked(query))
@@ -181,9 +181,9 @@ def spoken(
 
 
 def _unpacked(query: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the query that an offset link stands for."""
+    """Return the query encoded in an offset link."""
     if "next" not in query:
         return query
-    told = parse_qs(base64.b64decode(query["next"]).decode())
-    cursor = base64.urlsafe_b64encode(told["o"][0].encode()).decode()
-    return {"limit": told["limit"][0], "cursor": cursor}
+    offset = parse_qs(base64.b64decode(query["next"]).decode())
+    cursor = base64.urlsafe_b64encode(offset["o"][0].encode()).decode()
+    return {"limit": offset["limit"][0], "cursor": cursor}

@@ -1,4 +1,4 @@
-"""Faults to be injected: what a network, a gateway or a broken server may do."""
+"""Fault injection: simulated failures of a network, a gateway or a server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
-# What keeps a request from being served at all.
+# Faults in place of a response: the request is not served.
 REFUSING = frozenset({"status", "reset", "half_close", "redirect"})
-# What befalls the answer on its way, or what is in it.
+# Faults in the transfer or the content of a response.
 DISTORTING = frozenset(
     {
         "lost_answer",
@@ -35,20 +35,20 @@ KINDS = REFUSING | DISTORTING
 
 @dataclass
 class Fault:
-    """One fault, and when it strikes.
+    """A fault and the requests it applies to.
 
     Attributes:
         kind: One of ``KINDS``.
-        match: A regular expression that the path must contain.
-        query: One that the query must contain.
-        times: How often it strikes; None for as often as there is occasion.
-        probability: How likely it is at each occasion.
-        status: For kind ``status``: the status.
-        body: For kind ``status``: the body, JSON if not a string.
-        seconds: For kinds ``slow`` and ``drip``: for how long.
-        field: For kind ``bad_row``: what the last row of the page lacks.
-        href: For kind ``next_link``: where the next link leads.
-        content: For kind ``body``: all that is answered, packed with gzip or not.
+        match: A regular expression to search for in the path.
+        query: A regular expression to search for in the query.
+        times: Maximum number of injections; None for no limit.
+        probability: Probability for each matching request.
+        status: Kind ``status``: the status.
+        body: Kind ``status``: the body, sent as JSON unless it is a string.
+        seconds: Kinds ``slow`` and ``drip``: the duration.
+        field: Kind ``bad_row``: the field missing in the last row of the page.
+        href: Kinds ``foreign_next`` and ``next_link``: the URL of the next link.
+        content: Kind ``body``: the whole body, which may be compressed with gzip.
     """
 
     kind: str
@@ -64,7 +64,6 @@ class Fault:
     content: bytes = b""
 
     def __post_init__(self) -> None:
-        """Refuse a kind there is not."""
         if self.kind not in KINDS:
             message = f"There is no fault {self.kind}: one of {sorted(KINDS)}"
             raise ValueError(message)
@@ -72,18 +71,17 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults in force."""
+    """The active faults."""
 
     seed: int = 7
     rules: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Prepare the dice."""
-        self._random = random.Random(self.seed)  # noqa: S311 - made-up trouble
+        self._random = random.Random(self.seed)  # noqa: S311 - simulated faults
         self._lock = threading.Lock()
 
     def strike(self, path: str, query: str = "") -> Fault | None:
-        """Return the fault that befalls a request, if any."""
+        """Return the fault to inject into a request, or None."""
         with self._lock:
             for fault in self.rules:
                 if fault.times == 0 or not (

@@ -1,4 +1,4 @@
-"""Tokens: the endpoints of the authorization server."""
+"""The authorization server: sign-in flows and tokens."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ ACTIVATE_PAGE = (
 
 @dataclass
 class SignIns:
-    """People signing in, by the device flow or in a browser.
+    """Sign-ins with the device flow or in a browser.
 
     Attributes:
-        outcome: What they do: ``approved``, ``access_denied`` or ``expired_token``.
-        before: What a device is answered before that, in turn.
-        interval: Seconds that a device is told to wait between polls.
-        expires_in: Seconds that a device code lives.
-        scope: What they grant.
-        page: Where a person enters the code; the server's own page if empty.
-        issued: All device codes and authorization codes so far.
+        outcome: The user's decision: ``approved``, ``access_denied`` or
+            ``expired_token``.
+        before: The errors returned to a device's first polls, in this order.
+        interval: Polling interval for devices, in seconds.
+        expires_in: Lifetime of a device code, in seconds.
+        scope: The granted scopes.
+        page: URL of the page to enter the code; the server's own if empty.
+        issued: All device codes and authorization codes issued.
     """
 
     outcome: str = "approved"
@@ -50,7 +51,7 @@ class SignIns:
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def device(self, url: str) -> dict[str, Any]:
-        """Return what a device shows to the person."""
+        """Return the response of the device authorization endpoint."""
         code = self._code()
         self.devices[code] = list(self.before)
         page = self.page or f"{url}/activate"
@@ -68,7 +69,7 @@ class SignIns:
         return self.issued[-1]
 
     def poll(self, code: str) -> str | None:
-        """Return the error that a device is answered with, or None once allowed."""
+        """Return the error for a device's poll, or None if it is authorized."""
         if code not in self.devices:
             return "invalid_grant"
         if self.devices[code]:
@@ -77,7 +78,7 @@ class SignIns:
         return None if self.outcome == "approved" else self.outcome
 
     def browser(self, query: Mapping[str, str]) -> str:
-        """Return where a person's browser is sent back to."""
+        """Return the URL that the browser is redirected to."""
         redirect_uri = query["redirect_uri"]
         answer = {"state": query.get("state", "")}
         if query.get("code_challenge_method") != "S256":
@@ -90,12 +91,12 @@ class SignIns:
         return f"{redirect_uri}?{urlencode(answer)}"
 
     def redeem(self, form: Mapping[str, str]) -> str | None:
-        """Return the error that an authorization code is answered with, or None."""
+        """Return the error for an authorization code, or None if it is valid."""
         challenge, redirect_uri = self.codes.pop(form.get("code", ""), ("", ""))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        good = challenge == proof and redirect_uri == form.get("redirect_uri")
-        return None if good else "invalid_grant"
+        valid = challenge == proof and redirect_uri == form.get("redirect_uri")
+        return None if valid else "invalid_grant"
 
 
 @dataclass
@@ -103,11 +104,11 @@ class Tokens:
     """The valid tokens.
 
     Attributes:
-        rotating: Whether a refresh token is good for one use only.
-        expires_in: How long access tokens live, in seconds.
-        scope: What new access tokens may do.
-        renewals: How many access tokens the token endpoint gave out.
-        issued: How many there are in all.
+        rotating: Whether a refresh token is valid for one use only.
+        expires_in: Lifetime of access tokens, in seconds.
+        scope: Scopes of new access tokens.
+        renewals: Number of access tokens issued by the token endpoint.
+        issued: Number of all access tokens issued.
     """
 
     rotating: bool = False
@@ -122,14 +123,14 @@ class Tokens:
     def grant(
         self, form: Mapping[str, str], authorization: str
     ) -> tuple[int, dict[str, Any]]:
-        """Answer a request to the token endpoint with a status and a body."""
+        """Return the token endpoint's response, as status and body."""
         if not self.knows(form, authorization):
             return 401, {"error": "invalid_client"}
         error = self._refusal(form)
         return (400, {"error": error}) if error else (200, self.answer())
 
     def knows(self, form: Mapping[str, str], authorization: str = "") -> bool:
-        """Tell whether a client is one that there is."""
+        """Return whether a request identifies the simulator's client."""
         if not authorization.startswith("Basic "):
             return form.get("client_id") == CLIENT_ID
         encoded = authorization.removeprefix("Basic ")
@@ -138,8 +139,8 @@ class Tokens:
     def _refusal(self, form: Mapping[str, str]) -> str | None:
         kind = form.get("grant_type")
         if kind == "refresh_token":
-            good = form.get("refresh_token") == self.refresh_token
-            return None if good else "invalid_grant"
+            valid = form.get("refresh_token") == self.refresh_token
+            return None if valid else "invalid_grant"
         if kind == DEVICE_GRANT:
             error = self.sign_ins.poll(form.get("device_code", ""))
         elif kind == "authorization_code":
@@ -155,7 +156,7 @@ class Tokens:
         self.refresh_token = f"sandbox-refresh-{self.renewals + 1}"
 
     def answer(self) -> dict[str, Any]:
-        """Give out a new access token, and a new refresh token if they rotate."""
+        """Return a new access token, and a new refresh token if they rotate."""
         self.renewals += 1
         if self.rotating:
             self.refresh_token = f"sandbox-refresh-{self.renewals}"
@@ -170,7 +171,7 @@ class Tokens:
         return answer
 
     def issue(self) -> str:
-        """Make an access token, in the form of a JWT."""
+        """Issue an access token in JWT format."""
         self.issued += 1
         ends = time.time() + self.expires_in
         claims = {"scp": self.scope.split(), "exp": int(ends), "n": self.issued}
@@ -185,10 +186,10 @@ class Tokens:
         return token
 
     def expire_all(self) -> None:
-        """End all access tokens."""
+        """Revoke all access tokens."""
         self.access.clear()
 
-    def is_good(self, authorization: str) -> bool:
-        """Tell whether a request may pass."""
+    def is_valid(self, authorization: str) -> bool:
+        """Return whether a request has a valid access token."""
         token = authorization.removeprefix("Bearer ")
         return self.access.get(token, 0) > time.time()

@@ -1,4 +1,4 @@
-"""An account that looks like a shop's: for the demo, and for pictures."""
+"""A realistic account of a shop, for the demo and for pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox.account import Campaign
 
 SITE = "https://shop.example.com"
-# Name, subject and pages, those that people like best last.
+# Name, subject and linked pages, the most popular page last.
 EMAILS = (
     ("Welcome to autumn", "Warm things have arrived", "stores", "scarves", "coats"),
     ("Weekly offers", "Five things for less", "new", "gift-cards", "offers"),
@@ -31,7 +31,7 @@ EMAILS = (
     ("Half price weekend", "Half price until Sunday", "stores", "socks", "offers"),
     ("Gift guide", "25 gifts for less than 25", "gift-cards", "scarves", "gifts"),
 )
-# In life most people read on a phone; some devices do not say what they are.
+# Most people read on a phone; some devices are unknown.
 DEVICES = (*["mobile"] * 11, *["computer"] * 6, "tablet", "other", None)
 READERS = 400
 RESENT = 5
@@ -39,12 +39,12 @@ DRAFTS = 3
 
 
 def shop(seed: int = 7, emails: int = 36, now: datetime = START) -> Account:
-    """Return the account of a shop that writes every two days.
+    """Return the account of a shop that sends an email every two days.
 
     Args:
-        seed: The same seed gives the same account.
-        emails: How many campaigns were sent, the newest a day ago.
-        now: The account's present.
+        seed: The same seed produces the same account.
+        emails: Number of sent campaigns; the newest was sent a day ago.
+        now: The account's current time.
     """
     account = Account(seed, now)
     account.devices = DEVICES
@@ -65,21 +65,21 @@ def shop(seed: int = 7, emails: int = 36, now: datetime = START) -> Account:
 def send(
     account: Account, email: Sequence[str], sent: datetime | None = None
 ) -> Campaign:
-    """Send an email of the shop's.
+    """Send one of the shop's emails.
 
     Args:
         account: The account.
         email: Name, subject and pages, as in ``EMAILS``.
-        sent: When; now if not given.
+        sent: When it was sent; by default, now.
     """
-    number = 1 + sum(1 for one in account.campaigns.values() if one.last_sent_date)
+    number = 1 + sum(1 for item in account.campaigns.values() if item.last_sent_date)
     campaign = account.add_campaign(name=f"{email[0]}, no. {number}", sent=sent)
     _write(campaign.activities[0], email)
     return campaign
 
 
 def _write(activity: Activity, email: Sequence[str]) -> None:
-    """Give an email its subject and its links."""
+    """Set the subject and the links of an email."""
     name, subject, *pages = email
     activity.details["subject"] = subject
     first, tag = int(activity.links[0]["url_id"]), name.lower().replace(" ", "-")
@@ -96,7 +96,7 @@ def _write(activity: Activity, email: Sequence[str]) -> None:
 
 
 def read(account: Account, activity: Activity) -> None:
-    """Let an email reach its readers, of whom each one pleases another part."""
+    """Add all kinds of events but clicks to an email, at random rates."""
     draw = account.random.uniform
     shares = {
         "sends": 1,
@@ -111,7 +111,7 @@ def read(account: Account, activity: Activity) -> None:
 
 
 def _click(account: Account, activity: Activity) -> None:
-    """Let people click, and the mail servers of a few try every link."""
+    """Add clicks by people, and by mail servers that open every link."""
     share = account.random.uniform(0.08, 0.3)
     click_in(account, activity, round(share * len(activity.events["opens"])))
     sent = account.campaigns[activity.campaign_id].updated_at
