@@ -1,6 +1,6 @@
-"""Write what dbt is to know of the tap's tables, from their schemas.
+"""Write dbt's sources.yml and staging.yml from the schemas of the tap's streams.
 
-Run by ``make catalogs``; a test compares the files.
+Run by ``make catalogs``. A test fails if a file is outdated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SOURCE = {
         "{{ var('cc_clicks_schema', env_var('DBT_SOURCE_SCHEMA', 'tap_cc_clicks')) }}"
     ),
 }
-# Every run loads the campaign that changed last once more, whatever else it finds.
+# Every run loads the last changed campaign again, even if nothing else is new.
 HEARTBEAT = {
     "loaded_at_field": "{{ var('cc_clicks_loaded_at_field', '_sdc_batched_at') }}",
     "freshness": {"warn_after": {"count": 2, "period": "day"}},
@@ -55,7 +55,7 @@ def tables() -> dict[str, Table]:
 
 
 def sources(tables: dict[str, Table]) -> dict[str, Any]:
-    """Return what sources.yml holds."""
+    """Return the content of sources.yml."""
     described = [
         {
             "name": name,
@@ -70,7 +70,7 @@ def sources(tables: dict[str, Table]) -> dict[str, Any]:
 
 
 def staging(tables: dict[str, Table]) -> dict[str, Any]:
-    """Return what staging.yml holds."""
+    """Return the content of staging.yml."""
     return {"models": [_staged(name, *table) for name, table in tables.items()]}
 
 

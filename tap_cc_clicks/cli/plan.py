@@ -1,4 +1,4 @@
-"""``cc-clicks plan``: the cost of a run, before it runs."""
+"""``cc-clicks plan``: estimate the cost of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cc-clicks sandbox``: the simulator, to try the tap against."""
+"""``cc-clicks sandbox``: run the simulator, to try the tap without an account."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,san
 
 
 def simulator() -> ModuleType:
-    """Return the simulator, which an extra brings.
+    """Import the simulator.
 
     Raises:
-        InputError: It is not installed.
+        InputError: Its extra is not installed.
     """
     try:
         from tap_cc_clicks.sandbox import __main__  # noqa: PLC0415
@@ -74,6 +74,6 @@ def sandbox(**options: Any) -> None:
 
 
 def announce(running: Sandbox) -> None:
-    """Print the settings with which the tap reads the account."""
+    """Print the tap's settings for the simulated account."""
     click.echo("\n".join(env_lines(running.config)))
     click.echo(f"Serving a made-up account at {running.url}; Ctrl-C ends it.", err=True)

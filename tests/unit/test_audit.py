@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tools.audit import told
+from tools.audit import summary
 
 
 def test_what_was_not_audited_is_said_as_plainly_as_what_is_wrong() -> None:
     """An advisory service that does not answer must not look like a clean bill."""
     flaw = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
-    text = told(
+    text = summary(
         "the image",
         [
             {"name": "good", "version": "1.0", "vulns": []},
