@@ -18,9 +18,9 @@ from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- settings -->", "<!-- /settings -->"
-# Types with a kind of the same name. All others are strings to Meltano, which passes
-# them and YAML's own types on to the tap for validation. Its other kinds fail with a
-# traceback (decimal, integer, options), take any text for false or reject commas (array).
+# Types with a kind of the same name. Others are declared as strings, which the tap
+# validates. Meltano's other kinds fail with a traceback (decimal, integer, options),
+# take any text for false (boolean) or reject commas (array).
 KINDS = ("object",)
 PAGE = "docs/settings.md"
 HUB = "hub/tap-cc-clicks.yml"
