@@ -83,7 +83,7 @@ class Examination:
         ]
         for name, step in steps:
             if blocked and name != "clock":
-                yield Finding(name, SKIPPED, "see to the above first")
+                yield Finding(name, SKIPPED, "resolve the above first")
                 continue
             finding = self._finding(name, step)
             blocked = blocked or finding.status == FAILED
@@ -145,7 +145,7 @@ class Examination:
     def _token(self) -> tuple[str, str]:
         authenticator = self._run.authenticator
         if not authenticator.refresh_token:
-            return WARN, f"an access token alone, {self._end()}: good for a quick try"
+            return WARN, f"an access token alone, {self._end()}: for a quick test only"
         seed = authenticator.refresh_token
         request = requests.Request("GET", self._tap.config["api_url"])
         authenticator.authorize(request.prepare())
@@ -175,7 +175,7 @@ class Examination:
     def _scopes(self) -> tuple[str, str]:
         scopes = claims(self._run.authenticator.access_token).get("scp")
         if not isinstance(scopes, list):
-            return OK, "the token does not say; the lines below tell"
+            return OK, "the token does not list them; see the lines below"
         if "campaign_data" not in scopes:
             return FAILED, SCOPES["campaign_data"]
         return OK, " ".join(scope for scope in scopes if isinstance(scope, str))

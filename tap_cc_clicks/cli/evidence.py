@@ -146,7 +146,7 @@ class Evidence:
             return OK, "the newest click comes first"
         return WARN, (
             "the newest click does not come first: a run stops at clicks it knows, and "
-            "finds new ones behind them only if counters tell of them, by reading the "
+            "finds new ones behind them only if counters show them, by reading the "
             "whole report. Set lookback to 100000, so that every report due is read to "
             "its end, and please report it"
         )

@@ -29,7 +29,7 @@ END_OF_HEAD = b"\r\n\r\n"
 GLANCE_SECONDS = 0.1
 PAGE = (
     b"<!doctype html><title>tap-cc-clicks</title>"
-    b"<p>Back to the terminal: cc-clicks says there how it went. "
+    b"<p>Back to the terminal: cc-clicks shows the result there. "
     b"This page can be closed."
 )
 

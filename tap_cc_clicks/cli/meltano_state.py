@@ -47,7 +47,7 @@ def _meltano(*arguments: str) -> str:
     )
     if done.returncode:
         message = (
-            f"meltano state {arguments[0]} failed ({done.returncode}): try it by itself"
+            f"meltano state {arguments[0]} failed ({done.returncode}): run it directly"
         )
         raise InputError(message)
     return done.stdout

@@ -37,14 +37,14 @@ LABELS = {
 @click.option(
     "--max-requests",
     type=click.IntRange(min=1),
-    help="Plan for runs of so many requests (the setting max_requests).",
+    help="Plan for runs of at most this many requests (the setting max_requests).",
 )
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     default=SAMPLE,
     show_default=True,
-    help="Look up at most so many campaigns, and make so many requests for counters.",
+    help="Maximum number of campaigns to look up, and of requests for counters.",
 )
 @click.option(
     "--exact",

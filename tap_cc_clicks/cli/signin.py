@@ -293,7 +293,7 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
         granted = [scope for scope in granted if scope != "offline_access"]
     missing = [advice for scope, advice in SCOPES.items() if scope not in granted]
     if missing:
-        message = f"Signed in, but of no use. {'; '.join(missing)}. Nothing was stored"
+        message = f"The sign-in is unusable. {'; '.join(missing)}. Nothing was stored"
         raise SignInError(message)
     if not is_token(answer["refresh_token"]):
         raise SignInError(NO_LINE)

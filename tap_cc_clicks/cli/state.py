@@ -123,14 +123,14 @@ def state() -> None:
     "--stale",
     type=click.FloatRange(min=0),
     metavar="HOURS",
-    help="Only activities with no click read from within so many hours.",
+    help="Only activities without clicks read that are newer than this.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=LINES,
     show_default=True,
-    help="Show so many activities; 0 for all. JSON has all of them.",
+    help="Show at most this many activities; 0 for all. JSON always has all.",
 )
 def show(
     *,
@@ -322,7 +322,7 @@ def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
         and file not in {STDIN, MELTANO}
         and Path(output).resolve() == Path(file).resolve()
     ):
-        message = "--output is FILE itself: say --in-place to write over it"
+        message = "--output is FILE itself: use --in-place to overwrite it"
         raise click.UsageError(message)
     return Path(output) if output else None
 

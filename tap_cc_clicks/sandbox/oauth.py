@@ -21,7 +21,7 @@ USER_CODE = "SBOX-1234"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ACTIVATE_PAGE = (
     "<!doctype html><title>Sandbox</title><p>This is the sandbox of tap-cc-clicks: "
-    "nobody signs in here. The code is accepted by itself."
+    "there is no real sign-in. The code is accepted automatically."
 )
 
 

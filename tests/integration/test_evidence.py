@@ -118,7 +118,7 @@ def no_times(_: str, body: dict[str, Any]) -> None:
     ("change", "warned", "sentence"),
     [
         (unreadable_counters, "counters", "one request for each email, where counters"),
-        (oldest_first, "order", "finds new ones behind them only if counters tell"),
+        (oldest_first, "order", "finds new ones behind them only if counters show"),
         (
             fewer_rows,
             "pages",
