@@ -40,7 +40,7 @@ select
     known.campaign_activity_id,
     coalesce(activities.campaign_id, stats.campaign_id, clicked.campaign_id)
         as campaign_id,
-    -- Prefer campaigns: rows of activities may be older than a campaign's last change.
+    -- Prefer campaigns: rows of activities may be older than the last change.
     coalesce(campaigns.name, activities.campaign_name) as campaign_name,
     coalesce(campaigns.type, activities.campaign_type) as campaign_type,
     coalesce(campaigns.type_code, activities.campaign_type_code) as campaign_type_code,

@@ -83,8 +83,8 @@ on_links as (
     from clicks
 ),
 
--- Repeated clicks on a link within the window form one stretch, which counts from the
--- window's length before its first click until its last.
+-- Repeated clicks on a link within the window form one stretch, which counts from one
+-- window before its first click until its last.
 stretches as (
     select
         *,

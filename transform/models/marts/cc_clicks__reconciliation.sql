@@ -26,7 +26,7 @@ with loaded as (
             when events.event_type in ('open', 'send') then count(*)
             else count(distinct coalesce(events.contact_id, events.event_id))
         end as loaded,
-        -- Events after the service's count.
+        -- Events later than the count.
         sum(case when events.occurred_at > stats.last_refresh_time then 1 else 0 end)
             as since_count
     from {{ ref('cc_clicks__events') }} as events

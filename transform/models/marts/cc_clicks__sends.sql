@@ -1,7 +1,7 @@
 with activities as (
     select
         *,
-        -- A campaign's summary has the last send: that of a resend, if there is one.
+        -- The summary has the last send of a campaign: that of a resend, if any.
         row_number() over (
             partition by source_relation, campaign_id
             order by case role when 'resend' then 0 else 1 end, campaign_activity_id
