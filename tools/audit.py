@@ -1,7 +1,7 @@
-"""Audit the packages of an install of the tap and of the image.
+"""Audit the packages of an installation and of the image for known vulnerabilities.
 
-Run by ``make audit``. Fails on a known vulnerability; where the advisory service cannot
-be asked, it says so and passes.
+Run by ``make audit``. Fails on a known vulnerability. If the advisory service cannot be
+reached, reports that and passes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--progress-spinner=off")
 # The environments in the image.
 IMAGE = ("image", "meltano", "targets", "dbt")
-# Not this environment: a test tool may pin older packages than users get.
+# Not this environment: development tools may restrict versions that users get.
 SUBJECTS: dict[str, Sequence[str]] = {
     "an install of today": ("--skip-editable", str(ROOT)),
     **{
@@ -35,13 +35,13 @@ SUBJECTS: dict[str, Sequence[str]] = {
 
 
 def main() -> None:
-    """Audit, and report what was and what was not audited."""
+    """Audit all sets of packages and print the results."""
     flawed = [subject for subject, source in SUBJECTS.items() if audit(subject, source)]
     sys.exit(bool(flawed))
 
 
 def audit(subject: str, source: Sequence[str]) -> bool:
-    """Audit a set of packages; return whether one has a known vulnerability."""
+    """Audit a set of packages; return whether any has a known vulnerability."""
     result = subprocess.run(  # noqa: S603 - our own command
         [*PIP_AUDIT, "--format=json", *source],
         capture_output=True,
@@ -54,35 +54,35 @@ def audit(subject: str, source: Sequence[str]) -> bool:
         reason = (result.stderr.strip() or "no answer").splitlines()[-1]
         sys.stdout.write(f"audit of {subject}: nothing could be audited ({reason})\n")
         return False
-    sys.stdout.write(told(subject, dependencies))
+    sys.stdout.write(summary(subject, dependencies))
     return any(dependency.get("vulns") for dependency in dependencies)
 
 
-def told(subject: str, dependencies: list[dict[str, Any]]) -> str:
-    """Return the findings.
+def summary(subject: str, dependencies: list[dict[str, Any]]) -> str:
+    """Return the summary to print.
 
     Args:
         subject: What was audited.
-        dependencies: What pip-audit reports of each package.
+        dependencies: The packages in pip-audit's report.
     """
-    skipped = [one for one in dependencies if "skip_reason" in one]
-    vulnerable = [one for one in dependencies if one.get("vulns")]
+    skipped = [package for package in dependencies if "skip_reason" in package]
+    vulnerable = [package for package in dependencies if package.get("vulns")]
     audited = f"{len(dependencies) - len(skipped)} of {len(dependencies)} packages"
     flaws = f"{len(vulnerable)} with known vulnerabilities"
     lines = [f"audit of {subject}: {audited} audited, {flaws}"]
-    lines += [_vulnerable(one) for one in vulnerable]
+    lines += [_vulnerable(package) for package in vulnerable]
     if skipped:
         lines.append(
             f"audit of {subject}: NOT audited, as the advisory service did not answer "
-            f"for them: {', '.join(one['name'] for one in skipped)}"
+            f"for them: {', '.join(package['name'] for package in skipped)}"
         )
     return "\n".join(lines) + "\n"
 
 
 def _vulnerable(dependency: dict[str, Any]) -> str:
     found = ", ".join(
-        f"{one['id']} (fixed in {' or '.join(one['fix_versions']) or 'no version'})"
-        for one in dependency["vulns"]
+        f"{flaw['id']} (fixed in {' or '.join(flaw['fix_versions']) or 'no version'})"
+        for flaw in dependency["vulns"]
     )
     return f"audit: {dependency['name']} {dependency['version']}: {found}"
 

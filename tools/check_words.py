@@ -1,4 +1,4 @@
-"""Find words that this project does not use: they read as if translated.
+"""Find words that this project avoids.
 
 python tools/check_words.py PATH ...
 """
@@ -26,7 +26,7 @@ BANNED = re.compile(
 
 
 def files(paths: list[str]) -> list[Path]:
-    """Return the files below these paths that git knows."""
+    """Return the files below these paths that git tracks."""
     listed = subprocess.run(  # noqa: S603 - no shell
         ["git", "ls-files", *paths],  # noqa: S607 - as found on PATH
         capture_output=True,
@@ -44,7 +44,7 @@ def files(paths: list[str]) -> list[Path]:
 
 
 def main() -> None:
-    """Print each line with such a word; exit with 1 if there is any."""
+    """Print each line with such a word; exit with 1 if any is found."""
     lines = [
         f"{path}:{number}: {match.group()}"
         for path in files(sys.argv[1:])

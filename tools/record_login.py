@@ -1,7 +1,7 @@
-"""Record ``cc-clicks login`` against the simulator, as the README's picture.
+"""Record ``cc-clicks login`` against the simulator, for the picture in the README.
 
-Run by ``make picture``. The code, the address and the token are made up, so that the
-file is the same each time; a test fails where the command shows something else.
+Run by ``make picture``. The code, the URL and the token are fixed, so that the file is
+reproducible. A test fails if the command's output differs from the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE = "https://sandbox.example.com/activate"
 
 
 def picture() -> str:
-    """Return an SVG of a real sign-in against the simulator."""
+    """Sign in to the simulator and return the picture as SVG."""
     screen = terminal()
     screen.print(f"[bold]$[/] {COMMAND}")
     with Sandbox(Account()) as sandbox, tempfile.TemporaryDirectory() as folder:
@@ -36,12 +36,12 @@ def picture() -> str:
         stdout = sign_in(sandbox, Path(folder), screen)
     screen.print(f"{escape(stdout)}[bold]$[/]")
     written = screen.export_svg(title="cc-clicks", unique_id="login")
-    # Without them, viewers would fetch the fonts from another server.
+    # Remove the font faces, which viewers would fetch from another server.
     return re.sub(r"@font-face {.*?}\s*", "", written, flags=re.DOTALL)
 
 
 def terminal() -> Console:
-    """Return a recording terminal that is the same on every machine."""
+    """Return a recording terminal that is independent of the machine."""
     return Console(
         record=True,
         width=WIDTH,
@@ -54,7 +54,7 @@ def terminal() -> Console:
 
 
 def sign_in(sandbox: Sandbox, folder: Path, screen: Console) -> str:
-    """Run the command, and return what it writes to stdout."""
+    """Run the command and return its stdout."""
     config = {
         "token_url": sandbox.token_url,
         "token_store": str(folder / "tokens.json"),

@@ -1,4 +1,4 @@
-"""Compute the cost of many accounts, and write the tables in docs/scale.md."""
+"""Calculate the needs of many accounts and write the tables in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ ROOT = Path(__file__).parents[1]
 PAGE = Path("docs/scale.md")
 START, END = "<!-- scale -->", "<!-- /scale -->"
 
-# Limits of the API.
+# The API's limits.
 REQUESTS_PER_DAY = 10_000
 REQUESTS_PER_SECOND = 4
 ROWS_PER_PAGE = 500
 STATS_PER_REQUEST = 10
-# The default of look_requests_per_day.
+# The tap's default look_requests_per_day.
 LOOKS_PER_DAY = 500
-# Measured: docs/performance.md, and a run of the Dagster example on two busy cores.
+# Measured in docs/performance.md and in a run of the Dagster example on two busy cores.
 STATE_BYTES_PER_ACTIVITY = 340
 RUN_SECONDS = 12
 RUN_CPU_SECONDS = 3.6
-# With the default lookback, a day's clicks are read on that day and on the next.
+# With the default lookback, clicks are read on their day and on the next.
 READS_PER_CLICK = 2
 SECONDS_PER_HOUR = 3600
 ACCOUNTS = (1, 10, 100, 1_000, 10_000)
@@ -32,12 +32,12 @@ class Account:
     """An account of which only clicks are selected.
 
     Attributes:
-        campaigns: Sent so far.
-        activities: Of those campaigns.
+        campaigns: Campaigns sent so far.
+        activities: Activities of those campaigns.
         sent: Campaigns sent or changed since the last run.
-        read: Activities whose clicks are read in a run.
-        clicks: So far.
-        new_clicks: In a day.
+        read: Activities whose clicks a run reads.
+        clicks: Clicks so far.
+        new_clicks: New clicks per day.
     """
 
     campaigns: int = 300
@@ -49,20 +49,20 @@ class Account:
 
     @property
     def listing(self) -> int:
-        """Requests for the complete listing and summaries."""
+        """Requests to list all campaigns and their summaries."""
         return 2 * math.ceil(self.campaigns / ROWS_PER_PAGE)
 
     @property
     def counters(self) -> int:
-        """Requests for a look at all activities (C in docs/architecture.md)."""
+        """Requests to look at all activities: C in the description of the schedule."""
         return math.ceil(self.activities / STATS_PER_REQUEST)
 
     def first(self) -> int:
-        """Requests of the first load, if no report has more than a page."""
+        """Return the requests of the first load if every report has one page."""
         return self.listing + self.campaigns + self.activities + self.counters
 
     def later(self, looks: float = LOOKS_PER_DAY) -> float:
-        """Requests of a run a day.
+        """Return the requests of a daily run.
 
         Args:
             looks: ``look_requests_per_day``.
@@ -72,17 +72,17 @@ class Account:
         return self.listing + looks + self.sent + self.read
 
     def days(self, looks: float = LOOKS_PER_DAY) -> int:
-        """Return within how many days, and a run, every activity is looked at."""
+        """Return the days, plus a run, within which all activities are looked at."""
         return max(1, math.ceil(2 * self.counters / looks))
 
 
 TYPICAL = Account()
-# For many accounts with one key.
+# A lower look_requests_per_day, for many accounts per API key.
 FEW_LOOKS = 10
 
 
 def tables() -> str:
-    """Return both tables as Markdown: of requests and keys, of machines and rows."""
+    """Return the tables of requests and keys, and of machines and rows, as Markdown."""
     return f"{_requests()}\n\n{_machines()}"
 
 
@@ -155,7 +155,7 @@ def page(text: str) -> str:
 
 
 def main() -> None:
-    """Write the tables."""
+    """Write the tables to docs/scale.md."""
     path = ROOT / PAGE
     path.write_text(page(path.read_text("utf-8")), "utf-8")
 

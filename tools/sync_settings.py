@@ -1,7 +1,7 @@
-"""Write the settings of settings.py to all files that list them.
+"""Write the settings in settings.py to all files that list them.
 
 These are meltano.yml, .env.example, docs/settings.md and the definition for Meltano
-Hub. Run by ``make settings``; a test fails where they differ.
+Hub. Run by ``make settings``. A test fails if a file is outdated.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tap_cc_clicks.tap import TapCCClicks
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- settings -->", "<!-- /settings -->"
-# Meltano passes text on, and the tap reports what is wrong with it. With other kinds,
-# Meltano ends in a traceback (decimal, integer, options), reads any text as false
-# (boolean) or refuses commas (array). YAML's own types pass through.
+# Types with a kind of the same name. Others are declared as strings, which the tap
+# validates. Meltano's other kinds fail with a traceback (decimal, integer, options),
+# take any text for false (boolean) or reject commas (array).
 KINDS = ("object",)
 PAGE = "docs/settings.md"
 HUB = "hub/tap-cc-clicks.yml"
@@ -32,13 +32,13 @@ HUB_COMMENT = """\
 
 
 def settings() -> dict[str, dict[str, Any]]:
-    """Return the settings by name, as ``--about`` knows them."""
+    """Return the settings by name, as in the output of ``--about``."""
     about = TapCCClicks._get_about_info()  # noqa: SLF001 - what --about prints
     return dict(about.settings["properties"])
 
 
 def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
-    """Return a setting as meltano.yml declares it."""
+    """Return a setting's declaration in meltano.yml."""
     kind = next((part for part in setting["type"] if part in KINDS), "string")
     declared: dict[str, Any] = {"name": name, "kind": kind}
     if setting.get("format") == "date-time":
@@ -76,7 +76,7 @@ def as_yaml(value: Any) -> str:
 
 
 def env_example() -> str:
-    """Return .env.example: every setting of the tap's own, as a comment."""
+    """Return .env.example: the tap's own settings as comments."""
     lines = ["# Copy to .env and fill in: Meltano and the tap read it.", ""]
     for name, setting in settings().items():
         if name in TapCCClicks.config_jsonschema["properties"]:
@@ -90,14 +90,14 @@ def env_example() -> str:
 
 def not_by_default() -> list[str]:
     """Return the streams that are not selected by default."""
-    return [one.name for one in STREAMS if not one.selected_by_default]
+    return [stream.name for stream in STREAMS if not stream.selected_by_default]
 
 
 def hub_yml() -> str:
-    """Return the plugin definition for Meltano Hub, its keys in the Hub's order."""
+    """Return the plugin definition for Meltano Hub, with keys in the Hub's order."""
     about = TapCCClicks._get_about_info()  # noqa: SLF001
     definition = {
-        "capabilities": sorted(str(one) for one in about.capabilities),
+        "capabilities": sorted(map(str, about.capabilities)),
         "description": about.description,
         "domain_url": "https://www.constantcontact.com",
         "keywords": ["api", "email marketing", "meltano_sdk"],
@@ -107,7 +107,7 @@ def hub_yml() -> str:
         "namespace": about.name.replace("-", "_"),
         "pip_url": about.name,
         "quality": "unknown",
-        # Meltano selects what the tap does not.
+        # Without these rules, Meltano selects all streams.
         "select": ["*.*", *(f"!{name}.*" for name in not_by_default())],
         "settings": [
             dict(sorted(meltano_setting(name, setting).items()))
@@ -115,10 +115,10 @@ def hub_yml() -> str:
         ],
         "settings_group_validation": [["client_id", "refresh_token"], ["access_token"]],
         "supported_python_versions": [
-            SingleQuotedScalarString(one)
-            for one in about.supported_python_versions or ()
+            SingleQuotedScalarString(version)
+            for version in about.supported_python_versions or ()
         ],
-        # Meltano's default.
+        # Meltano's name for a plugin's only variant.
         "variant": "original",
     }
     return HUB_COMMENT + as_yaml(definition)

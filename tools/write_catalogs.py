@@ -1,6 +1,6 @@
-"""Write the ready catalogs below catalog/, from what ``--discover`` prints.
+"""Write the ready-made catalogs in catalog/ from the output of ``--discover``.
 
-Run by ``make catalogs``; a test compares them.
+Run by ``make catalogs``. A test fails if a file is outdated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PERSONAL = {
     "email_address",
     "first_name",
     "last_name",
-    # Personal data.
+    # Free text.
     "opt_out_reason",
 }
 
@@ -29,7 +29,7 @@ def discovered() -> dict[str, Any]:
 
 
 def catalogs() -> dict[str, dict[str, Any]]:
-    """Return the ready catalogs by name."""
+    """Return the ready-made catalogs by name."""
     clicks_only, no_pii, everything = discovered(), discovered(), discovered()
     for stream in everything["streams"]:
         _select(stream, [], selected=True)
@@ -53,7 +53,7 @@ def _select(stream: dict[str, Any], breadcrumb: list[str], selected: bool) -> No
 
 
 def as_text(catalog: dict[str, Any]) -> str:
-    """Return the text of a catalog file."""
+    """Return a catalog as JSON for its file."""
     return json.dumps(catalog, indent=2, ensure_ascii=False) + "\n"
 
 

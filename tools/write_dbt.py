@@ -1,6 +1,6 @@
-"""Write the dbt descriptions of the tap's tables, from their schemas.
+"""Write dbt's sources.yml and staging.yml from the schemas of the tap's streams.
 
-Run by ``make catalogs``; a test compares the files.
+Run by ``make catalogs``. A test fails if a file is outdated.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from tap_cc_clicks.tap import TapCCClicks
 
 MODELS = Path(__file__).parents[1] / "transform" / "models"
 ROW_IS = {
-    "campaigns": "a campaign, drafts and removed ones among them",
+    "campaigns": "a campaign, including drafts and removed ones",
     "campaign_activities": "an email or web page of a campaign",
     "campaign_activity_details": "subject, sender and recipients of an email",
-    "campaign_activity_stats": "what the service counts of an email",
-    "campaign_summaries": "when a campaign was last sent, and what is counted of it",
-    "email_send_history": "one sending of an email",
+    "campaign_activity_stats": "the service's counters of an email",
+    "campaign_summaries": "the last send and the counters of a campaign",
+    "email_send_history": "a send of an email",
     "email_clicks": "a click",
-    "email_links": "a link of an email, and how many people clicked it",
-    "email_sends": "an email and a contact to whom it was sent",
+    "email_links": "a link in an email and the number of contacts who clicked it",
+    "email_sends": "an email and a contact it was sent to",
     "email_opens": "an open of an email",
     "email_bounces": "a bounce of an email",
-    "email_optouts": "a contact who unsubscribed by an email",
-    "email_forwards": "an email that was forwarded by its link for that",
+    "email_optouts": "a contact who unsubscribed through an email",
+    "email_forwards": "a forward of an email by its forward link",
 }
 SOURCE = {
     "name": "tap_cc_clicks",
-    "description": "The tables as a loader lands them; none has to be there.",
+    "description": "The tables as a loader writes them; all are optional.",
     "database": "{{ var('cc_clicks_database', target.database) }}",
     "schema": (
         "{{ var('cc_clicks_schema', env_var('DBT_SOURCE_SCHEMA', 'tap_cc_clicks')) }}"
     ),
 }
-# Every run loads the campaign that changed last again.
+# Every run loads the last changed campaign again, even if nothing else is new.
 HEARTBEAT = {
     "loaded_at_field": "{{ var('cc_clicks_loaded_at_field', '_sdc_batched_at') }}",
     "freshness": {"warn_after": {"count": 2, "period": "day"}},
 }
-RELATION = {"name": "source_relation", "description": "The account that it is of."}
+RELATION = {"name": "source_relation", "description": "The account of the row."}
 Table = tuple[list[str], dict[str, Any]]
 
 
@@ -78,7 +78,7 @@ def _staged(name: str, key: list[str], properties: dict[str, Any]) -> dict[str, 
     once = {"columns": [RELATION["name"], *key]}
     return {
         "name": f"stg_cc_clicks__{name}",
-        "description": f"A row is {ROW_IS[name]}, once; none if they were not loaded.",
+        "description": f"A row is {ROW_IS[name]}. Unique; empty if not loaded.",
         "data_tests": [{"unique_together": {"arguments": once}}],
         "columns": [RELATION, *_columns(properties)],
     }

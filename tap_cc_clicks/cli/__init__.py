@@ -1,7 +1,7 @@
-"""The companion command ``cc-clicks``: signing in, checking, planning, state.
+"""The companion command ``cc-clicks``.
 
-Needs the extra ``[cli]``. Exit codes: 0 for success, 1 for a problem that was reported,
-2 for a wrong command line.
+Requires the ``[cli]`` extra. Exit codes: 0 for success, 1 for a reported problem, 2 for
+an invalid command line.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def main() -> None:
     with exit_on_error(
         lambda form, sentence: sys.stderr.write(f"Error: {form % sentence}\n")
     ):
-        # Characters that the locale cannot write are replaced.
+        # Escape characters that the locale cannot encode.
         cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
         cc_clicks()

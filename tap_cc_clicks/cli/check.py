@@ -1,4 +1,4 @@
-"""``cc-clicks check``: tests what a run needs, with few requests."""
+"""``cc-clicks check``: test the prerequisites of a run with few requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ONE_HOUR = 3600
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was tested, the result, and what to do."""
+    """The result of one test, printed as a line."""
 
     name: str
     status: str
@@ -51,7 +51,7 @@ class Finding:
 
 
 class Examination:
-    """Runs one test after the other; tests that depend on a failed one are skipped.
+    """Runs the tests in order; after a failed one, skips those that depend on it.
 
     Args:
         tap: The tap, with valid settings.
@@ -65,7 +65,7 @@ class Examination:
         self._service = self._evidence.service
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a line for each test, when it is finished."""
+        """Yield the result of each test when it is finished."""
         yield self._finding("token store", self._token_store)
         blocked = False
         steps: list[tuple[str, Callable[[], tuple[str, str]]]] = [
@@ -83,7 +83,7 @@ class Examination:
         ]
         for name, step in steps:
             if blocked and name != "clock":
-                yield Finding(name, SKIPPED, "see to the above first")
+                yield Finding(name, SKIPPED, "resolve the above first")
                 continue
             finding = self._finding(name, step)
             blocked = blocked or finding.status == FAILED
@@ -130,7 +130,7 @@ class Examination:
         store = TokenStore.from_config(config)
         needed = bool(config.get("token_store")) or store.path.exists()
         try:
-            # Strict, whatever the settings: this has to be reported here.
+            # Always strict, so that an unusable store is reported here.
             with TokenStore(store.path, "", required=True).locked():
                 store.load()
         except UnsafeStoreError:
@@ -145,10 +145,7 @@ class Examination:
     def _token(self) -> tuple[str, str]:
         authenticator = self._run.authenticator
         if not authenticator.refresh_token:
-            return (
-                WARN,
-                f"only an access token, which {self._end()}: enough for a quick try",
-            )
+            return WARN, f"an access token alone, {self._end()}: for a quick test only"
         seed = authenticator.refresh_token
         request = requests.Request("GET", self._tap.config["api_url"])
         authenticator.authorize(request.prepare())
@@ -178,10 +175,10 @@ class Examination:
     def _scopes(self) -> tuple[str, str]:
         scopes = claims(self._run.authenticator.access_token).get("scp")
         if not isinstance(scopes, list):
-            return OK, "not in the token; the lines below test them"
+            return OK, "the token does not list them; see the lines below"
         if "campaign_data" not in scopes:
             return FAILED, SCOPES["campaign_data"]
-        return OK, " ".join(one for one in scopes if isinstance(one, str))
+        return OK, " ".join(scope for scope in scopes if isinstance(scope, str))
 
     def _api(self) -> tuple[str, str]:
         address = self._tap.config["api_url"]
@@ -190,11 +187,11 @@ class Examination:
         except FatalAPIError:
             if self._status != HTTPStatus.FORBIDDEN:
                 raise
-            # The tap does not need it: listing and clicks decide.
+            # A run does not need this endpoint.
             return OK, f"{address} answers, but does not say whose account it is"
         name = account.get("organization_name")
-        told = isinstance(name, str) and printable(name)
-        return OK, f"{address} answers: {told or 'an account without a name'}"
+        shown = isinstance(name, str) and printable(name)
+        return OK, f"{address} answers: {shown or 'an account without a name'}"
 
     def _summary(self) -> dict[str, Any]:
         try:
@@ -203,7 +200,7 @@ class Examination:
             again = isinstance(error.__cause__, RetriableAPIError)
             if not again or self._status != HTTPStatus.UNAUTHORIZED:
                 raise
-            # A stored token may have expired: the authenticator renews it now.
+            # The stored access token was rejected: the authenticator renews it now.
             return self._service.account_summary()
 
     @property
@@ -216,10 +213,10 @@ class Examination:
         if response is None:
             return SKIPPED, "no answer to compare with"
         try:
-            theirs = parsedate_to_datetime(response.date).timestamp()
+            service_time = parsedate_to_datetime(response.date).timestamp()
         except (TypeError, ValueError, OverflowError):
             return SKIPPED, "the service's answer has no date to compare with"
-        ahead = round(time() - theirs)
+        ahead = round(time() - service_time)
         if abs(ahead) <= CLOCK_SECONDS:
             return OK, f"within {CLOCK_SECONDS} s of the service's"
         way = "ahead of" if ahead > 0 else "behind"
@@ -227,13 +224,13 @@ class Examination:
 
 
 def claims(token: str | None) -> dict[str, Any]:
-    """Return the claims of an access token, if it is a JWT; unverified."""
+    """Return the unverified claims of an access token; empty if it is not a JWT."""
     try:
         part = (token or "").split(".")[1]
-        said = decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        payload = decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, IndexError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return payload if isinstance(payload, dict) else {}
 
 
 @click.command()
@@ -255,7 +252,7 @@ def check(
     Makes eight requests at most. Exit code 1 if something is wrong.
     """
     config = dict(tap_of(configs).config)
-    # max_requests is not for these few requests.
+    # The check's few requests ignore max_requests.
     config.pop("max_requests", None)
     examination = Examination(CommandTap(config=config))
     screen = console()
@@ -267,8 +264,8 @@ def check(
     failed = any(finding.status == FAILED for finding in found)
     spent = examination.requests
     if as_json:
-        told = {"ok": not failed, "requests": spent, "checks": found}
-        print_json(told, indent=None)
+        result = {"ok": not failed, "requests": spent, "checks": found}
+        print_json(result, indent=None)
     else:
         say(screen, _spent(spent, examination.quota))
     if record:

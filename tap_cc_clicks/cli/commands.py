@@ -1,4 +1,4 @@
-"""The commands of ``cc-clicks``, each from a module of its own."""
+"""The command group ``cc-clicks``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tap_cc_clicks.cli.state import state
 from tap_cc_clicks.cli.tables import LONGEST_LINE
 from tap_cc_clicks.error_handling import error_messages
 
-# Click's ways to end a command. Since 8.2, so is the help of a group without command.
+# Exceptions by which Click ends a command; NoArgsIsHelpError is new in 8.2.
 PASSED_ON: tuple[type[Exception], ...] = (
     click.exceptions.Exit,
     click.Abort,
@@ -29,7 +29,7 @@ PASSED_ON: tuple[type[Exception], ...] = (
 
 
 class _Commands(click.Group):
-    """A group in which an error of the tap is one sentence and exit code 1."""
+    """A group that reports errors of the tap as one sentence, with exit code 1."""
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -42,14 +42,14 @@ class _Commands(click.Group):
             raise click.UsageError(message, error.ctx) from None
         except click.ClickException as error:
             raise click.ClickException(_shown(error.format_message())) from None
-        except Exception as error:  # noqa: BLE001 - nothing is to end in a traceback
+        except Exception as error:  # noqa: BLE001 - never show a traceback
             raise click.ClickException(
                 _shown("; ".join(error_messages(error)))
             ) from None
 
 
 def _shown(message: str) -> str:
-    """Return the message of an error, which may repeat arguments."""
+    """Clean an error message, which may quote arguments."""
     return printable(message, LONGEST_LINE)
 
 

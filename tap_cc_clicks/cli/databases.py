@@ -1,4 +1,4 @@
-"""Reading PostgreSQL and DuckDB. Errors are sentences without passwords."""
+"""Read PostgreSQL and DuckDB. Error messages never contain passwords."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Query: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 
 @contextmanager
 def database(url: str, missing: str) -> Generator[Query]:
-    """Open either database for queries.
+    """Open a database of either kind for queries.
 
     Args:
         url: ``postgresql://…`` or ``duckdb:///FILE``.
         missing: The message if a table or column does not exist.
 
     Raises:
-        ClickException: It cannot be read.
+        ClickException: The database cannot be read.
     """
     if DRIVER.match(url):
         with postgres(url, missing, extra="report") as server:
@@ -55,10 +55,10 @@ def postgres(
     Args:
         url: A URL for PostgreSQL or SQLAlchemy.
         missing: The message if a table or column does not exist.
-        extra: The extra with the driver.
+        extra: The extra that installs the driver.
 
     Raises:
-        ClickException: It cannot be read.
+        ClickException: The database cannot be read.
     """
     try:
         import psycopg  # noqa: PLC0415

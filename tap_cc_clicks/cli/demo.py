@@ -47,7 +47,7 @@ class Warehouse:
             self.state = message["value"]
         elif message["type"] == "RECORD" and message["stream"] == "email_clicks":
             row = message["record"]
-            # By key, as a target does: a click that is read twice is kept once.
+            # Upserted by key as in a target: a click that is read twice is kept once.
             self.clicks[row["click_id"]] = (
                 row["link_url"],
                 row["contact_id"],

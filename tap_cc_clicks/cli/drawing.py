@@ -1,6 +1,6 @@
-"""The charts of ``cc-clicks report``, and the page that holds them.
+"""Draw the charts and the page of ``cc-clicks report``.
 
-Needs the extra ``[report]``. Rows come from the queries of ``report.py``.
+Requires the ``[report]`` extra. Rows come from the queries in ``report.py``.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ STAGES = {
 }
 PEOPLE, MACHINES = STAGES["Opened"], STAGES["Opted out"]
 BAR, LABEL = 17, 30
-# Room for the text beside the longest bar, on a phone too.
+# The scale's length by that of the longest bar: leaves room for its text.
 BESIDE = 1.9
-# Otherwise a single machine would fill the chart.
+# The least upper end of the scale: small shares should not fill the chart.
 LEAST_SHARE = 0.1
 INK = "currentColor"
-# The colour of the page's text, in light and dark mode.
+# The charts' text has the colour of the page's, in light and dark mode.
 LOOK: Spec = {
     "background": None,
     "font": "system-ui, sans-serif",
@@ -99,24 +99,24 @@ $figures</main>
 
 
 def label(*parts: object) -> str:
-    """Return text as one short line, without control marks and addresses."""
-    told = " · ".join(str(part) for part in parts if part)
-    return printable(ADDRESS.sub("…", told), LONGEST_LABEL) or "(unnamed)"
+    """Join text to one short line without control characters and email addresses."""
+    text = " · ".join(str(part) for part in parts if part)
+    return printable(ADDRESS.sub("…", text), LONGEST_LABEL) or "(unnamed)"
 
 
 def at(moment: object) -> str:
-    """Format a timestamp of the marts, which is UTC."""
+    """Format a timestamp of the marts, which are in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if isinstance(moment, datetime) else ""
 
 
 def steps(counts: Iterable[Any]) -> list[tuple[str, int]]:
     """Return the stages of an email's funnel that were loaded."""
-    told = zip(STAGES, counts, strict=True)
-    return [(stage, int(number)) for stage, number in told if number is not None]
+    stages = zip(STAGES, counts, strict=True)
+    return [(stage, int(number)) for stage, number in stages if number is not None]
 
 
 def funnel(rows: Sequence[Row]) -> Spec:
-    """Draw name, role, time and the counts of each email."""
+    """Draw the funnel of each email."""
     bars = []
     for place, (name, role, sent, *counts, _) in enumerate(rows):
         resend = "resend" if role == "resend" else ""
@@ -131,7 +131,7 @@ def funnel(rows: Sequence[Row]) -> Spec:
 
 
 def links(rows: Sequence[Row]) -> Spec:
-    """Draw host, path and clicks of each link."""
+    """Draw the clicks of each link."""
     bars = [
         _bar(place, label(f"{host}{path or ''}"), "Clicks", int(clicks), f"{clicks:,}")
         for place, (host, path, clicks, _) in enumerate(rows)
@@ -167,7 +167,7 @@ def hours(rows: Sequence[Row]) -> Spec:
 
 
 def machines(rows: Sequence[Row]) -> Spec:
-    """Draw the share of machines of each week."""
+    """Draw the share of clicks by machines in each week."""
     values = [
         {"week": f"{week:%Y-%m-%d}", "share": by_machines / clicks, "clicks": clicks}
         for week, by_machines, clicks, _ in rows
@@ -194,7 +194,7 @@ def machines(rows: Sequence[Row]) -> Spec:
 
 
 def _bar(place: int, name: str, stage: str, number: int, text: str) -> Spec:
-    """Return a bar; names may repeat, so their position comes first."""
+    """Return a bar; the key starts with the position, as names may repeat."""
     return {
         "key": f"{place:02}{name}",
         "name": name,
@@ -205,7 +205,7 @@ def _bar(place: int, name: str, stage: str, number: int, text: str) -> Spec:
 
 
 def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> Spec:
-    """Draw bars below their shared name, which has the whole width."""
+    """Draw groups of bars, each below its name."""
     shown = [stage for stage in stages if any(bar["stage"] == stage for bar in bars)]
     group = BAR * len(shown)
     gap = LABEL / (group + LABEL)
@@ -237,7 +237,7 @@ def _bars(bars: list[Spec], stages: dict[str, str], *, named: bool = False) -> S
 
 
 def _names(group: int) -> alt.Axis:
-    """Write each name above its bars."""
+    """Return an axis that shows each name above its bars."""
     return alt.Axis(
         labelExpr="slice(datum.value, 2)",
         labelAlign="left",
@@ -262,7 +262,7 @@ def _spec(
 
 def figure(name: str, title: str, note: str, spec: Spec | None, fresh: str) -> str:
     """Return the HTML of a chart."""
-    # JSON in HTML: no text in it can close the element.
+    # Escaped, so that no text in the JSON can close the element.
     data = json.dumps(spec).replace("<", "\\u003c")
     shown = f'<script type="application/json">{data}</script>' if spec else "No data."
     return (

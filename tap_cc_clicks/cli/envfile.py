@@ -1,4 +1,4 @@
-"""Writing settings to a .env file."""
+"""Write settings to a .env file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def env_lines(settings: Mapping[str, object]) -> list[str]:
 
 
 def write_env(path: Path, settings: Mapping[str, object]) -> None:
-    """Set settings in a .env file with mode 0600; other lines stay.
+    """Write settings to a .env file with mode 0600 and keep its other lines.
 
     Raises:
         InputError: The file cannot be written.
@@ -44,10 +44,10 @@ def write_env(path: Path, settings: Mapping[str, object]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Check that a .env file can be written, before anything can be lost.
+    """Check in advance that a .env file can be written.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
     try:
         target = _target(path)
@@ -77,16 +77,16 @@ def _target(path: Path) -> Path:
 def _changed(text: str, settings: Mapping[str, object]) -> str:
     """Return the text of a .env file with settings replaced or added."""
     lines = {name: f"{name}={_quoted(value)}\n" for name, value in settings.items()}
-    there = list(parse_stream(io.StringIO(text)))
-    kept = [lines.get(one.key or "", one.original.string) for one in there]
+    bindings = list(parse_stream(io.StringIO(text)))
+    kept = [lines.get(line.key or "", line.original.string) for line in bindings]
     if kept and not kept[-1].endswith("\n"):
         kept.append("\n")
-    known = {one.key for one in there}
+    known = {line.key for line in bindings}
     return "".join([*kept, *(lines[name] for name in lines if name not in known)])
 
 
 def _quoted(value: object) -> str:
-    """Quote a value only if necessary: Docker's --env-file keeps quotes."""
+    """Quote a value only if necessary, since Docker's ``--env-file`` keeps quotes."""
     if PLAIN.fullmatch(str(value)):
         return str(value)
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")

@@ -1,4 +1,4 @@
-"""Estimates from a sample: a lower and an upper bound."""
+"""Estimate totals from a sample, as a lower and an upper bound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 # The share of a sample that is taken from the largest items.
 FIRST_IN_SAMPLE = 4
-# Standard errors on either side, for 95 % of estimates.
+# The bounds' distance from the mean in standard errors: a confidence of 95 %.
 SURE = 2
 
 
@@ -22,12 +22,10 @@ class Figure(Struct, frozen=True):
     high: int = 0
 
     def __str__(self) -> str:
-        """Format it."""
         between = f"{self.low:,} to {self.high:,}"
         return f"{self.low:,}" if self.low == self.high else between
 
     def __add__(self, other: Figure) -> Figure:
-        """Add another estimate."""
         return Figure(self.low + other.low, self.high + other.high)
 
 
@@ -47,15 +45,15 @@ def estimate(values: list[int], unseen: int) -> Figure:
     if not values or not unseen:
         return exactly(seen)
     mean = seen / len(values)
-    # One more, since other values may differ even if those of the sample do not.
-    squares = 1 + sum((one - mean) ** 2 for one in values)
+    # Plus 1, since other values may differ even if those of the sample do not.
+    squares = 1 + sum((value - mean) ** 2 for value in values)
     spread = SURE * sqrt(squares / max(1, len(values) - 1) / len(values))
     low, high = unseen * max(0, mean - spread), unseen * (mean + spread)
     return Figure(seen + round(low), seen + round(high))
 
 
 def sample(items: list[T], most: int | None) -> tuple[list[T], int, int]:
-    """Return a sample, how many of it are the largest, and how many are left out.
+    """Return a sample, the number of largest items in it, and of items not in it.
 
     Args:
         items: The items, largest first.

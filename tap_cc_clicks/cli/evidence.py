@@ -1,4 +1,4 @@
-"""Tests of what a run assumes about the service, on one email with clicks."""
+"""Test a run's assumptions about the service on one email with clicks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tap_cc_clicks.cli.recording import Witness, body_of, links_of, shape_of
 from tap_cc_clicks.events.declaration import CLICKS
 
 OK, WARN, FAILED, SKIPPED = "ok", "warn", "failed", "skipped"
-# Campaigns to look up for an email with clicks, and reports to read.
+# Maximum number of campaigns to look up, and of reports to read.
 LOOKED_UP = 2
 DOCUMENTED_TIME = "9999-99-99T99:99:99.999Z"
 NO_EMAIL = "no email was sent yet: there is none to look at"
@@ -39,10 +39,10 @@ NO_COUNTERS = (
 
 
 class Evidence:
-    """Reads the counters and clicks of one email; seven requests at most.
+    """Reads the counters and clicks of one email with at most seven requests.
 
     Args:
-        client: The client, which keeps the responses.
+        client: The client, which records its responses.
     """
 
     def __init__(self, client: Witness) -> None:
@@ -63,11 +63,11 @@ class Evidence:
         self._sent = [
             row for row in rows if str(row["current_status"]).lower() not in unread
         ]
-        told = f"{len(rows)} listed on the first page, {len(self._sent)} of them sent"
-        return OK, told
+        listed = f"{len(rows)} listed on the first page"
+        return OK, f"{listed}, {len(self._sent)} of them sent"
 
     def summaries(self) -> tuple[str, str]:
-        """Read the first page of the summaries, which show the emails with clicks."""
+        """Read the first page of the summaries, to find emails with clicks."""
         try:
             rows = next(self.service.summaries())
         except (FatalAPIError, GoneError) as error:
@@ -77,7 +77,7 @@ class Evidence:
         return OK, f"{len(rows)} on the first page, {clicked} of them with clicks"
 
     def counters(self) -> tuple[str, str]:
-        """Find an email with clicks, and test whether its counters can be read."""
+        """Find an email with clicks and test whether its counters can be read."""
         self._ids = ids = self._activities()
         if not ids:
             return SKIPPED, self._nothing
@@ -85,7 +85,7 @@ class Evidence:
             self._counted = self.service.counters(ids)
         except GoneError:
             self._counted = {}
-        ids.sort(key=lambda one: self._counters(one).clicks or 0, reverse=True)
+        ids.sort(key=lambda key: self._counters(key).clicks or 0, reverse=True)
         clicks = self._counters(ids[0]).clicks
         if not self._counted:
             return WARN, f"the service has none of the emails looked at. {NO_COUNTERS}"
@@ -99,7 +99,7 @@ class Evidence:
         return self._counted.get(activity_id, UNKNOWN)
 
     def clicks(self) -> tuple[str, str]:
-        """Read a page of its report, and compare it with the counter."""
+        """Read a page of the email's clicks report and compare it with the counter."""
         if not self._ids:
             return SKIPPED, self._nothing
         counters = UNKNOWN
@@ -111,34 +111,34 @@ class Evidence:
         return _compared(self._page, counters, clicked=self._clicked)
 
     def paging(self) -> tuple[str, str]:
-        """Report the rows of a page, and the form of next links."""
+        """Report the number of rows on a page and the format of next links."""
         if self._page is None:
             return SKIPPED, self._nothing
-        told = f"next links: {self._links()}"
+        links = f"next links: {self._links()}"
         rows = len(self._page.rows)
         if self._page.link and rows < MOST_ROWS:
             return WARN, (
                 f"pages of {rows} rows where {MOST_ROWS} were asked for: reports take "
-                f"{MOST_ROWS / max(rows, 1):.0f} times the requests; {told}"
+                f"{MOST_ROWS / max(rows, 1):.0f} times the requests; {links}"
             )
         size = f"{rows} rows on a page" if self._page.link else "all rows on one page"
-        return OK, f"{size}; {told}"
+        return OK, f"{size}; {links}"
 
     def _links(self) -> str:
-        """Return the form of next links: a page of one row has one, if any page has."""
+        """Return the format of next links, if necessary from a page of one row."""
         if not links_of(self._client.responses):
-            asked = self.service.summaries if self._people else self.service.campaigns
-            # This is no reason to fail.
+            read = self.service.summaries if self._people else self.service.campaigns
+            # The check does not depend on this request.
             with suppress(FatalAPIError, GoneError):
-                next(asked(limit=1))
-        told = [
+                next(read(limit=1))
+        forms = [
             f"{form['kind']}, with {', '.join(form['query'])}"
             for form in links_of(self._client.responses)
         ]
-        return "; ".join(told) or "none was given"
+        return "; ".join(forms) or "none was given"
 
     def order(self) -> tuple[str, str]:
-        """Test whether the newest row comes first: a run stops at known rows."""
+        """Test whether the newest click comes first; a run stops at known clicks."""
         times = self._times()
         if not times:
             return SKIPPED, "no clicks to look at"
@@ -146,13 +146,13 @@ class Evidence:
             return OK, "the newest click comes first"
         return WARN, (
             "the newest click does not come first: a run stops at clicks it knows, and "
-            "finds new ones behind them only if counters tell of them, by reading the "
+            "finds new ones behind them only if counters show them, by reading the "
             "whole report. Set lookback to 100000, so that every report due is read to "
             "its end, and please report it"
         )
 
     def times(self) -> tuple[str, str]:
-        """Report the forms of timestamps, and whether they can be read."""
+        """Report the formats of timestamps and whether they can be parsed."""
         if self._page is None:
             return SKIPPED, self._nothing
         unread = len(self._page.rows) - len(self._times())
@@ -161,23 +161,24 @@ class Evidence:
                 f"{unread} clicks have no created_time that can be read: a run leaves "
                 "them out, and says so"
             )
-        forms = shape_of(body_of(one) for one in self._client.responses).times()
-        told = [
+        responses = self._client.responses
+        forms = shape_of(map(body_of, responses)).times()
+        written = [
             form if form == DOCUMENTED_TIME else f"{form} ({', '.join(sorted(names))})"
             for form, names in sorted(forms.items(), reverse=True)
         ]
-        return OK, f"readable, written as {'; '.join(told)}"
+        return OK, f"readable, written as {'; '.join(written)}"
 
     def _times(self) -> list[str]:
         rows: Sequence[Any] = self._page.rows if self._page else ()
-        told = [
+        values = [
             row.get("created_time") if isinstance(row, dict) else row.created_time
             for row in rows
         ]
-        return [time for one in told if (time := timestamp_or_none(one))]
+        return [time for value in values if (time := timestamp_or_none(value))]
 
     def _activities(self) -> list[str]:
-        """Return the activities with reports of the campaigns that were looked up."""
+        """Look campaigns up and return their activities with reports."""
         chosen = self._chosen()
         self._nothing = NO_REPORT if chosen else NO_EMAIL
         found = []
@@ -197,12 +198,12 @@ class Evidence:
         return found[:IDS_PER_STATS_REQUEST]
 
     def _chosen(self) -> list[str]:
-        """Return the campaigns with most clicks; the newest, perhaps late, last."""
+        """Return the campaigns with most clicks; the newest, which may lag, last."""
         ids = [str(row["campaign_id"]) for row in self._sent]
-        people = {one: self._people.get(one, 0) for one in ids}
+        people = {key: self._people.get(key, 0) for key in ids}
         newest = ids[:1]
         ids.sort(
-            key=lambda one: (people[one] > 0, one not in newest, people[one]),
+            key=lambda key: (people[key] > 0, key not in newest, people[key]),
             reverse=True,
         )
         return ids[:LOOKED_UP]
@@ -219,22 +220,22 @@ def _compared(
         clicked: Whether a summary shows clicks.
     """
     rows, more = len(page.rows) if page else 0, bool(page and page.link)
-    there = f"{rows:,} rows{' and more' if more else ''} in the report"
+    found = f"{rows:,} rows{' and more' if more else ''} in the report"
     if not rows and not counters.clicks:
-        told = "the report can be read; the email has none yet"
-        unlike = "there are none, though the summary tells of some: please report it"
-        return (WARN, unlike) if clicked else (OK, told)
+        if clicked:
+            return WARN, "the report is empty, but the summary is not: please report it"
+        return OK, "the report can be read; the email has none yet"
     if counters.clicks is None:
-        return OK, f"{there}; no counter to compare with"
-    told = f"{there}, {counters.clicks:,} counted"
+        return OK, f"{found}; no counter to compare with"
+    found = f"{found}, {counters.clicks:,} counted"
     if counters.clicks < rows + more:
         return WARN, (
-            f"{told}: some clicks are not counted, or not yet. A run reads a report "
+            f"{found}: some clicks are not counted, or not yet. A run reads a report "
             "when its counter rises, and with it what is counted late or never"
         )
     if counters.clicks > rows and not more:
         return WARN, (
-            f"{told}: some that are counted are not shown. A run searches the report "
+            f"{found}: some that are counted are not shown. A run searches the report "
             "for them, ever more rarely"
         )
-    return OK, told
+    return OK, found

@@ -1,4 +1,4 @@
-"""Counts of loaded clicks: from PostgreSQL, JSON lines, or a file of counts."""
+"""Count loaded clicks in PostgreSQL, JSON Lines files or a file of counts."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _row(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def _readable(path: Path) -> Generator[None]:
-    """Return a sentence about a file that cannot be read."""
+    """Raise a ClickException if the file cannot be read."""
     try:
         yield
     except (OSError, csv.Error) as error:

@@ -1,4 +1,4 @@
-"""``cc-clicks login``: from a client id to a refresh token."""
+"""``cc-clicks login``: get a refresh token for a client ID."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def settings(configs: Sequence[str], client_id: str | None) -> dict[str, Any]:
 
 
 def by_device(sign_in: SignIn, screen: Console) -> dict[str, Any]:
-    """Sign in by the device flow, with a browser on any machine."""
+    """Sign in with the device flow and a browser on any machine."""
     code = sign_in.code()
     show(screen, "Open", code.direct, "and see that it shows the code", code.user_code)
     if code.direct != code.page:
@@ -125,7 +125,7 @@ def in_browser(
 
 
 def show(screen: Console, *parts: str) -> None:
-    """Show the instructions, framed in a terminal if the URLs fit on a line."""
+    """Show the instructions; in a terminal, in a frame if the URLs fit on a line."""
     longest = max(map(len, parts))
     if not screen.is_terminal or longest > screen.width - FRAME_WIDTH:
         for part in parts:
@@ -133,15 +133,15 @@ def show(screen: Console, *parts: str) -> None:
         return
     styles = ("", "bold cyan", "", "bold green")
     lines = [Text(part, style) for style, part in zip(styles, parts, strict=True)]
-    told = Text("\n").join(lines)
-    panel = Panel(told, title="Sign in to Constant Contact", expand=False)
+    text = Text("\n").join(lines)
+    panel = Panel(text, title="Sign in to Constant Contact", expand=False)
     screen.print(panel, soft_wrap=False)
 
 
 def keep(config: Mapping[str, Any], tokens: Tokens, screen: Console) -> None:
-    """Put the tokens into the token store, so that the first run needs no refresh.
+    """Save the tokens to the token store, so that the first run needs no refresh.
 
-    Nothing is lost if the store does not work: the first run then makes a refresh.
+    If the store cannot be written, the first run refreshes the access token instead.
     """
     store = TokenStore.from_config({**config, "refresh_token": tokens.refresh_token})
     try:
@@ -165,7 +165,7 @@ def hand_over(
     *,
     as_json: bool,
 ) -> None:
-    """Write the settings to stdout, or to a file and then not to the screen."""
+    """Write the settings to a file, or else to stdout."""
     found = {"client_id": config["client_id"], "refresh_token": tokens.refresh_token}
     if env_file:
         secret = config.get("client_secret")

@@ -1,8 +1,8 @@
-"""A local server for the browser's answer to a sign-in (RFC 8252, 7.3).
+"""A local server for the redirect of a sign-in (RFC 8252, 7.3).
 
-Any page in any browser, and any program on this machine, can connect. Requests that are
-no answer to this sign-in are refused. Each connection has a thread, some seconds and
-some kilobytes, and cannot block others.
+Any page in any browser and any program on this machine can connect. Requests that do
+not answer this sign-in are rejected. Each connection has its own thread and limits of
+time and size, so it cannot block others.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from typing_extensions import override
 from tap_cc_clicks.cli.signin import SignInError
 
 HOST = "127.0.0.1"
-# For a whole connection, from the first byte read to the last byte written.
+# The time limit of a connection, from the first byte read to the last byte written.
 CONNECTION_SECONDS = 5.0
 LONGEST_HEAD = 16 * 1024
 END_OF_HEAD = b"\r\n\r\n"
-# The interval of looking for an answer.
+# The interval of polling for the answer.
 GLANCE_SECONDS = 0.1
 PAGE = (
     b"<!doctype html><title>tap-cc-clicks</title>"
-    b"<p>Back to the terminal: cc-clicks says there how it went. "
+    b"<p>Back to the terminal: cc-clicks shows the result there. "
     b"This page can be closed."
 )
 
 
 class Loopback(ThreadingTCPServer):
-    """Listens until a browser brings the answer.
+    """Listens until a browser delivers the answer to the sign-in.
 
     Args:
         port: The port; 0 for a free one.
@@ -44,12 +44,11 @@ class Loopback(ThreadingTCPServer):
     answer: dict[str, str] | None = None
     daemon_threads = True
     request_queue_size = 64
-    # Otherwise the port would be busy for a minute after a sign-in; Windows lets others
-    # take the port then.
+    # Otherwise the port is busy for a minute after a sign-in. On Windows, this option
+    # lets other programs take the port.
     allow_reuse_address = os.name != "nt"
 
     def __init__(self, port: int) -> None:
-        """Bind the port, so that its address is known."""
         super().__init__((HOST, port), _Handler)
 
     @property
@@ -60,14 +59,14 @@ class Loopback(ThreadingTCPServer):
     def wait(
         self, seconds: float, expected: Callable[[dict[str, str]], bool]
     ) -> dict[str, str]:
-        """Wait for the answer, and return its query.
+        """Wait for the answer and return its query.
 
         Args:
             seconds: How long to wait.
             expected: Returns whether a query is the answer.
 
         Raises:
-            SignInError: It did not come in time.
+            SignInError: No answer arrived in time.
         """
         self.expected = expected
         deadline = time.monotonic() + seconds
@@ -99,14 +98,14 @@ class _Handler(BaseRequestHandler):
         try:
             self._reply(HTTPStatus.OK, PAGE)
         finally:
-            # Only now: the process might end before the page is sent.
+            # Set last: the process may end as soon as there is an answer.
             server.answer = query
 
     def _head(self) -> bytes:
         """Read a request up to the end of its headers.
 
         Raises:
-            OSError: It takes too long, is too long, or is broken off.
+            OSError: It takes too long, is too large, or is incomplete.
         """
         head = b""
         while END_OF_HEAD not in head:
@@ -114,7 +113,7 @@ class _Handler(BaseRequestHandler):
             received = self.request.recv(LONGEST_HEAD)
             head += received
             if not received or len(head) > LONGEST_HEAD:
-                message = "no request of a browser's"
+                message = "not a browser's request"
                 raise ConnectionAbortedError(message)
         return head
 
@@ -123,7 +122,7 @@ class _Handler(BaseRequestHandler):
             f"HTTP/1.1 {status.value} {status.phrase}",
             "Content-Type: text/html; charset=utf-8",
             f"Content-Length: {len(body)}",
-            # The URL has the code: no other page should see it.
+            # The URL contains the code, which other pages should not see.
             "Referrer-Policy: no-referrer",
             "Connection: close",
         )
@@ -131,10 +130,10 @@ class _Handler(BaseRequestHandler):
         self.request.sendall("\r\n".join(lines).encode() + END_OF_HEAD + body)
 
     def _hurry(self) -> None:
-        """Limit the next step to the rest of the connection's time.
+        """Set the socket's timeout to the connection's remaining time.
 
         Raises:
-            TimeoutError: None is left.
+            TimeoutError: No time is left.
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -151,7 +150,7 @@ def _query(head: bytes) -> dict[str, str] | None:
 
 @contextmanager
 def loopback(port: int) -> Generator[Loopback]:
-    """Listen for as long as a ``with`` block lasts.
+    """Listen for the duration of a ``with`` block.
 
     Raises:
         SignInError: The port is in use.

@@ -1,4 +1,4 @@
-"""The state in Meltano, for commands that Meltano runs."""
+"""Read the state that Meltano stores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 from tap_cc_clicks.api.errors import InputError
 
-# Instead of a file name.
+# Accepted instead of a file name.
 MELTANO = "meltano"
 EXTRACTOR = "MELTANO_EXTRACTOR_NAME"
 
@@ -41,13 +41,13 @@ def _meltano(*arguments: str) -> str:
     if not program:
         message = "Meltano is not on PATH: hand over a file of meltano state get"
         raise InputError(message)
-    # No shell is involved.
+    # Runs without a shell.
     done = subprocess.run(  # noqa: S603
         [program, "state", *arguments], capture_output=True, text=True, check=False
     )
     if done.returncode:
         message = (
-            f"meltano state {arguments[0]} failed ({done.returncode}): try it by itself"
+            f"meltano state {arguments[0]} failed ({done.returncode}): run it directly"
         )
         raise InputError(message)
     return done.stdout

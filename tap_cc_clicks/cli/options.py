@@ -1,4 +1,4 @@
-"""Options that the commands share, and the console."""
+"""Options shared by the commands, and the console."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ json_option = click.option(
 
 
 class CommandTap(TapCCClicks):
-    """The tap in a command: Ctrl-C ends it at once."""
+    """The tap in a command: Ctrl-C ends it immediately."""
 
     handles_signals = False
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console, with colours and lines in a terminal only.
+    """Return a console; colours and rules appear in a terminal only.
 
-    No text is interpreted as markup, links or emoji: much of it comes from the service.
+    Text is not interpreted as markup or emoji, since much of it comes from the service.
     """
     return Console(
         markup=False, emoji=False, highlight=False, soft_wrap=True, stderr=stderr
@@ -45,11 +45,11 @@ def tap_of(
 
     Args:
         configs: Paths of JSON files, and ENV for the environment.
-        validated: Whether wrong settings are refused; not before a sign-in.
-        inputs: A state and a catalog, as the tap expects them.
+        validated: Whether to reject invalid settings.
+        inputs: The tap's arguments ``state`` and ``catalog``.
 
     Raises:
-        ConfigValidationError: Settings are wrong.
+        ConfigValidationError: Settings are invalid.
         InputError: A file cannot be used.
     """
     given = ConfigInput.of(configs)

@@ -1,4 +1,4 @@
-"""``cc-clicks plan``: the cost of a run, before it runs."""
+"""``cc-clicks plan``: estimate the cost of a run."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LABELS = {
 @click.option(
     "--max-requests",
     type=click.IntRange(min=1),
-    help="Plan for runs of so many requests (the setting max_requests).",
+    help="Plan for runs of at most this many requests (the setting max_requests).",
 )
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     default=SAMPLE,
     show_default=True,
-    help="Look up at most so many campaigns, and make so many requests for counters.",
+    help="Maximum number of campaigns to look up, and of requests for counters.",
 )
 @click.option(
     "--exact",

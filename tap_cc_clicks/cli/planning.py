@@ -1,7 +1,7 @@
-"""The cost of a run, from its agenda.
+"""Estimate the cost of a run from its agenda.
 
 A sample of new campaigns is looked up and counted: the largest, and an even sample of
-the others. The bounds follow from how much these differ.
+the others. The bounds of the estimate depend on how much the sampled values differ.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ CLICKS, ACTIVITIES = "new clicks", "activities"
 
 
 class Plan(Struct):
-    """What a run would cost.
+    """The estimated cost of a run.
 
     Attributes:
-        listed: Campaigns in the listing, as far as it was read.
+        listed: Campaigns in the part of the listing that was read.
         new: Campaigns never looked up.
-        changed: Campaigns to be looked up again.
+        changed: Campaigns to look up again.
         unread: Known activities with a report that was never read.
-        looks: Looks for change that the run would make.
+        looks: Looks for change in the run.
         waiting: Looks left to later runs.
-        whole_days: Days, plus a run, within which everything is looked at; 0 if each
-            run does.
-        backlog_days: Days to read details and histories of older activities.
+        whole_days: Days, plus a run, within which all activities are looked at; 0 if
+            each run looks at all.
+        backlog_days: Days needed for the one-time reports of activities known before.
         activities: Activities of new and changed campaigns.
-        clicks: Clicks that the service has counted and that were not read.
-        requests: Requests by kind.
-        total: All requests.
-        minutes: The longest duration, at ``requests_per_second``.
-        share_of_quota: The largest share of a day's quota, from 0 to 1.
-        runs: The most runs that it takes; None if the budget is too small.
+        clicks: Counted clicks not read yet.
+        requests: Number of requests by purpose.
+        total: Total number of requests.
+        minutes: Maximum duration at ``requests_per_second``.
+        share_of_quota: Maximum share of the daily quota; 1 for all of it.
+        runs: Maximum number of runs; None if they never finish within the limit.
         largest_report: Requests of the largest report.
-        spent: Requests that the plan itself made.
+        spent: Requests made for the plan.
     """
 
     listed: int = 0
@@ -82,14 +82,14 @@ class Planner:
     """Plans one run of a tap.
 
     Args:
-        tap: The tap, with the state and the catalog that the run would have.
-        sample: How many campaigns to look up at most, and how many requests to make for
-            counters; None for as many as an exact plan takes.
+        tap: The tap, with the state and the catalog of the run.
+        sample: Maximum number of campaigns to look up, and of requests for counters;
+            None for an exact plan.
     """
 
     def __init__(self, tap: RunTap, sample: int | None = SAMPLE) -> None:
         self._run = tap.run
-        # max_requests limits the run, not the plan.
+        # The setting limits runs, not plans.
         self._run.gate.max_requests = None
         self._sample = sample
         self._campaigns = cast("Campaigns", tap.streams["campaigns"])
@@ -100,10 +100,10 @@ class Planner:
         self._plan = Plan()
 
     def plan(self, budget: int | None = None) -> Plan:
-        """Return the plan; makes a few requests.
+        """Make the plan, with a few requests.
 
         Args:
-            budget: The requests that a run may make; None for a day's.
+            budget: Maximum number of requests per run; None for the daily quota.
         """
         gate = self._run.gate
         if self._stream.selected or self._reports:
@@ -174,10 +174,10 @@ class Planner:
     def _add_groups(
         self, groups: list[list[Activity]], first: int, unseen: int
     ) -> None:
-        """Add the cost of a sample of activities, scaled up by those unseen."""
+        """Add the cost of groups, and an estimate for ``unseen`` other ones."""
         counters = self._count([one for some in groups for one in some])
         costs = [self._cost(some, counters) for some in groups]
-        # Stats come with the counters.
+        # The counters' stream needs no other requests.
         streams = [one.stream for one in self._reports if not isinstance(one, Stats)]
         for kind in (ACTIVITIES, CLICKS, *streams):
             values = [cost[kind] for cost in costs]
@@ -222,7 +222,7 @@ class Planner:
                 self._add(report.stream, exactly(pending))
 
     def _count(self, activities: Sequence[Activity]) -> dict[str, Counters]:
-        """Request the counters of activities, if any report is selected."""
+        """Request the counters of activities if a selected report uses them."""
         ids = [one.activity_id for one in activities if self._reports]
         starts = range(0, len(ids), IDS_PER_STATS_REQUEST)
         chunks = [ids[start : start + IDS_PER_STATS_REQUEST] for start in starts]
@@ -230,7 +230,7 @@ class Planner:
         return {name: one for answer in answers for name, one in answer.items()}
 
     def _fetched(self, jobs: Iterable[Iterator[T]]) -> list[T]:
-        """Return the items of jobs that run in parallel, as in a run."""
+        """Return the first result of each job; jobs run concurrently, as in a run."""
         ahead = ReadAhead(self._run.settings.concurrency, self._run.heartbeat)
         try:
             return [next(iter(one)) for one in [ahead.submit(job) for job in jobs]]

@@ -1,4 +1,4 @@
-"""``cc-clicks reconcile``: compares the warehouse with the service's counters."""
+"""``cc-clicks reconcile``: compare loaded clicks with the service's counters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tap_cc_clicks.cli.tables import PLAIN_GAP, print_json, say
 from tap_cc_clicks.sync.lookups import Lookups
 from tap_cc_clicks.tap import TapCCClicks
 
-# They exclude clicks that the service counts.
+# Settings by which a run skips clicks that the service counts.
 FILTERS = ("start_date", "url_ids")
 NOWHERE = "Say where the clicks are: --postgres, --jsonl or --counts"
 NO_COUNTERS = (
@@ -84,7 +84,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
     else:
         tap = tap_of(configs)
         filters = [name for name in FILTERS if tap.config.get(name)]
-        compared = compare(loaded, _ask(tap, list(loaded.clicks)), filters)
+        compared = compare(loaded, _request(tap, list(loaded.clicks)), filters)
     if as_json:
         print_json(compared)
     else:
@@ -96,7 +96,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
 def _loaded(
     jsonl: Path | None, counts: Path | None, postgres: str | None, schema: str
 ) -> Loaded:
-    """Count in the source of the options, or else of the environment."""
+    """Count loaded clicks; files take precedence over a database in the environment."""
     if jsonl:
         return from_jsonl(jsonl)
     if counts:
@@ -112,8 +112,8 @@ def _loaded_counters(loaded: Loaded) -> Mapping[str, Counters]:
     return loaded.counters
 
 
-def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
-    """Return the current counters; activities without any are left out."""
+def _request(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
+    """Request the counters of activities; omit those without any."""
     chunks = [
         activity_ids[start : start + IDS_PER_STATS_REQUEST]
         for start in range(0, len(activity_ids), IDS_PER_STATS_REQUEST)
@@ -131,19 +131,19 @@ def _ask(tap: TapCCClicks, activity_ids: list[str]) -> dict[str, Counters]:
 
 def _print(compared: Sequence[Comparison], *, show_all: bool) -> None:
     screen = console()
-    shown = [one for one in compared if show_all or one.verdict != "ok"]
+    shown = [item for item in compared if show_all or item.verdict != "ok"]
     for (verdict, reason), group in groupby(shown, attrgetter("verdict", "reason")):
         say(screen, f"{verdict}: {reason}" if reason else verdict)
-        for one in group:
-            say(screen, one.campaign_activity_id, _numbers(one), indent=PLAIN_GAP)
+        for item in group:
+            say(screen, item.campaign_activity_id, _numbers(item), indent=PLAIN_GAP)
     verdicts = ", ".join(
         f"{number:,} {verdict}" for verdict, number in tally(compared).items()
     )
-    clicks = sum(one.loaded for one in compared)
+    clicks = sum(item.loaded for item in compared)
     say(screen, f"{clicks:,} clicks loaded; activities: {verdicts or 'none'}")
 
 
-def _numbers(one: Comparison) -> str:
-    if one.counted is None or one.difference is None:
-        return f"{one.loaded:,} loaded"
-    return f"{one.loaded:,} loaded, {one.counted:,} counted ({one.difference:+,})"
+def _numbers(item: Comparison) -> str:
+    if item.counted is None or item.difference is None:
+        return f"{item.loaded:,} loaded"
+    return f"{item.loaded:,} loaded, {item.counted:,} counted ({item.difference:+,})"

@@ -1,6 +1,6 @@
-"""A comparison of loaded clicks with the service's counters, by activity.
+"""Compare the loaded clicks of each activity with the service's counter.
 
-The model ``cc_clicks__reconciliation`` in transform/ judges the same way.
+The model ``cc_clicks__reconciliation`` in transform/ applies the same rules.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ORDER: tuple[Verdict, ...] = ("behind", "ahead", "not counted", "ok")
 
 @dataclass(frozen=True)
 class Loaded:
-    """The counts in a warehouse.
+    """What was loaded.
 
     Attributes:
-        clicks: How many clicks of each activity, 0 for those without any.
-        newest: The moment of each activity's newest click, where it is known.
-        counters: The service's counters, if they were loaded too.
+        clicks: Number of clicks by activity, 0 for those without any.
+        newest: Time of the newest click by activity, where known.
+        counters: The service's counters; None if they were not loaded.
     """
 
     clicks: Mapping[str, int]
@@ -37,8 +37,8 @@ class Comparison:
 
     Attributes:
         counted: ``em_clicks_all``; None if the service gave no count.
-        difference: Loaded less counted.
-        reason: Why the two can differ; None if they do not.
+        difference: ``loaded`` minus ``counted``.
+        reason: Why the numbers can differ; None if they do not.
     """
 
     campaign_activity_id: str
@@ -52,27 +52,27 @@ class Comparison:
 def compare(
     loaded: Loaded, counters: Mapping[str, Counters], filters: Sequence[str] = ()
 ) -> list[Comparison]:
-    """Compare all activities of either side, those behind first.
+    """Compare all activities that were loaded or counted, those behind first.
 
     Args:
-        loaded: What stands in the warehouse.
-        counters: What the service counts.
-        filters: The settings in force that leave clicks out.
+        loaded: What was loaded.
+        counters: The service's counters.
+        filters: The active settings by which a run skips clicks.
     """
     known = sorted({*loaded.clicks, *counters})
     compared = [
-        _compared(one, loaded, counters.get(one, UNKNOWN), filters)
-        for one in known
-        # A web page has neither clicks nor a counter.
-        if loaded.clicks.get(one) or one in counters
+        _compared(activity_id, loaded, counters.get(activity_id, UNKNOWN), filters)
+        for activity_id in known
+        # A web page has neither clicks nor a count.
+        if loaded.clicks.get(activity_id) or activity_id in counters
     ]
     return sorted(compared, key=_place)
 
 
-def _place(one: Comparison) -> tuple[int, str, int]:
-    """Sort activities that are behind first, then by reason and difference."""
-    order = ORDER.index(one.verdict)
-    return order, one.reason or "", -abs(one.difference or 0)
+def _place(item: Comparison) -> tuple[int, str, int]:
+    """Sort by verdict and reason, then by difference, largest first."""
+    order = ORDER.index(item.verdict)
+    return order, item.reason or "", -abs(item.difference or 0)
 
 
 def _compared(
@@ -119,4 +119,4 @@ def _reason(verdict: Verdict, filters: Sequence[str], *, younger: bool) -> str |
 
 def tally(compared: Sequence[Comparison]) -> Counter[Verdict]:
     """Return the number of activities by verdict."""
-    return Counter(one.verdict for one in compared)
+    return Counter(item.verdict for item in compared)

@@ -1,8 +1,7 @@
-"""A recording of the form of the service's responses, without their content.
+"""Record the format of the service's responses, but none of their values.
 
 A recording holds names of properties and headers, kinds, formats, shares and rough
-lengths: enough for ``cc-clicks sandbox --like`` to answer in the same form, and nothing
-of the account's. No value of an answer ever gets into it.
+lengths: enough for ``cc-clicks sandbox --like`` to respond in the same format.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from tap_cc_clicks.api.wire import ROLES
 
 FORMAT = "cc-clicks recording"
 VERSION = 1
-# By the ends of their paths, without ids.
+# Regular expressions for the ends of paths.
 ENDPOINTS = {
     "account": "/account/summary",
     "campaigns": "/emails",
@@ -65,19 +64,19 @@ FORMATS = {
     "url": re.compile(r"[a-z]+://\S*"),
     "path": re.compile(r"/\S*"),
 }
-# Names as the API has them. Other names could be content.
+# The API's style of property names. Any other name may contain data.
 NAME = re.compile(
     r"_?[a-z]{1,24}(_[a-z]{1,24}){0,5}|em_[a-z]{1,24}(\.[a-z]{1,24}){1,3}"
 )
 HEADER = re.compile("[a-z]{1,24}(-[a-z]{1,24}){0,5}")
 OTHER = "(other)"
 MOST_NAMES = 100
-# Longer texts have none of the formats, and take the patterns long.
+# Longer text is not matched with the formats: that could take too long.
 LONGEST = 2000
 
 
 class Witness(Client):
-    """A client that keeps all responses, for commands with few requests."""
+    """A client that keeps all responses, for a few requests."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -95,7 +94,7 @@ class Witness(Client):
 
 @dataclass
 class Shape:
-    """The form of the values in one place of the responses."""
+    """The format of the values at one place in the responses."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
@@ -109,57 +108,58 @@ class Shape:
         if isinstance(value, str):
             self.formats[form_of(value)] += 1
         if isinstance(value, str | list):
-            # Rounded up to a power of two: an exact length could identify a value.
+            # Rounded up to a power of two: exact lengths could identify a value.
             self.lengths.add(1 << len(value).bit_length() if value else 0)
         if isinstance(value, list):
             self.items = self.items or [Shape()]
-            for one in value:
-                self.items[0].see(one)
+            for item in value:
+                self.items[0].see(item)
         if isinstance(value, dict):
-            for name, one in value.items():
-                self._property(name).see(one)
+            for name, item in value.items():
+                self._property(name).see(item)
 
     def _property(self, name: str) -> Shape:
         known = NAME.fullmatch(name) and len(self.properties) < MOST_NAMES
         return self.properties.setdefault(name if known else OTHER, Shape())
 
     def times(self, name: str = "") -> dict[str, set[str]]:
-        """Return the forms of timestamps, and their properties."""
-        told: defaultdict[str, set[str]] = defaultdict(set)
+        """Return the formats of times, each with the properties that have it."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
         for form in self.formats:
             if form.startswith("9999"):
-                told[form].add(name)
-        within = [*self.properties.items(), *((name, one) for one in self.items)]
+                found[form].add(name)
+        within = [*self.properties.items(), *((name, item) for item in self.items)]
         for part, shape in within:
             for form, names in shape.times(part).items():
-                told[form] |= names
-        return told
+                found[form] |= names
+        return found
 
-    def to_json(self, among: int) -> dict[str, Any]:
-        """Return the form as JSON.
+    def described(self, among: int) -> dict[str, Any]:
+        """Return the shape as JSON.
 
         Args:
-            among: How many values there could be.
+            among: The number of places for a value, present or absent.
         """
-        seen = self.kinds.total()
+        seen, strings = self.kinds.total(), self.kinds["string"]
         objects = self.kinds["object"]
-        told = {
+        described = {
             "absent": _share(max(0, among - seen), among),
-            "kinds": {one: _share(n, seen) for one, n in self.kinds.items()},
-            "formats": {
-                one: _share(n, self.kinds["string"]) for one, n in self.formats.items()
-            },
+            "kinds": {kind: _share(n, seen) for kind, n in self.kinds.items()},
+            "formats": {form: _share(n, strings) for form, n in self.formats.items()},
             "lengths": [min(self.lengths), max(self.lengths)] if self.lengths else [],
             "properties": {
-                name: one.to_json(objects) for name, one in self.properties.items()
+                name: shape.described(objects)
+                for name, shape in self.properties.items()
             },
-            "items": next((one.to_json(one.kinds.total()) for one in self.items), {}),
+            "items": next(
+                (item.described(item.kinds.total()) for item in self.items), {}
+            ),
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in described.items() if value}
 
 
 def form_of(text: str) -> str:
-    """Return the format of a text: of a time, with 9 for each digit."""
+    """Return the format of a string; for a time, the string with 9 for each digit."""
     if len(text) > LONGEST:
         return "text"
     if TIME.fullmatch(text):
@@ -171,7 +171,7 @@ def form_of(text: str) -> str:
 
 
 def link_form(href: str) -> dict[str, Any]:
-    """Return the form of a next link: its kind, and the names in its query."""
+    """Return the format of a next link: its kind and the names in its query."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -182,33 +182,33 @@ def link_form(href: str) -> dict[str, Any]:
 
 
 def recording(responses: Iterable[Response]) -> dict[str, Any]:
-    """Return the form of responses, by endpoint and status."""
+    """Return the format of responses by endpoint and status."""
     groups = defaultdict(list)
     for response in responses:
         groups[endpoint_of(response.url), str(response.status)].append(response)
     endpoints: dict[str, dict[str, Any]] = {}
     for (endpoint, status), group in groups.items():
         endpoints.setdefault(endpoint, {})[status] = _described(group)
-    told = {"format": FORMAT, "version": VERSION, "tap": version("tap-cc-clicks")}
-    return {**told, "endpoints": endpoints}
+    head = {"format": FORMAT, "version": VERSION, "tap": version("tap-cc-clicks")}
+    return {**head, "endpoints": endpoints}
 
 
 def endpoint_of(url: str) -> str:
-    """Return the name of the requested endpoint."""
+    """Return the name of a URL's endpoint."""
     path = path_of(url)
     found = (name for name, end in ENDPOINTS.items() if re.search(f"{end}$", path))
     return next(found, OTHER)
 
 
 def body_of(response: Response) -> Any:
-    """Return a response body as plain values; None if it is not JSON."""
+    """Return the decoded body of a response; None if it is not JSON."""
     with suppress(ValueError):
         return decode(response.body)
     return None
 
 
 def links_of(responses: Iterable[Response]) -> list[dict[str, Any]]:
-    """Return the distinct forms of next links."""
+    """Return the distinct formats of next links."""
     forms = []
     for response in responses:
         with suppress(FatalAPIError):
@@ -218,7 +218,7 @@ def links_of(responses: Iterable[Response]) -> list[dict[str, Any]]:
 
 
 def shape_of(bodies: Iterable[Any]) -> Shape:
-    """Return the form of response bodies."""
+    """Return the format of bodies."""
     shape = Shape()
     for body in bodies:
         shape.see(body)
@@ -226,10 +226,10 @@ def shape_of(bodies: Iterable[Any]) -> Shape:
 
 
 def write_recording(path: Path, responses: Iterable[Response]) -> None:
-    """Write the form of responses to a private file.
+    """Write a recording of responses to a private file.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
     content = msgspec.json.encode(recording(responses))
     try:
@@ -241,15 +241,17 @@ def write_recording(path: Path, responses: Iterable[Response]) -> None:
 
 def _described(responses: list[Response]) -> dict[str, Any]:
     headers = {
-        _named(name.lower(), HEADER) for one in responses for name in one.headers
+        _named(name.lower(), HEADER)
+        for response in responses
+        for name in response.headers
     }
-    bodies = [body for one in responses if (body := body_of(one)) is not None]
+    bodies = [body for body in map(body_of, responses) if body is not None]
     return {
         "answers": len(responses),
         "json": len(bodies),
         "headers": sorted(headers),
         "links": links_of(responses),
-        "body": shape_of(bodies).to_json(len(bodies)),
+        "body": shape_of(bodies).described(len(bodies)),
     }
 
 
@@ -258,5 +260,5 @@ def _named(name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _share(part: int, whole: int) -> float:
-    """Return a share in hundredths; a positive share is never rounded to 0."""
+    """Return a share in hundredths; at least 0.01 unless it is 0."""
     return max(0.01, round(part / whole, 2)) if part else 0.0

@@ -1,4 +1,4 @@
-"""``cc-clicks report``: five charts of the marts, in one HTML file."""
+"""``cc-clicks report``: five charts of the marts in a self-contained page."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MISSING = "Drawing needs more packages: pip install 'tap-cc-clicks[cli,report]'"
 
 @dataclass(frozen=True)
 class Question:
-    """The content of a chart; the last column of its query is its freshness.
+    """What a chart shows; the last column of its query dates the data.
 
     Attributes:
-        name: Of the function of ``drawing.py`` that draws it.
+        name: The function in ``drawing.py`` that draws it.
     """
 
     name: str
@@ -130,7 +130,7 @@ def report(*, url: str, schema: str, output: Path) -> None:
         "then run dbt build, or name their schema by --schema"
     )
     with database(url, missing) as query:
-        figures = [_figure(drawing, one, query, schema) for one in QUESTIONS]
+        figures = [_figure(drawing, item, query, schema) for item in QUESTIONS]
     _write(output, drawing.page(figures, datetime.now(UTC)))
     say(console(), f"The page is {output}")
 
@@ -145,13 +145,13 @@ def _drawing() -> ModuleType:
     return drawing
 
 
-def _figure(drawing: ModuleType, asked: Question, query: Query, schema: str) -> str:
+def _figure(drawing: ModuleType, item: Question, query: Query, schema: str) -> str:
     quoted = '"{}"'.format(schema.replace('"', '""'))
-    rows = query(asked.query.format(quoted))
-    told = max((row[-1] for row in rows if row[-1]), default=None)
-    fresh = f"{asked.fresh}: {drawing.at(told)}" if told else ""
-    spec = getattr(drawing, asked.name)(rows) if rows else None
-    figure: str = drawing.figure(asked.name, asked.title, asked.note, spec, fresh)
+    rows = query(item.query.format(quoted))
+    latest = max((row[-1] for row in rows if row[-1]), default=None)
+    fresh = f"{item.fresh}: {drawing.at(latest)}" if latest else ""
+    spec = getattr(drawing, item.name)(rows) if rows else None
+    figure: str = drawing.figure(item.name, item.title, item.note, spec, fresh)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""``cc-clicks sandbox``: the simulator, to try the tap against."""
+"""``cc-clicks sandbox``: run the simulator, to try the tap without an account."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MISSING = "The simulator needs more packages: pip install 'tap-cc-clicks[cli,san
 
 
 def simulator() -> ModuleType:
-    """Return the simulator's module.
+    """Import the simulator.
 
     Raises:
-        InputError: It is not installed.
+        InputError: Its extra is not installed.
     """
     try:
         from tap_cc_clicks.sandbox import __main__  # noqa: PLC0415
@@ -34,29 +34,31 @@ def simulator() -> ModuleType:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
-@click.option("--seed", default=7, show_default=True, help="Another account for each.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="0: a free port."
+)
+@click.option("--seed", default=7, show_default=True, help="Varies the account.")
 @click.option("--campaigns", type=click.IntRange(1), default=40, show_default=True)
 @click.option("--clicks", type=click.IntRange(0), default=3000, show_default=True)
 @click.option("--recipients", type=click.IntRange(0), default=100, show_default=True)
-@click.option("--latency", default=0.0, help="Seconds that every answer takes.")
-@click.option("--limits", is_flag=True, help="4 a second, 10,000 a day.")
+@click.option("--latency", default=0.0, help="Delay of every response in seconds.")
+@click.option("--limits", is_flag=True, help="Allow 4 requests a second, 10,000 a day.")
 @click.option(
     "--dialect",
     default="reference",
     show_default=True,
-    help="In which of the vendor's forms it answers: guide, or one difference alone.",
+    help="The vendor's response format to use: guide, or a single difference.",
 )
 @click.option(
     "--like",
     default="",
     metavar="FILE",
-    help="Answer in the form that cc-clicks check --record wrote into this file.",
+    help="Respond in the format that cc-clicks check --record wrote to this file.",
 )
 def sandbox(**options: Any) -> None:
     """Serve a simulated account until Ctrl-C, on this machine only.
 
-    The settings to reach it are printed on stdout, as lines for .env.
+    The tap's settings for it are printed on stdout, as lines for .env.
     """
     module = simulator()
     if options["dialect"] not in module.DIALECTS:
@@ -74,7 +76,7 @@ def sandbox(**options: Any) -> None:
 
 
 def announce(running: Sandbox) -> None:
-    """Print the tap's settings for the account."""
+    """Print the tap's settings for the simulated account."""
     click.echo("\n".join(env_lines(running.config)))
     click.echo(
         f"Serving a simulated account at {running.url}; Ctrl-C ends it.", err=True

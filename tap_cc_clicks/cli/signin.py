@@ -1,7 +1,7 @@
-"""Signing in: the OAuth device flow, and the authorization code with PKCE.
+"""Sign in with the OAuth device flow, or with an authorization code and PKCE.
 
-Facts from the vendor's pages «OAuth2 Device Flow» and «OAuth2 PKCE Flow», RFC 8628 and
-RFC 7636. The service was out of reach here: this was seen only against the simulator.
+Implements the vendor's pages "OAuth2 Device Flow" and "OAuth2 PKCE Flow", RFC 8628 and
+RFC 7636. Tested against the simulator only, not against the service.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ NO_LINE = (
 
 
 class SignInError(SingerSDKError):
-    """The sign-in failed; the message says why and what to do."""
+    """The sign-in failed; the message states the reason and a remedy."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class SignIn:
     Args:
         client: The application.
         token_url: The token endpoint; the others are its siblings.
-        say: Shows a line of progress.
+        say: Prints a line of progress.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class SignIn:
         """Request a code.
 
         Raises:
-            SignInError: The service gives none.
+            SignInError: The service returns no code.
         """
         url = self._sibling("device/authorize")
         try:
@@ -156,23 +156,23 @@ class SignIn:
         )
 
     def await_person(self, code: Code) -> dict[str, Any]:
-        """Poll until the person has allowed or refused it.
+        """Poll until the user has allowed or denied access.
 
-        After a lost response, it polls less often (RFC 8628, 3.5).
+        After a failed request, it polls less often (RFC 8628, 3.5).
 
         Returns:
-            The token endpoint's answer.
+            The token endpoint's response.
 
         Raises:
-            SignInError: It was refused, or the code has expired.
-            FatalAPIError: As in :func:`token_answer`.
+            SignInError: Access was denied, or the code has expired.
+            FatalAPIError: As in :func:`token_response`.
         """
         form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
         interval, lost = code.interval, False
         deadline = monotonic() + code.lifetime
         while monotonic() + interval < deadline:
             sleep(interval)
-            response = self._asked(form, interval)
+            response = self._polled(form, interval)
             if response is None:
                 lost, interval = True, min(2 * interval, LONGEST_INTERVAL)
                 continue
@@ -185,7 +185,7 @@ class SignIn:
                 return _token_response(response)
         raise SignInError(REFUSALS["expired_token"])
 
-    def _asked(self, form: Mapping[str, str], interval: float) -> Response | None:
+    def _polled(self, form: Mapping[str, str], interval: float) -> Response | None:
         try:
             response = self._client.post(self._token_url, form)
         except requests.RequestException as error:
@@ -221,11 +221,11 @@ class SignIn:
 
         Args:
             request: The request.
-            answer: The query that the browser brought.
+            answer: The query of the redirect.
 
         Raises:
-            SignInError: Refused, or no answer came.
-            FatalAPIError: As in :func:`token_answer`.
+            SignInError: Access was denied, or there was no response.
+            FatalAPIError: As in :func:`token_response`.
         """
         if "code" not in answer:
             raise SignInError(REFUSALS.get(answer.get("error", ""), NO_CODE))
@@ -250,12 +250,12 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Request:
-    """A request for authorization, with the secrets that protect it.
+    """An authorization request with its secrets.
 
     Attributes:
-        redirect_uri: Where the browser brings the answer.
-        state: Comes back with the answer.
-        verifier: Proves to the token endpoint that the same program asks (PKCE).
+        redirect_uri: Where the browser is redirected to.
+        state: Returned with the answer.
+        verifier: Proves to the token endpoint that the client is the same (PKCE).
     """
 
     redirect_uri: str
@@ -276,24 +276,24 @@ class Request:
 
     @property
     def challenge(self) -> str:
-        """The public digest of the verifier."""
+        """The digest of the verifier, which is sent with the request."""
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def tokens_of(answer: Mapping[str, Any]) -> Tokens:
-    """Return the tokens of a response.
+    """Return the tokens in a response.
 
     Raises:
         SignInError: A scope or the refresh token is missing.
     """
-    # The scope is optional if it is what was requested (RFC 6749, 5.1).
+    # The scope is optional if it equals the requested one (RFC 6749, 5.1).
     granted = str(answer.get("scope") or " ".join(SCOPES)).split()
     if not isinstance(answer.get("refresh_token"), str):
         granted = [scope for scope in granted if scope != "offline_access"]
     missing = [advice for scope, advice in SCOPES.items() if scope not in granted]
     if missing:
-        message = f"Signed in, but of no use. {'; '.join(missing)}. Nothing was stored"
+        message = f"The sign-in is unusable. {'; '.join(missing)}. Nothing was stored"
         raise SignInError(message)
     if not is_token(answer["refresh_token"]):
         raise SignInError(NO_LINE)
@@ -305,7 +305,7 @@ def tokens_of(answer: Mapping[str, Any]) -> Tokens:
 
 
 def _for_browser(address: object) -> str:
-    """Check a URL that a person should open.
+    """Check and return a URL that the user should open.
 
     Raises:
         SignInError: It is not an https URL.
@@ -320,10 +320,10 @@ def _for_browser(address: object) -> str:
 
 
 def _to_type(code: object) -> str:
-    """Check a code that a person should type.
+    """Check and return a code that the user should type.
 
     Raises:
-        SignInError: It cannot be typed.
+        SignInError: The code cannot be typed.
     """
     text = str(code)
     if text != printable(text, LONGEST_CODE):

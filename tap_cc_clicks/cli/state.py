@@ -1,4 +1,4 @@
-"""``cc-clicks state``: shows bookmarks, and has something read again."""
+"""``cc-clicks state``: show bookmarks, or make the next run read something again."""
 
 from __future__ import annotations
 
@@ -123,14 +123,14 @@ def state() -> None:
     "--stale",
     type=click.FloatRange(min=0),
     metavar="HOURS",
-    help="Only activities with no click read from within so many hours.",
+    help="Only activities without clicks read that are newer than this.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=LINES,
     show_default=True,
-    help="Show so many activities; 0 for all. JSON has all of them.",
+    help="Show at most this many activities; 0 for all. JSON always has all.",
 )
 def show(
     *,
@@ -290,9 +290,9 @@ def reset(
         write_file(target, read.encoded)
     else:
         print_json(read.document, indent=None)
-    said = f"The next run reads {'the links of ' if links else ''}"
+    reads = f"The next run reads {'the links of ' if links else ''}"
     noun = "activity" if len(activities) == 1 else "activities"
-    say(console(stderr=True), f"{said}{len(activities):,} {noun} again")
+    say(console(stderr=True), f"{reads}{len(activities):,} {noun} again")
 
 
 def _forget(
@@ -322,7 +322,7 @@ def _target(file: str, output: str | None, *, in_place: bool) -> Path | None:
         and file not in {STDIN, MELTANO}
         and Path(output).resolve() == Path(file).resolve()
     ):
-        message = "--output is FILE itself: say --in-place to write over it"
+        message = "--output is FILE itself: use --in-place to overwrite it"
         raise click.UsageError(message)
     return Path(output) if output else None
 
@@ -333,12 +333,12 @@ def _chosen(read: StateFile, activity: str | None, campaign: str | None) -> set[
     Raises:
         InputError: The state has none of them.
     """
-    known = {one.campaign_activity_id: one for one in known_activities(read.state)}
+    known = {item.campaign_activity_id: item for item in known_activities(read.state)}
     if activity or campaign:
         known = {
-            activity_id: one
-            for activity_id, one in known.items()
-            if activity_id == activity or (campaign and one.campaign_id == campaign)
+            activity_id: item
+            for activity_id, item in known.items()
+            if activity_id == activity or (campaign and item.campaign_id == campaign)
         }
     if not known and not (campaign and campaigns_of(read.state).find(campaign)):
         raise InputError(_unknown(activity, campaign))

@@ -1,4 +1,4 @@
-"""Reading and changing a state outside of a run."""
+"""Read and change a state outside a run."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def forget_links(state: dict[str, Any], campaign_activity_id: str) -> None:
 
 
 def forget_campaign(state: dict[str, Any], campaign_id: str) -> list[str]:
-    """Make the next run look a campaign up again, and read all its reports.
+    """Make the next run look a campaign up again and read all its reports.
 
-    Its activities stay known: a campaign that was removed cannot be looked up any more,
-    but its reports can be read.
+    The state keeps its activities: a removed campaign can no longer be looked up, but
+    its reports can be read.
 
     Returns:
-        The activities that are read again.
+        The activities to read again.
     """
     memory = campaigns_of(state)
     known = memory.find(campaign_id)

@@ -1,4 +1,4 @@
-"""State files: of the tap, or in the forms of Meltano."""
+"""Read and write state files in the formats of the tap and of Meltano."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tap_cc_clicks.inputs import json_object, read_text
 from tap_cc_clicks.streams import STREAMS
 from tap_cc_clicks.sync.state_format import load
 
-# The keys in which `meltano state get`, its back-ends and its database wrap a state.
+# The keys in which `meltano state get`, its backends and its database wrap a state.
 WRAPPERS = ("completed_state", "completed", "singer_state")
 PARTIAL = ("partial_state", "partial")
 STDIN = "-"
@@ -74,7 +74,7 @@ def read_state(path: str) -> StateFile:
 
 
 def _refuse_partial(document: dict[str, Any]) -> None:
-    """Refuse a state with a partial state beside it, which would be merged again."""
+    """Reject a document with a partial state, which Meltano would merge again."""
     if any(document.get(name) for name in PARTIAL):
         message = (
             "The file holds a partial state besides the completed one: take what "
@@ -84,14 +84,14 @@ def _refuse_partial(document: dict[str, Any]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace a file atomically; its permissions stay.
+    """Replace a file atomically and keep its permissions.
 
     Raises:
         InputError: It cannot be written.
     """
     try:
-        there = path.stat().st_mode & 0o777 if path.exists() else files.OWNER_ONLY
-        files.replace(path, content, there)
+        mode = path.stat().st_mode & 0o777 if path.exists() else files.OWNER_ONLY
+        files.replace(path, content, mode)
     except OSError as error:
         message = f"The state file {path} cannot be written: {error.strerror}"
         raise InputError(message) from None

@@ -1,7 +1,7 @@
-"""Printing results: lines, tables, durations and JSON.
+"""Print results: lines, tables, durations and JSON.
 
-All output of the commands goes through this module. Text of the service, a file or a
-database cannot control the terminal here, and is not interpreted as markup.
+All output of the commands goes through this module. Text from the service, a file or a
+database cannot control the terminal and is not interpreted as markup.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tap_cc_clicks.api.text import printable
 from tap_cc_clicks.cli.options import console
 
 HOURS_PER_DAY = 24
-# A pipe has no width: its reader needs whole lines.
+# Separates cells where there is no terminal: lines are not wrapped or cut to a width.
 PLAIN_GAP = "  "
 LONGEST_LINE = 2000
 
 
 def say(screen: Console, *cells: object, indent: str = "", style: str = "") -> None:
-    """Print one line of cells, cleaned; an empty line without cells."""
+    """Print cells as one line, without control characters."""
     line = PLAIN_GAP.join(printable(cell, LONGEST_LINE) for cell in cells)
     screen.print(indent + line, style=style)
 
@@ -34,7 +34,7 @@ def say(screen: Console, *cells: object, indent: str = "", style: str = "") -> N
 def table(
     header: Sequence[str], rows: Iterable[Iterable[object]], **look: Any
 ) -> Table:
-    """Return a table for a terminal, with cells cleaned.
+    """Return a table for a terminal, without control characters.
 
     Args:
         header: The names of the columns.
@@ -48,7 +48,7 @@ def table(
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, with lines in a terminal only."""
+    """Print a table, with rules in a terminal only."""
     if console().is_terminal:
         console().print(table(header, rows, box=box.SIMPLE_HEAD))
         return

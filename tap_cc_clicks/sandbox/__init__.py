@@ -1,8 +1,8 @@
 """A simulated Constant Contact account behind a real HTTP server.
 
-Used by the demo, the tests and the benchmarks. It follows the vendor's documentation
-and was never compared with the service. It imports nothing of the tap, and needs the
-extra ``[sandbox]``::
+For the demo, the tests and the benchmarks. It is built from the vendor's documentation,
+not from the live service, and does not import the tap. Requires the ``[sandbox]``
+extra::
 
     with Sandbox(generate(seed=7)) as sandbox:
         requests.get(sandbox.api_url + "/emails", headers=sandbox.headers)

@@ -1,4 +1,4 @@
-"""``python -m tap_cc_clicks.sandbox``: runs the simulator as a process."""
+"""``python -m tap_cc_clicks.sandbox``: run the simulator as a separate process."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CHOICES = {"dialect": DIALECTS}
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command.
+    """Options of the command line.
 
     Attributes:
-        recipients: Recipients of each email; 0 for an account with clicks only.
-        port: The port; 0 for a free one.
-        latency: Seconds that each response takes.
+        recipients: Number of contacts per email; 0 generates clicks only.
+        port: Port to listen on, or 0 for a free one.
+        latency: Delay of every response, in seconds.
         limits: Whether to enforce the API's limits: 4 a second, 10,000 a day.
-        dialect: The form of the responses.
-        like: A file of ``cc-clicks check --record``, whose form the responses take.
+        dialect: Response format, one of ``DIALECTS``.
+        like: Recording by ``cc-clicks check --record`` whose format to imitate.
     """
 
     port: int = 0
@@ -49,10 +49,10 @@ class Options:
 
 
 def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
-    """Serve a generated account until interrupted, or until the parent process ends.
+    """Serve a generated account until interrupted or until the parent process exits.
 
     Raises:
-        RecordingError: The file of ``like`` is not a recording.
+        RecordingError: The file in ``options.like`` is not a valid recording.
     """
     sandbox = Sandbox(
         generate(
@@ -75,7 +75,7 @@ def serve(options: Options, announce: Callable[[Sandbox], None]) -> None:
 
 
 def main() -> None:
-    """Serve an account, and print its settings as JSON."""
+    """Start the server and print its settings as JSON."""
     parser = _parser()
     try:
         serve(Options(**vars(parser.parse_args())), _announce)

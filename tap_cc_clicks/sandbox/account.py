@@ -1,4 +1,4 @@
-"""The simulated account: campaigns, activities and events, and changes to them."""
+"""The simulated account: campaigns, activities, clicks and other events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENT = frozenset({"Executing", "Done", "Error", "Removed"})
 DEVICES = ("computer", "mobile", "tablet", "other", None)
 ROLES_WITH_REPORTS = frozenset({"primary_email", "resend"})
 CLICKS = "clicks"
-# The other event reports, with the columns that only they have.
+# The other event reports, each with its additional columns.
 EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "sends": {},
     "opens": {"device_type": DEVICES},
@@ -29,7 +29,7 @@ EVENTS: dict[str, dict[str, tuple[str | None, ...]]] = {
     "optouts": {"opt_out_reason": ("I did not sign up — ever", None)},
     "forwards": {},
 }
-# The recipients of an activity.
+# Fields that name an activity's recipients.
 LISTS = ("contact_list_ids", "segment_ids")
 
 
@@ -41,7 +41,7 @@ def timestamp(when: datetime) -> str:
 
 @dataclass(slots=True)
 class Click:
-    """A row of an event report, encoded once."""
+    """A row of an event report, with its JSON cached."""
 
     row: dict[str, Any]
     encoded: bytes = b""
@@ -70,31 +70,31 @@ class Activity:
     clicks: list[Click] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     count_offset: int = 0
-    # Links to choose clicks from, popular ones several times; empty for any link.
+    # Links to draw clicks from, repeated as weights; all links if empty.
     popular: list[dict[str, Any]] = field(default_factory=list)
     sends: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[Click]] = field(default_factory=dict)
 
     @property
     def has_reports(self) -> bool:
-        """Whether the API has reports of it."""
+        """Whether the API has reports for the activity."""
         return self.role in ROLES_WITH_REPORTS
 
     def rows_of(self, report: str) -> list[Click]:
-        """Return the rows of an event report in its order."""
+        """Return the rows of an event report, newest first."""
         return self.clicks if report == CLICKS else self.events.setdefault(report, [])
 
     @property
     def has_events(self) -> bool:
-        """Whether it has events other than clicks."""
+        """Whether there are events other than clicks."""
         return any(self.events.values())
 
     def people_of(self, report: str) -> set[str]:
         """Return the contacts in a report."""
-        return {one.row["contact_id"] for one in self.events.get(report, ())}
+        return {event.row["contact_id"] for event in self.events.get(report, ())}
 
     def insert(self, event: Click, report: str = CLICKS) -> None:
-        """Insert an event before older ones and those of the same time."""
+        """Insert an event before all that are equally old or older."""
         rows = self.rows_of(report)
         place = bisect_right(_Descending(rows), _Key(event.created_time)) if rows else 0
         while place and rows[place - 1].created_time == event.created_time:
@@ -114,7 +114,7 @@ class Activity:
 
 @dataclass(slots=True)
 class _Key:
-    """A timestamp that sorts newest first."""
+    """A timestamp that sorts in descending order."""
 
     text: str
 
@@ -124,7 +124,7 @@ class _Key:
 
 @dataclass(slots=True)
 class _Descending:
-    """The timestamps of clicks, for a binary search."""
+    """The timestamps of clicks, as a sequence for ``bisect``."""
 
     clicks: list[Click]
 
@@ -137,7 +137,7 @@ class _Descending:
 
 @dataclass(slots=True)
 class Campaign:
-    """A campaign and its activities."""
+    """A campaign as listed by the API, with its activities."""
 
     campaign_id: str
     name: str
@@ -150,7 +150,7 @@ class Campaign:
     activities: list[Activity] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
-        """Return the campaign's row of the listing."""
+        """Return the campaign's row in the listing."""
         return {
             "campaign_id": self.campaign_id,
             "name": self.name,
@@ -163,12 +163,12 @@ class Campaign:
 
 
 class Account:
-    """A Constant Contact account. The same seed and calls give the same account.
+    """A Constant Contact account; the same seed and calls produce the same account.
 
     Args:
-        seed: The seed of all random values.
-        now: The current time of the account; only ``advance`` changes it.
-        stats_lag: The counters leave out clicks that are younger than this.
+        seed: Seed of the generated data.
+        now: The account's current time; only ``advance`` changes it.
+        stats_lag: The age at which events are included in the counters.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Account:
         now: datetime = START,
         stats_lag: timedelta = timedelta(0),
     ) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - made-up data
+        self.random = random.Random(seed)  # noqa: S311 - generated data
         self.now = now
         self.stats_lag = stats_lag
         self.campaigns: dict[str, Campaign] = {}
@@ -186,6 +186,7 @@ class Account:
         self.devices: Sequence[str | None] = DEVICES
 
     def uuid(self) -> str:
+        """Generate an ID."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def advance(self, **by: float) -> None:
@@ -200,7 +201,7 @@ class Account:
         roles: tuple[str, ...] = ("primary_email", "permalink"),
         **values: Any,
     ) -> Campaign:
-        """Add a campaign; it is sent unless its status is another."""
+        """Add a campaign; the status decides whether it was sent."""
         sent = sent or self.now
         campaign = Campaign(
             campaign_id=self.uuid(),
@@ -241,11 +242,11 @@ class Account:
 
     @staticmethod
     def _send(activity: Activity, when: datetime, **values: Any) -> None:
-        """Add an entry to the send history."""
+        """Add a sending to new contacts to an activity's send history."""
         lists = {name: activity.details[name] for name in LISTS}
-        usual = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
+        defaults = {"count": 100, "send_status": "COMPLETED", "reason_code": 0, **lists}
         ids = {"send_id": len(activity.sends) + 1, "run_date": timestamp(when)}
-        activity.sends.append({**ids, **usual, **values})
+        activity.sends.append({**ids, **defaults, **values})
 
     def _details(self, campaign: Campaign, role: str) -> dict[str, Any]:
         return {
@@ -257,7 +258,7 @@ class Account:
             "from_email": "shop@example.com",
             "reply_to_email": "reply@example.com",
             "template_id": "",
-            # Not random, so that a seed still generates the same account.
+            # Does not use the seeded generator, so accounts of a seed stay the same.
             "document_id": str(uuid.uuid5(uuid.NAMESPACE_URL, campaign.name + role)),
             "permalink_url": f"https://example.com/p/{role}",
             "contact_list_ids": [self.uuid()],
@@ -267,7 +268,7 @@ class Account:
     def add_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Add a click; one that is older than others is a late click."""
+        """Add a click; a ``when`` before other clicks simulates a late arrival."""
         click = self.make_click(activity, when, **fields)
         activity.insert(click)
         return click
@@ -275,7 +276,7 @@ class Account:
     def make_click(
         self, activity: Activity, when: datetime | None = None, **fields: Any
     ) -> Click:
-        """Return a random click on an activity, without adding it."""
+        """Create a click in an activity without adding it."""
         link = self.random.choice(activity.popular or activity.links)
         device = self.random.choice(self.devices)
         row = {
@@ -297,7 +298,7 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Add an event of one of ``EVENTS``."""
+        """Add an event of one of the reports in ``EVENTS``."""
         event = self.make_event(activity, report, when, **fields)
         activity.insert(event, report)
         return event
@@ -309,8 +310,9 @@ class Account:
         when: datetime | None = None,
         **fields: Any,
     ) -> Click:
-        """Return a random event of one of ``EVENTS``, without adding it."""
-        own = {name: self.random.choice(some) for name, some in EVENTS[report].items()}
+        """Create an event of one of the reports in ``EVENTS`` without adding it."""
+        columns = EVENTS[report].items()
+        own = {name: self.random.choice(values) for name, values in columns}
         row = {
             **(fields if "contact_id" in fields else self._contact()),
             "campaign_activity_id": activity.campaign_activity_id,
@@ -322,7 +324,7 @@ class Account:
         return Click({name: value for name, value in row.items() if value is not None})
 
     def _contact(self) -> dict[str, Any]:
-        """Return one of the contacts, or a new one."""
+        """Return a random contact, which may be a new one."""
         if not self.contacts or self.random.random() < 1 / (
             1 + len(self.contacts) / 50
         ):
@@ -330,7 +332,7 @@ class Account:
         return self.random.choice(self.contacts)
 
     def add_contact(self) -> dict[str, Any]:
-        """Return a new contact."""
+        """Add a contact and return it."""
         number = len(self.contacts)
         names = {"first_name": f"Zoë {number}", "last_name": "Müller-العربية"}
         contact = {
@@ -341,9 +343,9 @@ class Account:
         return self.contacts[-1]
 
     def add_clicks(self, number: int, emails: int = 5) -> None:
-        """Add clicks within the last hour to the latest emails."""
+        """Add clicks of the last hour to the most recently sent emails."""
         activities = self.clickable()
-        activities.sort(key=lambda one: self.campaigns[one.campaign_id].updated_at)
+        activities.sort(key=lambda item: self.campaigns[item.campaign_id].updated_at)
         for n in range(number):
             minutes = timedelta(minutes=60 * (1 - (n + 1) / number))
             activity = self.random.choice(activities[-emails:])
@@ -352,14 +354,14 @@ class Account:
     def add_scans(
         self, activity: Activity, contacts: int = 3, when: datetime | None = None
     ) -> None:
-        """Add the clicks of mail servers that test every link of an email at once."""
+        """Simulate mail servers that open every link of an email within seconds."""
         for contact in self.random.sample(self.contacts, contacts):
             for number, link in enumerate(activity.links):
                 second = (when or self.now) + timedelta(seconds=number)
                 self.add_click(activity, second, **contact, **link)
 
     def reported(self) -> list[Activity]:
-        """Return the activities whose reports can be found."""
+        """Return the sent activities with reports, except removed ones."""
         return [
             activity
             for campaign in self.campaigns.values()
@@ -369,7 +371,7 @@ class Account:
         ]
 
     def clickable(self) -> list[Activity]:
-        """Return those of them that still get clicks: failed ones do not."""
+        """Return the activities with reports whose sending did not fail."""
         return [
             activity
             for activity in self.reported()
@@ -382,9 +384,9 @@ class Account:
         return self.add_activity(campaign, "resend")
 
     def send_again(self, campaign: Campaign, **values: Any) -> None:
-        """Send an email to contacts who were added to its lists since.
+        """Send an email to contacts added to its lists since.
 
-        Its campaign's ``updated_at`` does not tell.
+        The campaign's ``updated_at`` does not change.
         """
         campaign.last_sent_date = self.now
         activity = campaign.activities[0]
@@ -393,12 +395,12 @@ class Account:
             self.add_event(activity, "sends", **self.add_contact())
 
     def remove_campaign(self, campaign: Campaign) -> None:
-        """Mark a campaign as removed; it stays in the listing."""
+        """Delete a campaign; it is still listed, as ``Removed``."""
         campaign.current_status = "Removed"
         campaign.updated_at = self.now
 
     def delete_contact(self, contact_id: str) -> None:
-        """Delete a contact; its events stay and get ``deleted_at``."""
+        """Delete a contact; its events are kept, with ``deleted_at`` set."""
         for activity in self.activities.values():
             for event in chain(activity.clicks, *activity.events.values()):
                 if event.row["contact_id"] == contact_id:
@@ -406,19 +408,19 @@ class Account:
                     event.encode()
 
     def counted(self, activity: Activity) -> int:
-        """Return the counter of an activity's clicks."""
+        """Return the number of an activity's clicks in the counters."""
         clicks = self.counted_rows(activity.clicks)
         return max(0, len(clicks) + activity.count_offset)
 
     def counted_rows(self, rows: list[Click]) -> list[Click]:
-        """Return the rows of a report that are counted."""
+        """Return the rows old enough to be included in the counters."""
         if not self.stats_lag:
             return rows
         until = timestamp(self.now - self.stats_lag)
         return [row for row in rows if row.created_time <= until]
 
     def rows(self, report: str = CLICKS) -> list[dict[str, Any]]:
-        """Return all rows of a report of all activities."""
+        """Return all rows of a report, by default all clicks."""
         return [
             dict(event.row)
             for activity in self.activities.values()

@@ -1,4 +1,4 @@
-"""The endpoints of the API."""
+"""The API's endpoints, answered from the simulated account."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ BOUNCES = {
 
 @dataclass(frozen=True)
 class Reply:
-    """A status and a JSON body."""
+    """A response: a status and a JSON body."""
 
     status: int
     body: bytes
 
 
 def answer(body: Any, status: int = 200) -> Reply:
-    """Return a body as JSON."""
+    """Return a response with a JSON body."""
     return Reply(status, msgspec.json.encode(body))
 
 
 def error(status: int, key: str) -> Reply:
-    """Return an error in the usual form, a list."""
+    """Return an error in the API's usual format: a list."""
     return answer([{"error_key": key, "error_message": f"Sandbox: {key}"}], status)
 
 
@@ -58,15 +58,15 @@ BAD_QUERY = error(400, "query.param.invalid")
 
 
 class Api:
-    """Responds to requests for one account.
+    """Handles requests for one account.
 
     Args:
         account: The account.
-        keyset: Whether a cursor remembers a row instead of a place, so that no row
-            repeats when clicks come in.
+        keyset: Whether a cursor identifies a row instead of an offset, so that no row
+            is repeated when new clicks arrive between pages.
 
     Attributes:
-        uncounted: Activities of which the service has no stats.
+        uncounted: IDs of activities for which the stats endpoint returns an error.
     """
 
     def __init__(self, account: Account, *, keyset: bool = False) -> None:
@@ -110,9 +110,9 @@ class Api:
         path: str,
         key: str,
         rows: Sequence[bytes | Click],
-        **beside: Any,
+        **extra_fields: Any,
     ) -> Reply:
-        """Return a page of rows, with its next link and other properties."""
+        """Return a page of rows with extra fields and a link to the next page."""
         limit = query.get("limit", str(USUAL_ROWS))
         if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
             return BAD_QUERY
@@ -121,7 +121,7 @@ class Api:
             return BAD_QUERY
         end = start + int(limit)
         body = b'{"' + key.encode() + b'":[' + _joined(rows[start:end]) + b"]"
-        for name, value in beside.items():
+        for name, value in extra_fields.items():
             body += f',"{name}":'.encode() + msgspec.json.encode(value)
         if end < len(rows):
             kept = {name: query[name] for name in ("url_id",) if name in query}
@@ -131,7 +131,7 @@ class Api:
         return Reply(200, body + b"}")
 
     def _cursor(self, place: int, rows: Sequence[object]) -> str:
-        # Counted from the end: new rows at the front do not move the others.
+        # A negative offset: rows inserted at the front do not shift later rows.
         text = f"-{len(rows) - place}" if self.keyset else str(place)
         return base64.urlsafe_b64encode(text.encode()).decode()
 
@@ -202,7 +202,7 @@ class Api:
         events = activity.rows_of(report)
         for name in ("url_id", "bounce_code"):
             if wanted := query.get(name):
-                events = [one for one in events if one.row.get(name) == wanted]
+                events = [event for event in events if event.row.get(name) == wanted]
         path = f"/reports/email_reports/{activity_id}/tracking/{report}"
         return self._page(query, path, "tracking_activities", events)
 
@@ -225,16 +225,16 @@ class Api:
         }
 
     def _stats(self, _: Mapping[str, str], ids: str) -> Reply:
-        asked = ids.split(",")
-        if len(asked) > MOST_STATS:
+        requested = ids.split(",")
+        if len(requested) > MOST_STATS:
             return BAD_QUERY
-        if not all(_is_uuid(activity_id) for activity_id in asked):
+        if not all(_is_uuid(activity_id) for activity_id in requested):
             return NOT_FOUND
-        found = [self._counted(activity_id) for activity_id in asked]
+        found = [self._counted(activity_id) for activity_id in requested]
         errors = [
             {
                 "error_key": "stats.not_found",
-                "error_message": f"No stats for {asked[n]}",
+                "error_message": f"No stats for {requested[n]}",
             }
             for n, activity in enumerate(found)
             if activity is None
@@ -259,7 +259,7 @@ class Api:
     def stats_of(self, activity: Activity) -> dict[str, int]:
         """Return the counters of an activity."""
         people, counted = len(activity.people), self.account.counted(activity)
-        # The oldest clicks are counted; count_offset belongs to no device.
+        # The oldest clicks are counted; ``count_offset`` goes to device "none".
         devices = Counter(
             click.row.get("device_type", "none")
             for click in activity.clicks[-counted:] * bool(counted)
@@ -278,16 +278,17 @@ class Api:
         }
 
     def _counted_events(self, activity: Activity) -> dict[str, int]:
-        """Return the counters of other events; empty without any."""
+        """Return the counters of events other than clicks; empty if there are none."""
         if not activity.has_events:
             return {}
+        counted_rows = self.account.counted_rows
         rows = {
-            name: [one.row for one in self.account.counted_rows(activity.rows_of(name))]
+            name: [event.row for event in counted_rows(activity.rows_of(name))]
             for name in EVENTS
         }
         people = {
-            f"em_{name}": len({row["contact_id"] for row in some})
-            for name, some in rows.items()
+            f"em_{name}": len({row["contact_id"] for row in events})
+            for name, events in rows.items()
         }
         opens = Counter(row.get("device_type", "none") for row in rows["opens"])
         codes = {row["contact_id"]: row["bounce_code"] for row in rows["bounces"]}
@@ -302,7 +303,7 @@ class Api:
 
     @staticmethod
     def _made_up(people: int) -> dict[str, int]:
-        """Return counters that fit the clicks of an email without other events."""
+        """Return made-up counters for an email that has clicks only."""
         opens = {"computer": 2 * people, "mobile": people, "none": people}
         bounces = {"mailbox_full": 1}
         return {
@@ -349,12 +350,13 @@ def _unique_counts(activities: Sequence[Activity]) -> dict[str, int]:
     people = sum(len(activity.people) for activity in activities)
     counts = {"sends": 10 * people, "opens": 3 * people}
     rest = dict.fromkeys(("forwards", "optouts", "abuse", "bounces"), 0)
-    told = {**counts, **rest, "clicks": people, "not_opened": 7 * people}
+    counts |= {**rest, "clicks": people, "not_opened": 7 * people}
     if any(activity.has_events for activity in activities):
         for name in EVENTS:
-            told[name] = sum(len(one.people_of(name)) for one in activities)
-        told["not_opened"] = max(0, told["sends"] - told["opens"] - told["bounces"])
-    return told
+            counts[name] = sum(len(item.people_of(name)) for item in activities)
+        unopened = counts["sends"] - counts["opens"] - counts["bounces"]
+        counts["not_opened"] = max(0, unopened)
+    return counts
 
 
 def _joined(rows: Sequence[bytes | Click]) -> bytes:

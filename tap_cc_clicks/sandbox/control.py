@@ -1,4 +1,4 @@
-"""HTTP controls below ``/_sandbox``, for other processes."""
+"""HTTP endpoints below ``/_sandbox`` that control a simulator in another process."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def routes(server: Server) -> list[BaseRoute]:
-    """Return the routes that control a server."""
+    """Return the control routes of a server."""
 
     async def clicks(request: Request) -> JSONResponse:
-        """Return all clicks; POST adds some first: ``{"number": 10}``."""
+        """GET returns all clicks; POST ``{"number": 10}`` adds some."""
         if request.method == "POST":
             server.account.add_clicks((await request.json())["number"])
         return JSONResponse(server.account.rows())
@@ -31,14 +31,14 @@ def routes(server: Server) -> list[BaseRoute]:
         return JSONResponse({"now": server.account.now.isoformat()})
 
     async def requests(request: Request) -> JSONResponse:
-        """Return the number of requests by endpoint; DELETE also resets them."""
+        """Return the number of requests by endpoint; DELETE also resets it."""
         counts = dict(server.log.counts())
         if request.method == "DELETE":
             server.log.clear()
         return JSONResponse(counts)
 
     async def faults(request: Request) -> JSONResponse:
-        """Replace the active faults by a list."""
+        """Replace the active faults by the given list."""
         server.faults.rules[:] = [Fault(**fault) for fault in await request.json()]
         return JSONResponse({"faults": len(server.faults.rules)})
 

@@ -1,7 +1,8 @@
-"""Dialects: forms of responses in which the vendor's pages disagree.
+"""Dialects: the response formats that the vendor's pages show for the same endpoint.
 
-The default form is that of the API reference. Each dialect changes one thing; ``guide``
-changes everything that differs in the API guide's examples.
+The API reference, the API guide's examples and public applications disagree. Each
+dialect applies one difference to the responses of the reference; the dialect ``guide``
+applies all those in the guide's examples.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 OK = 200
 NOT_FOUND = 404
 SUMMARIES = "bulk_email_campaign_summaries"
-# Another part of the guide's offset links.
+# An additional parameter of the guide's offset links.
 CAMPAIGN_TYPES = "10,14,15,57"
-# The share of clicks that is never counted is one in this many.
+# ``some_never_counted`` omits one event in this many from the counters.
 LEFT_OUT = 5
 LAG = timedelta(hours=6)
 NO_STATS = {"error_key": "reportingsvc.not_found.stats", "error_message": "Sandbox"}
@@ -41,7 +42,7 @@ def dotted_counters(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def dotted(name: str) -> str:
-    """Return the guide's spelling of a counter; other names are unchanged."""
+    """Return a counter's name as in the guide, any other name unchanged."""
     return re.sub(r"_all(?=_|$)(?:_(\w+))?", _dotted, name)
 
 
@@ -50,7 +51,7 @@ def _dotted(match: re.Match[str]) -> str:
 
 
 def counts_as_text(endpoint: str, body: dict[str, Any]) -> None:
-    """Write counts as text."""
+    """Return counts as text."""
     for row in body.get("link_click_counts", ()):
         row["unique_clicks"] = str(row["unique_clicks"])
     for result in body["results"] if endpoint == "stats" else ():
@@ -64,7 +65,7 @@ def _as_text(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
-    """Wrap counters and aggregates in a list."""
+    """Return counters and aggregates as a list of one object."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [body["aggregate_percents"]]
     for result in body["results"] if endpoint == "stats" else ():
@@ -72,13 +73,13 @@ def listed_objects(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def listed_percents(endpoint: str, body: dict[str, Any]) -> None:
-    """Write the aggregates of summaries as text, in a list."""
+    """Return the aggregates of summaries as text, in a list of one object."""
     if endpoint == "summaries":
         body["aggregate_percents"] = [_as_text(body["aggregate_percents"])]
 
 
 def offset_links(endpoint: str, body: dict[str, Any]) -> None:
-    """Use next links with an offset, encoded in ``next``, for summaries."""
+    """Encode the offset of summaries' next links in a parameter ``next``."""
     if endpoint == "summaries" and "_links" in body:
         link = urlsplit(body["_links"]["next"]["href"])
         query = dict(parse_qsl(link.query))
@@ -90,19 +91,19 @@ def offset_links(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def null_links(_: str, body: dict[str, Any]) -> None:
-    """Add a null next link to last pages."""
+    """Return null as the next link of the last page."""
     body.setdefault("_links", {"next": {"href": None}})
 
 
 def left_out_arrays(_: str, body: dict[str, Any]) -> None:
-    """Omit empty arrays that are not required."""
+    """Omit optional arrays that are empty."""
     for name in ("campaigns", "campaign_activities", "link_click_counts", "errors"):
         if body.get(name) == []:
             del body[name]
 
 
 def other_times(endpoint: str, body: dict[str, Any]) -> None:
-    """Write times with an offset and without milliseconds, dates as times."""
+    """Return times with an offset and without milliseconds, and dates as times."""
     for row in body.get("tracking_activities", ()):
         row["created_time"] = row["created_time"].replace(".000Z", "+00:00")
         if "deleted_at" in row:
@@ -112,7 +113,7 @@ def other_times(endpoint: str, body: dict[str, Any]) -> None:
 
 
 def other_roles(_: str, body: dict[str, Any]) -> None:
-    """Add an activity with an undocumented role."""
+    """Add an activity with an undocumented role to campaigns."""
     if "campaign_activities" in body:
         activity_id = f"{body['campaign_id'][:-4]}0000"
         row = {"campaign_activity_id": activity_id, "role": "text_message"}
@@ -120,20 +121,20 @@ def other_roles(_: str, body: dict[str, Any]) -> None:
 
 
 def some_never_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Never count a share of the clicks and opens."""
+    """Omit a share of clicks and opens from the counters permanently."""
     for result in body["results"] if endpoint == "stats" else ():
         for name in ("em_clicks_all", "em_opens_all"):
             result["stats"][name] -= result["stats"][name] // LEFT_OUT
 
 
 def none_counted(endpoint: str, body: dict[str, Any]) -> None:
-    """Return the error for missing counters."""
+    """Return an error instead of counters."""
     if endpoint == "stats":
         body.clear()
         body.update(NO_STATS)
 
 
-# The differences in the guide's examples; and all single differences.
+# The differences in the guide's examples, and all differences as single dialects.
 GUIDE = (dotted_counters, counts_as_text, listed_percents, offset_links)
 ALONE = (
     dotted_counters,
@@ -153,7 +154,7 @@ DIALECTS: dict[str, tuple[Change, ...]] = {
     "reference": (),
     "guide": GUIDE,
     LAGGING: (),
-    **{one.__name__.replace("_", "-"): (one,) for one in ALONE},
+    **{change.__name__.replace("_", "-"): (change,) for change in ALONE},
 }
 
 
@@ -162,7 +163,7 @@ def spoken(
     endpoint: str,
     handler: Callable[[Mapping[str, str]], Reply],
 ) -> Callable[[Mapping[str, str]], Reply]:
-    """Wrap a handler so that it applies these changes to its responses."""
+    """Return a handler that applies changes to another handler's responses."""
 
     def answer(query: Mapping[str, str]) -> Reply:
         reply = handler(_unpacked(query))
@@ -180,7 +181,7 @@ def spoken(
 
 
 def _unpacked(query: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the query that an offset link stands for."""
+    """Return the query encoded in an offset link."""
     if "next" not in query:
         return query
     offset = parse_qs(base64.b64decode(query["next"]).decode())

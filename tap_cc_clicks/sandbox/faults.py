@@ -1,4 +1,4 @@
-"""Faults to inject: what a network, a gateway or a broken server can do."""
+"""Fault injection: simulated failures of a network, a gateway or a server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FOREIGN = "https://elsewhere.example.com/v3/emails?cursor=x"
-# Faults that replace the response.
+# Faults in place of a response: the request is not served.
 REFUSING = frozenset({"status", "reset", "half_close", "redirect"})
-# Faults that change the response or its delivery.
+# Faults in the transfer or the content of a response.
 DISTORTING = frozenset(
     {
         "lost_answer",
@@ -35,20 +35,20 @@ KINDS = REFUSING | DISTORTING
 
 @dataclass
 class Fault:
-    """A fault, and the requests that it affects.
+    """A fault and the requests it applies to.
 
     Attributes:
         kind: One of ``KINDS``.
-        match: A regular expression that the path must contain.
-        query: One that the query must contain.
-        times: The most requests that it affects; None for no limit.
-        probability: The probability for each matching request.
-        status: For kind ``status``: the status.
-        body: For kind ``status``: the body, JSON if not a string.
-        seconds: For kinds ``slow`` and ``drip``: how long they take.
-        field: For kind ``bad_row``: the property that the last row lacks.
-        href: For kind ``next_link``: the next link.
-        content: For kind ``body``: the whole body, plain or gzip.
+        match: A regular expression to search for in the path.
+        query: A regular expression to search for in the query.
+        times: Maximum number of injections; None for no limit.
+        probability: Probability for each matching request.
+        status: Kind ``status``: the status.
+        body: Kind ``status``: the body, sent as JSON unless it is a string.
+        seconds: Kinds ``slow`` and ``drip``: the duration.
+        field: Kind ``bad_row``: the field missing in the last row of the page.
+        href: Kinds ``foreign_next`` and ``next_link``: the URL of the next link.
+        content: Kind ``body``: the whole body, which may be compressed with gzip.
     """
 
     kind: str
@@ -77,11 +77,11 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - simulated
+        self._random = random.Random(self.seed)  # noqa: S311 - simulated faults
         self._lock = threading.Lock()
 
-    def find(self, path: str, query: str = "") -> Fault | None:
-        """Return the fault for a request, if any."""
+    def strike(self, path: str, query: str = "") -> Fault | None:
+        """Return the fault to inject into a request, or None."""
         with self._lock:
             for fault in self.rules:
                 if fault.times == 0 or not (

@@ -1,4 +1,4 @@
-"""Generating an account in which everything occurs that the API allows."""
+"""Generate an account that covers the cases the API allows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-# Every 7th campaign is a draft, and so on; the others were sent.
+# One campaign in 7 is a draft, one in 11 is scheduled, and so on; the rest were sent.
 STATUSES = {7: "Draft", 11: "Scheduled", 13: "Removed", 17: "Error"}
 AB_TEST = 57
 NEVER_CLICKED = 5
 RESENT = 6
 HOURS_OF_CLICKS = 96
-# Events per recipient.
+# The number of events per recipient.
 SHARES = {"sends": 1, "opens": 0.6, "bounces": 0.02, "optouts": 0.01, "forwards": 0.02}
 
 
@@ -28,19 +28,19 @@ def generate(
     now: datetime = START,
     recipients: int = 0,
 ) -> Account:
-    """Return an account with drafts, resends, removed campaigns and identical clicks.
+    """Return an account with drafts, resends, removed campaigns, ties and duplicates.
 
     Args:
-        seed: The same seed gives the same account.
-        campaigns: How many campaigns there are, the newest a day old.
-        clicks: The total number of clicks.
-        now: The current time of the account.
-        recipients: Recipients of each email; 0 for an account with clicks only.
+        seed: The same seed produces the same account.
+        campaigns: Number of campaigns; the newest was sent about two days ago.
+        clicks: Total number of clicks.
+        now: The account's current time.
+        recipients: Number of contacts per email; 0 generates clicks only.
     """
     account = Account(seed, now)
     for number in range(campaigns):
         status = next(
-            (name for each, name in STATUSES.items() if number % each == each - 1),
+            (name for n, name in STATUSES.items() if number % n == n - 1),
             "Done",
         )
         sent = now - timedelta(days=1 + (campaigns - number) * 0.9)
@@ -61,19 +61,19 @@ def happen(
     recipients: int,
     shares: Mapping[str, float] = SHARES,
 ) -> None:
-    """Send an email and add all kinds of events; most opens are early."""
+    """Add all kinds of events but clicks to an email; most opens are early."""
     sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
     while len(account.contacts) < recipients:
         account.add_contact()
-    reached = account.contacts[:recipients]
+    contacts = account.contacts[:recipients]
     for report, share in shares.items():
         events = []
         for number in range(max(1, round(share * recipients))):
             hours = 0 if report == "sends" else account.random.expovariate(1 / 8)
             when = min(sent + timedelta(hours=hours), account.now)
-            # Some in whole minutes, so that times coincide.
+            # Round some to whole minutes to create ties.
             when = when.replace(second=0, microsecond=0) if number % 4 == 0 else when
-            contact = reached[number if share == 1 else number * 7 % recipients]
+            contact = contacts[number if share == 1 else number * 7 % recipients]
             event = account.make_event(activity, report, when, **contact)
             events += [event, type(event)(dict(event.row))][: 1 + (number % 50 == 1)]
         activity.extend(events, report)
@@ -81,7 +81,7 @@ def happen(
 
 
 def _click(account: Account, clicks: int) -> None:
-    """Distribute clicks over activities and hours: most early, most on a few."""
+    """Distribute clicks over activities and hours, most of them early and on a few."""
     activities = [
         activity
         for number, activity in enumerate(account.reported())
@@ -101,7 +101,7 @@ def click_in(account: Account, activity: Activity, count: int) -> None:
     sent = account.campaigns[activity.campaign_id].last_sent_date or account.now
     clicks = []
     for number in range(count):
-        # Some in whole minutes, so that times coincide; some clicks twice.
+        # Round some to whole minutes to create ties, and repeat some unchanged.
         hours = min(account.random.expovariate(1 / 8), HOURS_OF_CLICKS)
         when = min(sent + timedelta(hours=hours), account.now)
         if number % 4 == 0:

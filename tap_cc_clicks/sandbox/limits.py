@@ -1,4 +1,4 @@
-"""The API's limits: requests a second and requests a day."""
+"""The API's limits: requests per second and requests per day."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Limits:
-    """The limits; None for none.
+    """Request limits; None disables a limit.
 
     Attributes:
-        per_second: Requests within any second.
-        per_day: Requests in total: a test's day does not end.
+        per_second: Requests in any period of one second.
+        per_day: Requests since the start: a simulated day does not end.
     """
 
     per_second: int | None = None
@@ -22,7 +22,7 @@ class Limits:
     arrivals: deque[float] = field(default_factory=deque)
 
     def refusal(self) -> str | None:
-        """Count a request; return the ``error_key`` if it exceeds a limit."""
+        """Count a request; return an ``error_key`` if it exceeds a limit."""
         now = time.monotonic()
         while self.arrivals and now - self.arrivals[0] >= 1:
             self.arrivals.popleft()

@@ -1,4 +1,4 @@
-"""The authorization server: sign-in and tokens."""
+"""The authorization server: sign-in flows and tokens."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ USER_CODE = "SBOX-1234"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ACTIVATE_PAGE = (
     "<!doctype html><title>Sandbox</title><p>This is the sandbox of tap-cc-clicks: "
-    "nobody signs in here. The code is accepted by itself."
+    "there is no real sign-in. The code is accepted automatically."
 )
 
 
 @dataclass
 class SignIns:
-    """Sign-ins, by the device flow or in a browser.
+    """Sign-ins with the device flow or in a browser.
 
     Attributes:
-        outcome: ``approved``, ``access_denied`` or ``expired_token``.
-        before: The errors that polls get before the outcome.
-        interval: Seconds between polls, as announced.
-        expires_in: The lifetime of a device code, in seconds.
+        outcome: The user's decision: ``approved``, ``access_denied`` or
+            ``expired_token``.
+        before: The errors returned to a device's first polls, in this order.
+        interval: Polling interval for devices, in seconds.
+        expires_in: Lifetime of a device code, in seconds.
         scope: The granted scopes.
-        page: Where the code is entered; the server's own page if empty.
-        issued: All device codes and authorization codes so far.
+        page: URL of the page to enter the code; the server's own if empty.
+        issued: All device codes and authorization codes issued.
     """
 
     outcome: str = "approved"
@@ -50,7 +51,7 @@ class SignIns:
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def device(self, url: str) -> dict[str, Any]:
-        """Return the response that starts a device flow."""
+        """Return the response of the device authorization endpoint."""
         code = self._code()
         self.devices[code] = list(self.before)
         page = self.page or f"{url}/activate"
@@ -68,7 +69,7 @@ class SignIns:
         return self.issued[-1]
 
     def poll(self, code: str) -> str | None:
-        """Return the error for a poll; None once approved."""
+        """Return the error for a device's poll, or None if it is authorized."""
         if code not in self.devices:
             return "invalid_grant"
         if self.devices[code]:
@@ -90,7 +91,7 @@ class SignIns:
         return f"{redirect_uri}?{urlencode(answer)}"
 
     def redeem(self, form: Mapping[str, str]) -> str | None:
-        """Return the error for an authorization code; None if it is valid."""
+        """Return the error for an authorization code, or None if it is valid."""
         challenge, redirect_uri = self.codes.pop(form.get("code", ""), ("", ""))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -103,11 +104,11 @@ class Tokens:
     """The valid tokens.
 
     Attributes:
-        rotating: Whether a refresh token can be used only once.
-        expires_in: The lifetime of access tokens, in seconds.
-        scope: The scopes of new access tokens.
-        renewals: Access tokens issued by the token endpoint.
-        issued: Access tokens issued in total.
+        rotating: Whether a refresh token is valid for one use only.
+        expires_in: Lifetime of access tokens, in seconds.
+        scope: Scopes of new access tokens.
+        renewals: Number of access tokens issued by the token endpoint.
+        issued: Number of all access tokens issued.
     """
 
     rotating: bool = False
@@ -122,14 +123,14 @@ class Tokens:
     def grant(
         self, form: Mapping[str, str], authorization: str
     ) -> tuple[int, dict[str, Any]]:
-        """Return status and body for a request to the token endpoint."""
+        """Return the token endpoint's response, as status and body."""
         if not self.knows(form, authorization):
             return 401, {"error": "invalid_client"}
         error = self._refusal(form)
         return (400, {"error": error}) if error else (200, self.answer())
 
     def knows(self, form: Mapping[str, str], authorization: str = "") -> bool:
-        """Whether the client's credentials are valid."""
+        """Return whether a request identifies the simulator's client."""
         if not authorization.startswith("Basic "):
             return form.get("client_id") == CLIENT_ID
         encoded = authorization.removeprefix("Basic ")
@@ -155,7 +156,7 @@ class Tokens:
         self.refresh_token = f"sandbox-refresh-{self.renewals + 1}"
 
     def answer(self) -> dict[str, Any]:
-        """Issue an access token, and a new refresh token if they rotate."""
+        """Return a new access token, and a new refresh token if they rotate."""
         self.renewals += 1
         if self.rotating:
             self.refresh_token = f"sandbox-refresh-{self.renewals}"
@@ -170,7 +171,7 @@ class Tokens:
         return answer
 
     def issue(self) -> str:
-        """Return a new access token in the form of a JWT."""
+        """Issue an access token in JWT format."""
         self.issued += 1
         ends = time.time() + self.expires_in
         claims = {"scp": self.scope.split(), "exp": int(ends), "n": self.issued}
@@ -185,10 +186,10 @@ class Tokens:
         return token
 
     def expire_all(self) -> None:
-        """Expire all access tokens."""
+        """Revoke all access tokens."""
         self.access.clear()
 
-    def is_good(self, authorization: str) -> bool:
-        """Whether a request has a valid access token."""
+    def is_valid(self, authorization: str) -> bool:
+        """Return whether a request has a valid access token."""
         token = authorization.removeprefix("Bearer ")
         return self.access.get(token, 0) > time.time()

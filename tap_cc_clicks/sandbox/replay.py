@@ -1,7 +1,7 @@
-"""Responses in the form of a recording of ``cc-clicks check --record``.
+"""Responses in the format of a recording by ``cc-clicks check --record``.
 
-The values are the simulator's. Types, spellings, properties, forms of times and links,
-and errors are those of the recording.
+The values are the simulator's. Types, names, properties, formats of times and links,
+and errors are the recording's.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ VERSION = 1
 OTHER = "(other)"
 LINKS = "_links"
 RECORDED = "sandbox.recorded"
-# The recorded format of known roles.
+# The format of the roles known to the tap.
 ROLE = "role"
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?")
 ZONE = re.compile(r"(Z|[+-][9:]+)?$")
-# Values of properties that the simulator does not know.
+# Values for properties unknown to the simulator.
 SAMPLES = {"boolean": False, "integer": 0, "number": 0.0}
 TEXTS = {
     "empty": "",
@@ -49,11 +49,11 @@ TEXTS = {
 
 
 class RecordingError(ValueError):
-    """A file cannot be used as a recording; the message says why."""
+    """A file is not a valid recording; the message states the reason."""
 
 
 class Shape(msgspec.Struct):
-    """The form of the values in one place of a response."""
+    """The recorded format of a value, as far as the simulator imitates it."""
 
     absent: float = 0.0
     kinds: dict[str, float] = {}
@@ -63,35 +63,37 @@ class Shape(msgspec.Struct):
 
     @property
     def kind(self) -> str:
-        """The most frequent type; null only if there is no other."""
+        """The most frequent kind of value; null only if there is no other."""
         kinds = self.kinds
-        return max(kinds, key=lambda one: (one != "null", kinds[one]), default="null")
+        return max(
+            kinds, key=lambda kind: (kind != "null", kinds[kind]), default="null"
+        )
 
     @property
     def format(self) -> str:
-        """The most frequent format of texts."""
-        return max(self.formats, key=lambda one: self.formats[one], default="text")
+        """The most frequent format of a string."""
+        return max(self.formats, key=lambda name: self.formats[name], default="text")
 
     def within(self, name: str) -> Shape:
-        """Return the form of a property."""
+        """Return a property's shape, empty if it was not recorded."""
         return self.properties.get(name) or Shape()
 
 
 class Link(msgspec.Struct):
-    """The form of a next link."""
+    """The recorded parameters of a next link."""
 
     query: list[str] = []
 
 
 class Answered(msgspec.Struct):
-    """The form of the responses with one status."""
+    """The recorded format of responses with one status."""
 
     body: Shape = msgspec.field(default_factory=Shape)
     links: list[Link] = []
 
 
 class Head(msgspec.Struct):
-    """The part that recordings of all versions have."""
+    """The fields of recordings of every version."""
 
     format: Literal["cc-clicks recording"]
     version: Annotated[int, msgspec.Meta(ge=1)]
@@ -108,7 +110,7 @@ class Recording(Head):
     def spoken(
         self, endpoint: str, handler: Callable[[Mapping[str, str]], Reply]
     ) -> Callable[[Mapping[str, str]], Reply]:
-        """Wrap a handler so that it responds in the recorded form."""
+        """Return a handler that formats another handler's responses as recorded."""
         answered = self.endpoints.get(endpoint)
         if not answered:
             return handler
@@ -120,10 +122,11 @@ class Recording(Head):
 
 
 def read_recording(path: str) -> Recording:
-    """Return the recording in a file.
+    """Read a recording.
 
     Raises:
-        RecordingError: It is not a recording, is of a newer version, or cannot be read.
+        RecordingError: The file is not a recording, is of a newer version, or cannot
+            be read.
     """
     try:
         content = Path(path).read_bytes()
@@ -143,7 +146,7 @@ def read_recording(path: str) -> Recording:
 
 
 def _refusal(endpoint: str, status: int, answered: Answered) -> Reply:
-    """Return an error of the recorded status and kind."""
+    """Return an error response of the recorded status and kind."""
     if answered.body.kind == "array":
         return error(status, RECORDED)
     if answered.body.kind == "object":
@@ -163,7 +166,8 @@ def _changes(answered: Answered) -> tuple[Change, ...]:
         changes.append(offset_links)
     links = answered.body.within("_links")
     following = links.within("next")
-    if any("null" in one.kinds for one in (links, following, following.within("href"))):
+    places = (links, following, following.within("href"))
+    if any("null" in place.kinds for place in places):
         changes.append(null_links)
     activities = answered.body.within("campaign_activities").items or Shape()
     if activities.within("role").formats.keys() - {ROLE}:
@@ -172,13 +176,13 @@ def _changes(answered: Answered) -> tuple[Change, ...]:
 
 
 def _shaped(shape: Shape, value: Any) -> Any:
-    """Return a value of the simulator in the recorded form."""
+    """Convert a value to the recorded format."""
     items = shape.items or Shape()
     if shape.kind == "null":
         return value if not shape.kinds else None
     if isinstance(value, list):
         if shape.kind == "array":
-            return [_shaped(items, one) for one in value]
+            return [_shaped(items, item) for item in value]
         value = value[0] if value else {}
     elif shape.kind == "array":
         return [_shaped(items, value)]
@@ -188,18 +192,18 @@ def _shaped(shape: Shape, value: Any) -> Any:
 
 
 def _object(shape: Shape, value: dict[str, Any]) -> dict[str, Any]:
-    known = shape.properties
-    named = {
-        name if name in known else dotted(name): one for name, one in value.items()
-    }
+    shapes = shape.properties
+    named = {name if name in shapes else dotted(name): value[name] for name in value}
     kept = {
-        name: _shaped(known[name], one) for name, one in named.items() if name in known
+        name: _shaped(shapes[name], value)
+        for name, value in named.items()
+        if name in shapes
     }
-    # Only properties that all recorded rows had.
-    everywhere = {name for name, one in known.items() if not one.absent}
-    unknown = everywhere - named.keys() - {LINKS, OTHER}
+    # Add only properties that every row had: optional ones may be absent here.
+    required = {name for name, child in shapes.items() if not child.absent}
+    unknown = required - named.keys() - {LINKS, OTHER}
     links = {LINKS: value[LINKS]} if LINKS in value else {}
-    return {**kept, **{name: _sample(known[name]) for name in unknown}, **links}
+    return {**kept, **{name: _sample(shapes[name]) for name in unknown}, **links}
 
 
 def _scalar(shape: Shape, value: Any) -> Any:
@@ -217,7 +221,7 @@ def _scalar(shape: Shape, value: Any) -> Any:
 
 
 def _retimed(text: str, form: str) -> str:
-    """Return a timestamp in a recorded form, which has a 9 for each digit."""
+    """Convert a timestamp to a recorded format, in which 9 stands for any digit."""
     zone = ZONE.search(form, len("9999-99-99"))
     tail = zone.group() if zone else ""
     head = len(form) - len(tail)
@@ -227,9 +231,9 @@ def _retimed(text: str, form: str) -> str:
 
 
 def _sample(shape: Shape) -> Any:
-    """Return a value for a property that the simulator does not know."""
+    """Return a value for a property unknown to the simulator."""
     if shape.kind == "object":
-        return {name: _sample(one) for name, one in shape.properties.items()}
+        return {name: _sample(child) for name, child in shape.properties.items()}
     if shape.kind == "array":
         return [_sample(shape.items)] if shape.items else []
     form = shape.format

@@ -1,4 +1,4 @@
-"""The server, run in a thread during a ``with`` block."""
+"""Run the server in a thread for the duration of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Sandbox(Server):
     """A server on a free loopback port.
 
     Args:
-        account: The account; a generated one if omitted.
-        port: The port; 0 for a free one.
+        account: The account; a generated one by default.
+        port: The port, or 0 for a free one.
         options: See :class:`Server`.
     """
 
     def __init__(
         self, account: Account | None = None, *, port: int = 0, **options: Any
     ) -> None:
-        # The port is bound here, so that the URLs are known.
+        """Bind the port, so that the URLs are known before the server starts."""
         super().__init__(account or generate(), **options)
-        # With the protocol named, asyncio sets TCP_NODELAY.
+        # With the protocol given, asyncio sets TCP_NODELAY.
         self.socket = socket.socket(
             socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
         )
@@ -69,7 +69,7 @@ class Sandbox(Server):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Return the tap's settings for this account, without a rate limit."""
+        """The tap's settings to read this account without throttling."""
         return {
             "api_url": self.api_url,
             "token_url": self.token_url,
@@ -81,24 +81,25 @@ class Sandbox(Server):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return headers that authorize a request."""
+        """Headers with a new access token."""
         return {"Authorization": f"Bearer {self.tokens.issue()}"}
 
     async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # ASGI has no way to drop a connection; uvicorn's request cycle holds it.
+        # ASGI cannot drop a connection, but uvicorn's request cycle has its transport.
         cycle: Any = getattr(receive, "__self__", None)
         scope["hang_up"] = cycle.transport.abort
         scope["say_no_more"] = cycle.transport.write_eof
         await self._app(scope, receive, send)
 
     def serve(self) -> None:
-        """Serve until :meth:`stop`."""
+        """Serve until ``stop`` is called or the process is interrupted."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         asyncio.run(self._served())
 
     async def _served(self) -> None:
         await self._server.serve(sockets=[self.socket])
-        # Otherwise open sockets cause a warning when they are garbage-collected.
+        # Close connections with unfinished responses. Otherwise their sockets stay open
+        # until garbage collection, which emits a ResourceWarning elsewhere.
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
@@ -118,7 +119,7 @@ class Sandbox(Server):
         self.stop()
 
     def stop(self) -> None:
-        """Stop the server and wait for its thread."""
+        """Stop the server and wait until it has ended."""
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(STOP_SECONDS)
         self.socket.close()

@@ -1,4 +1,4 @@
-"""The HTTP server: limits, faults, tokens and a log of requests around the API."""
+"""The HTTP server: the API with limits, faults, tokens and a request log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MORE_HEADERS_THAN_CLIENTS_READ = 120
 
 @dataclass
 class Log:
-    """The answered requests, each as endpoint and status."""
+    """All requests answered, as endpoint and status."""
 
     entries: list[tuple[str, int]] = field(default_factory=list)
 
@@ -71,11 +71,11 @@ class Server:
     """An account with its API, tokens and faults.
 
     Attributes:
-        latency: Seconds that each response takes, or the least and the most.
-        dialect: The form of the responses, one of ``DIALECTS``.
-        like: A recording of a real account, whose form the responses take.
-        on_request: Called before each response with the endpoint's name; tests add
-            clicks there.
+        latency: Delay of every response in seconds, or its range.
+        dialect: Response format, one of ``DIALECTS``.
+        like: A recording whose response format to imitate.
+        on_request: Called with the endpoint's name before each response; tests add
+            clicks in it.
     """
 
     account: Account
@@ -96,11 +96,11 @@ class Server:
         if self.dialect == LAGGING:
             self.account.stats_lag = LAG
         self.api = Api(self.account, keyset=self.keyset)
-        self._random = random.Random(7)  # noqa: S311 - simulated
+        self._random = random.Random(7)  # noqa: S311 - simulated latency
         self._links_given = 0
 
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of the API and of its sign-in."""
+        """Return the routes of the API and of the authorization server."""
         return [
             Route("/v3/{path:path}", self._serve),
             Route(f"{OAUTH}/token", self._token, methods=["POST"]),
@@ -129,7 +129,7 @@ class Server:
     def _refusal(self, request: Request) -> Reply | None:
         if key := self.limits.refusal():
             return answer({"error_key": key, "error_message": "Sandbox limit"}, 429)
-        if not self.tokens.is_good(request.headers.get("authorization", "")):
+        if not self.tokens.is_valid(request.headers.get("authorization", "")):
             return UNAUTHORIZED
         if "campaign_data" not in self.tokens.scope.split():
             return error(403, "forbidden")
@@ -163,7 +163,7 @@ class Server:
         return JSONResponse(self.tokens.sign_ins.device(url))
 
     async def _authorize(self, request: Request) -> Response:
-        # The browser of an unknown client is not redirected.
+        # Do not redirect the browser for an unknown client.
         if not self.tokens.knows(request.query_params):
             return JSONResponse({"error": "invalid_client"}, 400)
         return RedirectResponse(self.tokens.sign_ins.browser(request.query_params), 302)
@@ -208,7 +208,7 @@ class Server:
         if fault.kind == "endless_next":
             body["_links"] = {"next": {"href": f"{path}?limit=500&cursor=MA=="}}
         if fault.kind == "new_next":
-            # Every time another way to write the first row's place.
+            # A different encoding of offset 0 every time.
             cursor = base64.urlsafe_b64encode(b"0" * self._links_given).decode()
             body["_links"] = {"next": {"href": f"{path}?limit=500&cursor={cursor}"}}
         if fault.kind == "bad_row":
@@ -219,7 +219,7 @@ class Server:
 
 
 def _bomb() -> bytes:
-    """Return a small body that unpacks into a giant, without ever holding that."""
+    """Return a small gzip body that decompresses to ``BOMB_MEGABYTES``."""
     with io.BytesIO() as packed:
         with gzip.GzipFile(fileobj=packed, mode="wb") as packer:
             for _ in range(BOMB_MEGABYTES):
@@ -228,7 +228,7 @@ def _bomb() -> bytes:
 
 
 def _given(content: bytes) -> Response:
-    """Respond with a body, plain or gzip."""
+    """Return a response with the given body, compressed or not."""
     packed = content.startswith(GZIP)
     return Response(content, headers={"content-encoding": "gzip"} if packed else {})
 
@@ -240,7 +240,7 @@ def _hang_up(request: Request) -> Response:
 
 
 async def _half_close(request: Request) -> Response:
-    """Close the sending side without a response, and wait for the client to close."""
+    """Half-close the connection without a response and wait for the client to close."""
     request.scope["say_no_more"]()
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -248,7 +248,7 @@ async def _half_close(request: Request) -> Response:
 
 
 def _dripping(reply: Reply, seconds: float) -> Response:
-    """Respond in small pieces."""
+    """Return a response that is sent in small chunks."""
 
     async def drops() -> AsyncIterator[bytes]:
         size = 1 + len(reply.body) // DRIPS

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tap_cc_clicks.sandbox.account import Campaign
 
 SITE = "https://shop.example.com"
-# Name, subject and pages, the most popular last.
+# Name, subject and linked pages, the most popular page last.
 EMAILS = (
     ("Welcome to autumn", "Warm things have arrived", "stores", "scarves", "coats"),
     ("Weekly offers", "Five things for less", "new", "gift-cards", "offers"),
@@ -42,9 +42,9 @@ def shop(seed: int = 7, emails: int = 36, now: datetime = START) -> Account:
     """Return the account of a shop that sends an email every two days.
 
     Args:
-        seed: The same seed gives the same account.
-        emails: How many campaigns were sent, the newest a day ago.
-        now: The account's present.
+        seed: The same seed produces the same account.
+        emails: Number of sent campaigns; the newest was sent a day ago.
+        now: The account's current time.
     """
     account = Account(seed, now)
     account.devices = DEVICES
@@ -70,9 +70,9 @@ def send(
     Args:
         account: The account.
         email: Name, subject and pages, as in ``EMAILS``.
-        sent: When; now if not given.
+        sent: When it was sent; by default, now.
     """
-    number = 1 + sum(1 for one in account.campaigns.values() if one.last_sent_date)
+    number = 1 + sum(1 for item in account.campaigns.values() if item.last_sent_date)
     campaign = account.add_campaign(name=f"{email[0]}, no. {number}", sent=sent)
     _write(campaign.activities[0], email)
     return campaign
@@ -96,7 +96,7 @@ def _write(activity: Activity, email: Sequence[str]) -> None:
 
 
 def read(account: Account, activity: Activity) -> None:
-    """Add the events of an email; emails differ in their success."""
+    """Add all kinds of events but clicks to an email, at random rates."""
     draw = account.random.uniform
     shares = {
         "sends": 1,
@@ -111,7 +111,7 @@ def read(account: Account, activity: Activity) -> None:
 
 
 def _click(account: Account, activity: Activity) -> None:
-    """Add clicks of people, and of mail servers that test every link."""
+    """Add clicks by people, and by mail servers that open every link."""
     share = account.random.uniform(0.08, 0.3)
     click_in(account, activity, round(share * len(activity.events["opens"])))
     sent = account.campaigns[activity.campaign_id].updated_at

@@ -118,7 +118,7 @@ def no_times(_: str, body: dict[str, Any]) -> None:
     ("change", "warned", "sentence"),
     [
         (unreadable_counters, "counters", "one request for each email, where counters"),
-        (oldest_first, "order", "finds new ones behind them only if counters tell"),
+        (oldest_first, "order", "finds new ones behind them only if counters show"),
         (
             fewer_rows,
             "pages",
@@ -148,8 +148,8 @@ def test_an_empty_report_is_a_warning_if_the_summary_has_clicks(
     """Without counters, only the summary contradicts the report."""
     changes = (*DIALECTS["none-counted"], no_rows)
     monkeypatch.setitem(DIALECTS, "odd", changes)
-    status, text = checks_of(tmp_path, dialect="odd")["clicks"]
-    assert (status, "though the summary tells of some" in text) == ("warn", True)
+    status, text = said(tmp_path, dialect="odd")["clicks"]
+    assert (status, "but the summary is not" in text) == ("warn", True)
 
 
 def test_clicks_are_found_without_summaries(sandbox: Sandbox, tmp_path: Path) -> None:

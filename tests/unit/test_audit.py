@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tools.audit import told
+from tools.audit import summary
 
 
 def test_packages_that_were_not_audited_are_listed() -> None:
     """A package that was not audited must not look free of vulnerabilities."""
     flaw = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
-    text = told(
+    text = summary(
         "the image",
         [
             {"name": "good", "version": "1.0", "vulns": []},

@@ -1,5 +1,4 @@
-{#- What was loaded of clicks, added up of int_cc_clicks__click_counts: in_email or
-    on_link. -#}
+{#- Sums of int_cc_clicks__click_counts, with unique clicks in_email or on_link. -#}
 {% macro click_counts(where) -%}
     {%- for name, counted in {
         'clicks': 'clicks',
@@ -13,7 +12,7 @@
     max(last_clicked_at) as last_clicked_at
 {%- endmacro %}
 
-{#- The same columns of a join in which there need not be a click. -#}
+{#- The same columns from a left join. -#}
 {% macro click_columns(clicks) -%}
     {%- for name in ['clicks', 'unique_clicks', 'human_clicks', 'human_unique_clicks'] %}
     coalesce({{ clicks }}.loaded_{{ name }}, 0) as loaded_{{ name }},

@@ -1,5 +1,5 @@
-{#- The tables of a stream by the name of their account: one, or one for each entry of
-    the variable cc_clicks_sources. -#}
+{#- The tables of a stream by account: one for each entry of the variable
+    cc_clicks_sources, or the only one. -#}
 {% macro landed_tables(stream) %}
     {%- set table = source('tap_cc_clicks', stream) -%}
     {%- set tables = {} -%}
@@ -14,8 +14,8 @@
     {{ return(tables or {var('cc_clicks_schema', table.schema): table}) }}
 {% endmacro %}
 
-{#- The columns of a landed table as {name: type}, in small letters; none if the stream was
-    not loaded. An error if it should have been, or if nothing was. -#}
+{#- The columns of a loaded table as {name: type} in lower case; empty if the stream was
+    not loaded. Raises an error if it is required, or if nothing was loaded. -#}
 {% macro landed_columns(stream, table) %}
     {%- set chosen = var('cc_clicks_streams', none) -%}
     {%- if not execute or (chosen is not none and stream not in chosen) -%}
@@ -37,8 +37,8 @@
     {{ return(columns) }}
 {% endmacro %}
 
-{#- Whether copies of a row have to be looked for: not where the table has a primary key,
-    by which a loader updates. -#}
+{#- Whether a table can hold copies of a row: not if it has a primary key, by which the
+    loader upserts. -#}
 {% macro holds_copies(table) %}
     {%- set said = var('cc_clicks_deduplicate', none) -%}
     {%- if said is none and execute -%}
@@ -48,7 +48,7 @@
     {{ return(said) }}
 {% endmacro %}
 
-{#- Elsewhere it cannot be found out, or says nothing. -#}
+{#- Other databases do not list primary keys, or do not enforce them. -#}
 {% macro default__primary_keys(table) %}
     {{ return(none) }}
 {% endmacro %}

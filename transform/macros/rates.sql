@@ -1,9 +1,9 @@
-{#- One number by another, as a fraction; null where there is nothing to divide by. -#}
+{#- A quotient as a fraction; null if the divisor is 0 or null. -#}
 {% macro rate(part, whole) -%}
     cast({{ part }} as double precision) / nullif({{ whole }}, 0)
 {%- endmacro %}
 
-{#- The rates of an email, or of a campaign's emails together. -#}
+{#- The rates of an email or a campaign. -#}
 {% macro email_rates() -%}
     {{ rate('deliveries', 'sends') }} as delivery_rate,
     {{ rate('unique_opens', 'deliveries') }} as open_rate,

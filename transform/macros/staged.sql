@@ -1,11 +1,10 @@
-{#- A stream as the tap describes it, whatever the loader made of it: the rows of every
-    account, each key once (the copy that was loaded last), columns that were not selected
-    as null.
+{#- A stream in the same form for every loader: the rows of all accounts, each key once
+    (the copy loaded last), and null for columns that were not selected.
 
     columns: {name: text, integer, moment or json}.
-    version: the column by which the service itself tells newer rows from older ones, for
-    loaders that do not note when they loaded what.
-    holding: only rows with a value in any of these columns; none if none of them landed. -#}
+    version: the column of the service by which newer rows sort after older ones, for
+    loaders that do not store when a row was loaded.
+    holding: keep only rows with a value in any of these columns. -#}
 {% macro staged(stream, key, columns, version=none, holding=none) %}
     {%- set parts = [] -%}
     {%- for account, table in landed_tables(stream).items() -%}
@@ -30,8 +29,7 @@ limit 0
     {%- endif -%}
 {% endmacro %}
 
-{#- The part of one account. Rows that a stream map gave an account_id are told apart by
-    it. -#}
+{#- The rows of one table. If a stream map added an account_id, it names the account. -#}
 {% macro staged_table(account, table, landed, key, columns, version, wanted) %}
     {%- set marked = 'account_id' in landed -%}
     {%- set copies = holds_copies(table) -%}
@@ -71,7 +69,7 @@ where {{ wanted | join(' is not null or ') }} is not null
 {%- endif %}
 {% endmacro %}
 
-{#- A landed column in the type that it has in every warehouse; null if it did not land. -#}
+{#- A column cast to the same type in every warehouse; null if it was not loaded. -#}
 {% macro as_kind(name, kind, landed_type) %}
     {%- set types = {
         'text': dbt.type_string(),
@@ -85,7 +83,7 @@ where {{ wanted | join(' is not null or ') }} is not null
     {%- elif kind == 'moment' and not naive -%}
         {{ adapter.dispatch('in_utc', 'cc_clicks')(name) }}
     {%- elif kind == 'json' -%}
-        {#- A null within JSON, as in Snowflake's variants, is one in SQL too. -#}
+        {#- A JSON null, as in Snowflake's variants, becomes an SQL null. -#}
         {%- set json = name if is_text(landed_type) else 'to_json(' ~ name ~ ')' -%}
         nullif(cast({{ json }} as {{ types[kind] }}), 'null')
     {%- else -%}
@@ -106,7 +104,7 @@ where {{ wanted | join(' is not null or ') }} is not null
     {{ return(names | select('in', landed_type) | list | length > 0 and '[]' not in landed_type) }}
 {% endmacro %}
 
-{#- A moment with a zone, or written as text, as a timestamp in UTC. -#}
+{#- A timestamp with a time zone, or a text, as a timestamp in UTC. -#}
 {% macro default__in_utc(name) -%}
     cast({{ name }} as timestamp with time zone) at time zone 'UTC'
 {%- endmacro %}

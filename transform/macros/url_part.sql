@@ -1,4 +1,4 @@
-{#- What a group of a regular expression finds in an address; null if nothing. -#}
+{#- The match of a regular expression's group in a URL; null if empty. -#}
 {% macro url_part(column, pattern, group) -%}
     nullif({{ adapter.dispatch('found', 'cc_clicks')(column, pattern, group) }}, '')
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""Every account's clicks, once a day, within the limits of the API key they share."""
+"""Load all accounts' clicks once a day, within the limits of their shared API key."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import dag, task
 
-# The state is replaced only by one that the target confirmed, whole, and that differs:
-# so the file's age tells how long an account has waited.
+# The state is replaced only by a complete, confirmed state that differs from it. So the
+# file's age shows how long an account has waited.
 LOAD = """
 set -o pipefail
 mkdir -p "$DATA/$ACCOUNT" && cd "$DATA/$ACCOUNT"
@@ -22,7 +22,7 @@ state=()
 [ -e state.json ] && state=(--state state.json)
 tap-cc-clicks --config ENV "${state[@]}" | ${TARGET:-target-jsonl} | tail -n 1 > last
 code=$?
-# Sorted, since the same state may be written in another order.
+# Sorted, since the order of keys may vary.
 if python3 -m json.tool --sort-keys --no-indent last new 2> /dev/null; then
     cmp -s new state.json || mv new state.json
 fi
@@ -40,12 +40,12 @@ def waited(account: str) -> float:
     schedule="5 0 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    # Never two runs of one account: they would start from the same state.
+    # Two runs of one account would start from the same state.
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
 )
 def email_clicks() -> None:
-    """Load one account after the other, the one that waited longest first."""
+    """Load one account after the other, the one that has waited longest first."""
 
     @task
     def accounts() -> list[dict[str, str]]:

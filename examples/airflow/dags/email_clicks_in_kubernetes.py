@@ -1,4 +1,4 @@
-"""One account's clicks and models, once a day, in a pod of the image."""
+"""Load one account and build the models once a day, in a pod of the image."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ with DAG(
         name="cc-clicks",
         image="tap-cc-clicks:0.1.0",
         arguments=["run", "clicks-to-postgres-models"],
-        # All of its keys are environment variables: docs/deployment.md lists them.
+        # Its keys become environment variables: docs/deployment.md lists them.
         secrets=[Secret("env", None, "cc-clicks")],  # type: ignore[no-untyped-call]
         retries=1,
         retry_delay=timedelta(minutes=5),
-        # Time to finish a refresh of the token and to write state.
+        # Time to finish a token refresh and to write state.
         termination_grace_period=60,
         automount_service_account_token=False,
     )

@@ -1,4 +1,4 @@
-"""An asset partitioned by account, within the limits that all accounts share."""
+"""An asset partitioned by account, within the accounts' shared limits."""
 
 import os
 import shlex
@@ -15,28 +15,28 @@ ROOT = Path(__file__).parents[1]
 ACCOUNTS = Path(os.environ.get("ACCOUNTS", ROOT / "accounts.txt")).read_text().split()
 EMAIL_CLICKS = dg.AssetKey("email_clicks")
 REQUESTS = "http_request_count"
-# What the tap ends with when a signal asked it to: SIGINT or SIGTERM.
+# The tap's exit codes after SIGINT and SIGTERM.
 INTERRUPTED = (130, 143)
 RECORDS_AT_ONCE = 1000
 
 
 class ApiKey(dg.ConfigurableResource[None]):
-    """What an API key may ask of the service, all accounts together."""
+    """The limits of an API key, shared by all accounts."""
 
-    # The API's 4, divided by the limit of the pool.
+    # The API's 4 requests a second, divided by the limit of the pool.
     requests_per_second: float = 4
     requests_per_day: int = 10_000
-    # So that an account's first load leaves something of the day to the others.
+    # An account's first load leaves the rest of the daily quota to the others.
     requests_per_run: int = 5_000
 
     def budget(self, instance: dg.DagsterInstance) -> int:
-        """Return how many requests a run may make now."""
+        """Return the number of requests a run may make now."""
         left = self.requests_per_day - spent_today(instance)
         return min(left, self.requests_per_run)
 
 
 class Singer(dg.ConfigurableResource[None]):
-    """The commands, and the folder that holds each account's state and tokens."""
+    """The commands, and the folder of the accounts' states and tokens."""
 
     tap: str = "tap-cc-clicks"
     target: str = os.environ.get("TARGET", "target-jsonl")
@@ -56,7 +56,7 @@ class Singer(dg.ConfigurableResource[None]):
         environment = {
             **os.environ,
             "ACCOUNT": account,
-            **{f"TAP_CC_CLICKS_{name}": str(one) for name, one in settings.items()},
+            **{f"TAP_CC_CLICKS_{name}": str(value) for name, value in settings.items()},
         }
         commands = shlex.split(self.tap), shlex.split(self.target)
         return pipe.run(*commands, folder, environment, counts)
@@ -73,7 +73,7 @@ def settings_of(account: str) -> dict[str, object]:
 
 
 def spent_today(instance: dg.DagsterInstance) -> int:
-    """Return how many requests all runs have observed since the API's day began."""
+    """Return the number of requests recorded by all runs since the API's day began."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = dg.AssetRecordsFilter(EMAIL_CLICKS, after_timestamp=midnight.timestamp())
@@ -91,7 +91,7 @@ def spent_today(instance: dg.DagsterInstance) -> int:
     key=EMAIL_CLICKS,
     partitions_def=dg.StaticPartitionsDefinition(ACCOUNTS),
     pool="constant_contact_api_key",
-    # At once: the tap has waited for the API, and a waiting run would hold the pool.
+    # Without delay: the tap has waited for the API, and a waiting run blocks the pool.
     retry_policy=dg.RetryPolicy(max_retries=2),
     output_required=False,
     kinds={"singer"},
@@ -99,7 +99,7 @@ def spent_today(instance: dg.DagsterInstance) -> int:
 def email_clicks(
     context: dg.AssetExecutionContext, api_key: ApiKey, singer: Singer
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Every click of an account's emails, as far as the day's quota allows."""
+    """The clicks of an account's emails, within the daily quota."""
     budget = api_key.budget(context.instance)
     if budget <= 0:
         context.log.warning("The day's requests are spent: this account is next")
@@ -131,7 +131,7 @@ clicks = dg.define_asset_job("clicks", [email_clicks])
 
 @dg.schedule(job=clicks, cron_schedule="5 0 * * *", execution_timezone="UTC")
 def every_day(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Ask for a run of each account, the one that waited longest first."""
+    """Request a run of each account, the one that has waited longest first."""
     latest = context.instance.get_latest_storage_id_by_partition(
         EMAIL_CLICKS, dg.DagsterEventType.ASSET_MATERIALIZATION
     )

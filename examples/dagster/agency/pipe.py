@@ -1,4 +1,4 @@
-"""``tap | target`` for one account: state in, state out, and what was spent."""
+"""Run ``tap | target`` for one account, keep its state and count its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# The SDK's mark of a log line that is for machines.
+# The SDK's prefix of metrics in the log.
 METRIC = "METRIC: "
 
 
@@ -24,14 +24,14 @@ def run(
     environment: Mapping[str, str],
     counts: Counter[str],
 ) -> tuple[int, int]:
-    """Run a tap into a target, and keep the state that the target confirmed.
+    """Pipe a tap into a target and keep the state that the target confirmed.
 
     Args:
         tap: The tap's command.
         target: The target's command.
-        folder: Where the state is kept; the working folder of both.
-        environment: Environment variables, the settings of both among them.
-        counts: Where the tap's counters are summed up, by metric, as they come.
+        folder: The folder of the state, and the working directory of both.
+        environment: Environment variables, including the settings of both.
+        counts: Updated with the tap's counters, by stream or metric.
 
     Returns:
         The exit codes of tap and target.
@@ -64,10 +64,10 @@ def run(
 
 
 def _follow(source: subprocess.Popen[bytes], counts: Counter[str]) -> None:
-    """Pass the tap's log on; end the tap cleanly when asked to end."""
+    """Forward the tap's log; terminate the tap if interrupted."""
     if not source.stdout or not source.stderr:
         return
-    # The target alone reads it, so that the tap learns when the target has gone.
+    # Only the target reads the pipe, so that the tap notices when the target exits.
     source.stdout.close()
     try:
         for line in source.stderr:
@@ -89,7 +89,7 @@ def _count(line: str, counts: Counter[str]) -> None:
 
 
 def _keep(confirmed: IO[bytes], state: Path) -> None:
-    """Put the last state that was confirmed whole in place of the one before."""
+    """Replace the state by the last one that was completely written."""
     lines = [line for line in confirmed if line.endswith(b"\n")]
     if lines:
         new = state.with_suffix(".new")

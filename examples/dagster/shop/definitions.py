@@ -1,4 +1,4 @@
-"""An asset for each stream, one for each model below them, and a check."""
+"""Assets for the streams and the dbt models, and an asset check."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import dagster as dg
 
-# The step from tap to target is that of the example for many accounts.
+# Shared with the example for many accounts.
 from agency import pipe
 
 TAP = shlex.split(os.environ.get("TAP", "tap-cc-clicks"))
 TARGET = shlex.split(os.environ.get("TARGET", "target-postgres --config=ENV"))
 DATA = Path(os.environ.get("DATA", "data")).resolve()
 DBT = shlex.split(os.environ.get("DBT", "dbt"))
-# Where dbt writes: `dbt parse` has to have run there once.
+# dbt's target folder: `dbt parse` must have run once.
 WRITTEN = Path(os.environ.get("DBT_TARGET_PATH", "target")).resolve()
-# Those that are selected by default: with a catalog, the ones that it selects.
+# The streams selected by default; with a catalog, list those that it selects.
 STREAMS = (
     "campaigns",
     "campaign_summaries",
@@ -34,7 +34,7 @@ BEHIND = "cc_clicks__none_is_behind"
 
 
 def models() -> Iterator[dg.AssetSpec]:
-    """Describe the models of dbt's manifest, with what each is made from."""
+    """Yield the models in dbt's manifest with their dependencies."""
     manifest = json.loads((WRITTEN / "manifest.json").read_text("utf-8"))
     nodes = {**manifest["nodes"], **manifest["sources"]}
     found = {
@@ -58,7 +58,7 @@ def models() -> Iterator[dg.AssetSpec]:
     specs=[dg.AssetSpec(one, group_name="streams", kinds={"singer"}) for one in STREAMS]
 )
 def streams(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """Load what is new, from the state that the target confirmed last."""
+    """Load new data from the last state that the target confirmed."""
     DATA.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     codes = pipe.run(TAP, TARGET, DATA, dict(os.environ), counts)
@@ -77,7 +77,7 @@ def streams(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
 def dbt_models() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Build and test the models with ``dbt build``."""
     code = subprocess.run([*DBT, "build"], check=False).returncode
-    # In the order in which they ended: a model after those that it is made from.
+    # Results are in order of completion: a model follows its dependencies.
     results = json.loads((WRITTEN / "run_results.json").read_text("utf-8"))["results"]
     named = {one["unique_id"].split(".")[2]: one for one in results}
     for name, one in named.items():

@@ -1,4 +1,4 @@
--- Activities that have reports, sent or not, with all that is known of each but its clicks.
+-- Activities with reports, sent or not, with all their data except clicks.
 with clicked as (
     select
         source_relation,
@@ -17,7 +17,7 @@ history as (
     where {{ went_out() }}
 ),
 
--- A load of clicks alone knows activities by their clicks.
+-- If only clicks were loaded, activities are known from them.
 known as (
     select
         source_relation,
@@ -40,7 +40,7 @@ select
     known.campaign_activity_id,
     coalesce(activities.campaign_id, stats.campaign_id, clicked.campaign_id)
         as campaign_id,
-    -- A campaign that changes its status or name does not always have new activities.
+    -- Prefer campaigns: rows of activities may be older than the last change.
     coalesce(campaigns.name, activities.campaign_name) as campaign_name,
     coalesce(campaigns.type, activities.campaign_type) as campaign_type,
     coalesce(campaigns.type_code, activities.campaign_type_code) as campaign_type_code,

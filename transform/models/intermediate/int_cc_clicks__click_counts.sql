@@ -1,4 +1,4 @@
--- Clicks are read once; emails, links and the reconciliation add up what is here.
+-- Counts clicks once, for emails, links and the reconciliation.
 select
     clicks.source_relation,
     clicks.campaign_activity_id,
@@ -18,7 +18,7 @@ select
     sum(case when clicks.is_likely_machine then 0 else 1 end) as human_clicks,
     min(clicks.clicked_at) as first_clicked_at,
     max(clicks.clicked_at) as last_clicked_at,
-    -- The service had not counted these when it was asked.
+    -- Clicks later than the count.
     sum(case when clicks.clicked_at > activities.counted_at then 1 else 0 end)
         as since_count
 from {{ ref('cc_clicks__clicks') }} as clicks

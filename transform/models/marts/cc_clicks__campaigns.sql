@@ -1,4 +1,4 @@
-{#- A contact who clicked in an email and in its resend counts in each. -#}
+{#- A contact who clicked in an email and in its resend is counted twice. -#}
 {%- set counters = [
     'sends', 'deliveries', 'opens', 'unique_opens', 'clicks', 'unique_clicks', 'bounces',
     'forwards', 'unsubscribes', 'abuse_reports', 'did_not_opens', 'loaded_clicks',

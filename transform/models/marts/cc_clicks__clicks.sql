@@ -16,13 +16,13 @@
             and clicks.created_time >= sends.sent_at
             and (clicks.created_time < sends.next_sent_at or sends.next_sent_at is null)
 {%- endset %}
-{#- Clicks of nobody known are of as many people. -#}
+{#- Each click without a contact counts as a person. -#}
 {%- set person = 'coalesce(clicks.contact_id, clicks.click_id)' %}
 
 with
 {%- if is_incremental() %}
 
--- People with a click that is new, or of which something else is known now.
+-- People with a new or changed click.
 changed as (
     select
         clicks.source_relation,
@@ -83,8 +83,8 @@ on_links as (
     from clicks
 ),
 
--- A link clicked again in time is one stretch: it counts from so many seconds before its
--- first click until its last.
+-- Repeated clicks on a link within the window form one stretch, which counts from one
+-- window before its first click until its last.
 stretches as (
     select
         *,
@@ -101,8 +101,8 @@ stretches as (
     from on_links
 ),
 
--- How many links are clicked from each click on, within so many seconds: the stretches
--- that have begun by then, less those that have ended before.
+-- The number of links clicked within the window that starts at each click: the stretches
+-- begun by its end minus those ended before it.
 counted as (
     select
         *,
@@ -181,7 +181,7 @@ numbered as (
     from in_emails
 ),
 
--- Many clicks, few links.
+-- Distinct URLs, as there are far fewer links than clicks.
 addresses as (
     select
         link_url,

@@ -4,9 +4,9 @@
     unique_key=['source_relation', 'event_type', 'event_id'],
     on_schema_change='fail',
 ) }}
-{#- What a person wrote is personal, as names are. -#}
+{#- Free text is personal data, as names are. -#}
 {%- set wrote = ['opt_out_reason'] if var('cc_clicks_personal_data', false) else [] -%}
-{#- Each type, by its table, its key and what it has beyond what all have. -#}
+{#- Each event type with its table, its key and its additional columns. -#}
 {%- set reports = {
     'send': ('email_sends', 'send_event_id', []),
     'open': ('email_opens', 'open_id', ['device_type']),
@@ -38,7 +38,7 @@ with reports as (
     {%- endfor %}
 ),
 
--- With clicks alone there is nothing to put beside them: cc_clicks__clicks has it all.
+-- If only clicks were loaded, this model is empty: cc_clicks__clicks has them.
 events as (
     select * from reports
     union all

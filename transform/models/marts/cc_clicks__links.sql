@@ -13,7 +13,7 @@ with clicks as (
     group by source_relation, campaign_activity_id, url_id
 ),
 
--- Links that nobody clicked, and clicks on links that the links report does not show.
+-- Includes links without clicks, and clicked links missing in the links report.
 joined as (
     select
         coalesce(links.source_relation, clicks.source_relation) as source_relation,

@@ -24,7 +24,7 @@ with recipients as (
 select
     *,
     sent_at is not null and bounced_at is null as is_delivered,
-    -- Where opens were not loaded, nobody is known to have opened nothing.
+    -- Null if opens were not loaded.
     case
         when max(opens) over (partition by source_relation) > 0
             then sent_at is not null and bounced_at is null and opens = 0

@@ -1,4 +1,4 @@
-{#- Each kind's counter. Those of clicks, opens and sends count events, the others people. -#}
+{#- The counter of each kind. Clicks, opens and sends count events, the others people. -#}
 {%- set counters = {
     'click': 'em_clicks_all',
     'open': 'em_opens_all',
@@ -26,7 +26,7 @@ with loaded as (
             when events.event_type in ('open', 'send') then count(*)
             else count(distinct coalesce(events.contact_id, events.event_id))
         end as loaded,
-        -- The service had not counted these when it was asked.
+        -- Events later than the count.
         sum(case when events.occurred_at > stats.last_refresh_time then 1 else 0 end)
             as since_count
     from {{ ref('cc_clicks__events') }} as events
@@ -48,7 +48,7 @@ counted as (
         last_refresh_time as counted_at
     from {{ ref('stg_cc_clicks__campaign_activity_stats') }}
     {%- if kind != 'click' %}
-    -- What an account never loaded is not behind.
+    -- Skip kinds that an account never loaded.
     where source_relation in (select source_relation from loaded where kind = '{{ kind }}')
     {%- endif %}
     {{- '\n    union all' if not loop.last }}

@@ -1,7 +1,7 @@
 with activities as (
     select
         *,
-        -- The summary of a campaign tells of its last send, which is that of its resend.
+        -- The summary has the last send of a campaign: that of a resend, if any.
         row_number() over (
             partition by source_relation, campaign_id
             order by case role when 'resend' then 0 else 1 end, campaign_activity_id
@@ -41,7 +41,7 @@ summarised as (
         and history.campaign_activity_id is null
 ),
 
--- Where the service does not tell, or the clicks began before what it tells of.
+-- Emails without a known send, or with clicks before the send in the summary.
 estimated as (
     select
         activities.source_relation,

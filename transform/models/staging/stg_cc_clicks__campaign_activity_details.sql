@@ -21,7 +21,7 @@ with details as (
     {{ staged('campaign_activity_details', key, columns) }}
 ),
 
--- Version 0.1.0 of the tap loaded them as columns of campaign_activities.
+-- Version 0.1.0 of the tap loaded details as columns of campaign_activities.
 before as (
     {{ staged(
         'campaign_activities', key, columns, version='campaign_updated_at',
