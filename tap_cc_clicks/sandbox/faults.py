@@ -80,7 +80,7 @@ class Faults:
         self._random = random.Random(self.seed)  # noqa: S311 - simulated faults
         self._lock = threading.Lock()
 
-    def strike(self, path: str, query: str = "") -> Fault | None:
+    def find(self, path: str, query: str = "") -> Fault | None:
         """Return the fault to inject into a request, or None."""
         with self._lock:
             for fault in self.rules:

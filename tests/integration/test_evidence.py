@@ -148,7 +148,7 @@ def test_an_empty_report_is_a_warning_if_the_summary_has_clicks(
     """Without counters, only the summary contradicts the report."""
     changes = (*DIALECTS["none-counted"], no_rows)
     monkeypatch.setitem(DIALECTS, "odd", changes)
-    status, text = said(tmp_path, dialect="odd")["clicks"]
+    status, text = checks_of(tmp_path, dialect="odd")["clicks"]
     assert (status, "but the summary is not" in text) == ("warn", True)
 
 
