@@ -143,18 +143,16 @@ def show(
 ) -> None:
     """Show the bookmarks of a state: how far each activity was read.
 
-    FILE is a state of the tap or of Meltano. "-", the default, reads stdin; "meltano",
-    the default within Meltano, reads it there:
+    FILE is a state; "-" (the default) is stdin, "meltano" (within Meltano) Meltano's:
 
     \b
         meltano state get STATE_ID | cc-clicks state show
         meltano invoke tap-cc-clicks:state show
 
-    Activities that were never read come first, then those with the newest clicks.
+    Unread activities come first, then those with the newest clicks.
     """  # noqa: D301 - the mark is for click
     read = read_state(file)
     lines = [Line.of(known) for known in known_activities(read.state)]
-    totals = _totals(read, lines)
     chosen = [
         line
         for line in _sorted(lines)
@@ -164,10 +162,11 @@ def show(
     ]
     if not chosen and (activity or campaign):
         raise InputError(_unknown(activity, campaign))
+    totals = _totals(read, lines)
     if as_json:
         print_json({"totals": totals, "activities": chosen})
-        return
-    _print(totals, chosen, limit or len(chosen))
+    else:
+        _print(totals, chosen, limit or len(chosen))
 
 
 def _sorted(lines: Iterable[Line]) -> list[Line]:
@@ -268,8 +267,7 @@ def reset(
 ) -> None:
     """Write a state with which the next run reads something again, completely.
 
-    FILE, or stdin with "-", is a state of the tap or of Meltano. The output has the
-    same form:
+    FILE, or stdin with "-", is a state of the tap or of Meltano, as is the output:
 
     \b
         meltano state get STATE_ID \\
