@@ -241,6 +241,9 @@ class Tally:
         missing = max(0, counted - found) if comparable else 0
         if self._complete and sees_all:
             missing = max(0, (clicks or 0) - self._all)
+        if self._scope.whole:
+            # A counter of people may not show that a row was left out.
+            missing = max(missing, unusable)
         ahead = max(0, min(self._uncounted, found - counted)) if comparable else 0
         search = self._search(missing) if missing else None
         return self._moved(clicks, rows, ahead, search)

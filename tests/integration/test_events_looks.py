@@ -16,6 +16,7 @@ from tap_cc_clicks.tap import TapCCClicks
 from tests.support import (
     Output,
     captured,
+    clock,
     events,
     everything,
     run_tap,
@@ -68,6 +69,22 @@ def test_every_event_is_loaded_in_each_dialect(dialect: str) -> None:
             state = outputs[-1].state
             outputs.append(run_tap(sandbox, state, everything(), page_size=7, **ALL))
         assert_truth(account, outputs)
+
+
+def test_a_row_left_out_once_is_read_later() -> None:
+    """A person's second row does not change a counter of people; it used to be lost."""
+    account = Account()
+    campaign = account.add_campaign(sent=START - timedelta(days=9))
+    event = account.add_event(campaign.activities[0], "optouts")
+    campaign.activities[0].insert(type(event)(dict(event.row)), "optouts")
+    with Sandbox(account) as sandbox:
+        fault = Fault("bad_row", match="optouts", times=1, field="created_time")
+        sandbox.faults.rules[:] = [fault]
+        with captured() as first, pytest.raises(FatalSyncError):
+            TapCCClicks(config=sandbox.config, catalog=everything()).sync_all()
+        with clock(lambda: 90_000):
+            second = run_tap(sandbox, first.state, everything(), **ALL)
+    assert_truth(account, [first, second])
 
 
 def test_opens_without_clicks_are_read_in_the_next_run() -> None:
