@@ -6,14 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import backoff
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from demo.stack import Meltano
-from tap_cc_clicks.api import auth, client
 from tap_cc_clicks.sandbox import Sandbox, generate
+from tests.child import never_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,5 +62,4 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without waiting."""
-    monkeypatch.setattr(client, "waits", lambda: backoff.constant(interval=0))
-    monkeypatch.setattr(auth, "SECONDS_BETWEEN_CALLS", 0)
+    never_wait(monkeypatch.setattr)

@@ -14,7 +14,7 @@ from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR, hour_of
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.sync.budget import Budget
 from tap_cc_clicks.sync.event_reports import Events
-from tap_cc_clicks.sync.failures import COUNTERS
+from tap_cc_clicks.sync.failures import COUNTERS, Failures
 from tap_cc_clicks.sync.findings import UNCOUNTED
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Lookups
@@ -92,6 +92,10 @@ class ReportFetcher:
     ahead: ReadAhead
     large: list[ReportRequest] = field(default_factory=list)
 
+    @property
+    def _failures(self) -> Failures:
+        return self.lookups.run.failures
+
     def start(self, activity: Activity, counted: CountersResult) -> StartedActivity:
         """Start to fetch the reports of an activity that are due."""
         if not activity.has_reports:
@@ -100,10 +104,8 @@ class ReportFetcher:
         counters = counted.counters.get(activity.activity_id, NOT_ASKED)
         if counters is not NOT_ASKED and counters.clicks is None:
             self._note_uncounted(activity, counters)
-        failures = self.lookups.run.failures
-        if counters is not NOT_ASKED and failures.is_retry(
-            COUNTERS, activity.activity_id
-        ):
+        recovered = self._failures.is_retry(COUNTERS, activity.activity_id)
+        if counters is not NOT_ASKED and recovered:
             # Earlier looks of this run had no counters: read what these show.
             activity = replace(activity, only=None)
         if activity.counted and counters is NOT_ASKED and activity.looks:
@@ -150,11 +152,10 @@ class ReportFetcher:
 
     def _due(self, activity: Activity, counters: Counters) -> list[ReportRequest]:
         """Return the reports to read, the largest first."""
-        failures = self.lookups.run.failures
         due = [
             ReportRequest.of(one, activity, counters)
             for one in self.reports
-            if failures.is_turn(one.stream, activity.activity_id)
+            if self._failures.is_turn(one.stream, activity.activity_id)
             and self._is_due(one, activity, counters)
         ]
         return sorted(due, key=lambda one: one.requests, reverse=True)
@@ -162,7 +163,7 @@ class ReportFetcher:
     def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
         if activity.only is not None and report.stream not in activity.only:
             return False
-        if self.lookups.run.failures.is_retry(report.stream, activity.activity_id):
+        if self._failures.is_retry(report.stream, activity.activity_id):
             return True
         if report.is_due(activity, counters):
             return True
@@ -177,14 +178,14 @@ class ReportFetcher:
     def _read(self, wanted: ReportRequest) -> Iterator[Any]:
         stream, activity_id = wanted.report.stream, wanted.activity.activity_id
         try:
-            with self.lookups.run.failures.asking(stream, activity_id):
+            with self._failures.asking(stream, activity_id):
                 yield from self._records(wanted)
         finally:
             self.budget.release(wanted.requests)
 
     def _records(self, wanted: ReportRequest) -> Iterator[Any]:
         report, activity, lookups = wanted.report, wanted.activity, self.lookups
-        retried = lookups.run.failures.is_retry(report.stream, activity.activity_id)
+        retried = self._failures.is_retry(report.stream, activity.activity_id)
         service = lookups.once if retried else lookups.service
         try:
             yield from report.read(service, activity, wanted.counters)
