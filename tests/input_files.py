@@ -18,13 +18,14 @@ import pytest
 from tap_cc_clicks.sandbox import Sandbox, generate
 from tap_cc_clicks.tap import main
 from tests.child import never_wait
-from tests.support import Output, captured
+from tests.support import Output, captured, select
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
 PREFIX = "TAP_CC_CLICKS_"
+CATALOG = select("email_clicks", "campaigns")
 FAST = {"requests_per_second": 1000, "concurrency": 2}
 
 

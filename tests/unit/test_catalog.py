@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.input_files import handed_in, small_account
+from tests.input_files import CATALOG, handed_in
 from tests.support import run_tap, select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tap_cc_clicks.sandbox import Sandbox
-
-CATALOG = select("email_clicks", "campaigns")
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Sandbox]:
-    """Return a small account."""
-    with small_account() as running:
-        yield running
 
 
 def entry(**changes: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tap_cc_clicks import inputs
 from tap_cc_clicks.tap import TapCCClicks
-from tests.input_files import FAST, PREFIX, handed_in, run, small_account, written
-from tests.support import EXAMPLES, Output, run_tap, select
+from tests.input_files import CATALOG, FAST, PREFIX, handed_in, run, written
+from tests.support import EXAMPLES, Output, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,6 @@ NAMES = [
     *TapCCClicks(validate_config=False).config_jsonschema["properties"],
     *("start_dat", "no_such_thing", "shop_page_size"),
 ]
-CATALOG = select("email_clicks", "campaigns")
 BYTES: list[Any] = [
     lambda text: text.encode(),
     lambda text: b"\xef\xbb\xbf" + text.encode(),
@@ -93,13 +92,6 @@ def variables(draw: DrawFn) -> dict[str, str]:
         for name, value in draw(some_settings()).items()
     }
     return {name: text.replace("\x00", "") for name, text in texts.items()}
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Sandbox]:
-    """Return a small account."""
-    with small_account() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
