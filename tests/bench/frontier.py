@@ -2,8 +2,7 @@
 
 The account is a model (:mod:`tests.bench.model`). Clicks are selected, and details of
 new activities. The clock is an argument, so that days pass quickly. The schedule itself
-chooses the looks; the policies that it replaced, and a tap without any memory of
-reports, are simulated.
+chooses the looks; a tap without any memory of reports is simulated.
 """
 
 from __future__ import annotations
@@ -32,12 +31,9 @@ from tests.bench.model import PAGE, Account, Click
 
 CAMPAIGNS = (300, 3_000, 20_000)
 RUNS = {"hourly": 1, "six-hourly": 6, "daily": 24}
-LOOKS_PER_DAY = (60, 200, 500)
-PLAIN, EXACT, FAST = "everything each run", "exact (0.1.0)", "fast (0.1.0)"
-REPLACED = (PLAIN, EXACT, FAST)
+LOOKS_PER_DAY = (200, 500)
+PLAIN = "everything each run"
 HEAD = ["campaigns", "policy", *RUNS]
-# Defaults of the replaced policies: recheck_hours, and hot_days in hours.
-RECHECK_HOURS = HOT_HOURS = HOURS_PER_DAY
 
 
 @dataclass
@@ -164,41 +160,6 @@ class Plain(Policy):
         self.load(list(self.waiting))
 
 
-class Exact(Policy):
-    """The former ``change_detection: exact``: all counters in each run."""
-
-    @override
-    def run(self, new: range) -> None:
-        self.ask("listing", self.account.pages)
-        self.ask_counters(self.known)
-        read = self.load(list(self.waiting)) | set(self.sent_within(HOT_HOURS))
-        self.ask("clicks", len(read) + self.uncounted + self.at_rest)
-
-
-class Fast(Policy):
-    """The former ``change_detection: fast``: counters where summaries changed."""
-
-    def __init__(self, account: Account, gap: int) -> None:
-        super().__init__(account, gap)
-        self._checked = [0] * len(account.emails)
-
-    @override
-    def run(self, new: range) -> None:
-        self.ask("listing", self.account.pages)
-        self.ask("summaries", self.account.pages)
-        hot = set(self.sent_within(HOT_HOURS))
-        since = self.now - RECHECK_HOURS
-        due = {one for one in range(self.known) if self._checked[one] <= since}
-        due |= hot | set(new) | self.told_by(range(self.known))
-        for number in due:
-            self._checked[number] = self.now
-        self.ask_counters(len(due))
-        emails = self.account.emails
-        read = self.load(due) | hot
-        read |= {number for number in due if not emails[number].counted}
-        self.ask("clicks", len(read))
-
-
 class Unlimited(Policy):
     """The schedule without a limit: it looks at everything in each run."""
 
@@ -285,14 +246,12 @@ class Scheduled(Unlimited):
             bucket = bucket.after(look)
         self._bucket = bucket
         self.played.runs_short += left_out(candidates, looks) is not None
-        return {int(look.candidate.key) for look in looks}
+        return {int(look.candidate.item) for look in looks}
 
 
 def policies(account: Account, gap: int) -> Iterator[tuple[str, Policy]]:
     """Yield all policies with their names, the schedule at several budgets."""
     yield PLAIN, Plain(account, gap)
-    yield EXACT, Exact(account, gap)
-    yield FAST, Fast(account, gap)
     for per_day in LOOKS_PER_DAY:
         yield f"schedule, {per_day} a day", Scheduled(account, gap, per_day)
     yield "schedule, no limit", Unlimited(account, gap)

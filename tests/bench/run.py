@@ -83,30 +83,21 @@ def _counts(run: Run) -> str:
 
 def useful_rates() -> tuple[Table, dict[str, list[tuple[float, float]]]]:
     """Return useful requests a second under a limit of 4/s, by latency."""
-    head = [
-        "account",
-        "latency",
-        "tap",
-        "useful requests/s",
-        "in the middle of the run",
-    ]
-    rows = [[*head, "answered 429"]]
+    rows = [["account", "latency", TEMPLATE.name, PACED.name, "answered 429"]]
     rates: dict[str, list[tuple[float, float]]] = {}
     for account, (campaigns, clicks) in RATE_ACCOUNTS.items():
         for latency in LATENCIES:
+            row, refused = [account, f"{latency} s"], []
             for tap in (TEMPLATE, PACED):
                 with Service(
                     campaigns, clicks, latency=latency, limited=True
                 ) as service:
                     traffic = run(tap, service, seconds=RATE_SECONDS[tap.name]).traffic
-                rate, share = traffic.useful_rate, 100 * traffic.throttled
+                rate = traffic.useful_rate
                 rates.setdefault(f"{tap.name}, {account}", []).append((latency, rate))
-                measured = [
-                    f"{rate:.2f}",
-                    f"{traffic.steady_rate:.2f}",
-                    f"{share:.1f} %",
-                ]
-                rows.append([account, f"{latency} s", tap.name, *measured])
+                row.append(f"{rate:.2f}")
+                refused.append(f"{100 * traffic.throttled:.0f} %")
+            rows.append([*row, " / ".join(refused)])
     return rows, rates
 
 
@@ -252,16 +243,14 @@ def frontier_chart(played: dict[int, dict[str, dict[str, frontier.Played]]]) -> 
 def _draw_policies(
     axes: Any, by_runs: dict[str, dict[str, frontier.Played]], part: float
 ) -> None:
-    """Draw a line through the schedule's budgets, and a point for each other policy."""
+    """Draw a line through the schedule's budgets, and a point for reading all."""
     for place, (runs, by_name) in enumerate(by_runs.items()):
         points = {name: (one.a_day, one.share(part)) for name, one in by_name.items()}
-        others = {name: points.pop(name) for name in frontier.REPLACED}
+        plain, color = points.pop(frontier.PLAIN), f"C{place}"
         line = zip(*points.values(), strict=True)
-        axes.plot(*line, marker="o", color=f"C{place}", label=f"schedule, {runs}")
-        for (name, point), marker in zip(others.items(), "sx^", strict=True):
-            axes.plot(
-                *point, marker, color=f"C{place}", label=f"{name}, {runs}", markersize=5
-            )
+        axes.plot(*line, marker="o", color=color, label=f"schedule, {runs}")
+        label = f"{frontier.PLAIN}, {runs}"
+        axes.plot(*plain, "s", color=color, label=label, markersize=5)
 
 
 def looking() -> tuple[Table, dict[int, dict[str, dict[str, frontier.Played]]]]:

@@ -44,18 +44,6 @@ class Traffic:
         return (self.statuses[200] - 1) / max(seconds, 0.001)
 
     @property
-    def steady_rate(self) -> float:
-        """The same without the first and the last tenth of the run.
-
-        At its start, a run waits for one response after another, and at its end for the
-        pages of the last report; that matters more in short runs.
-        """
-        first, last = self.arrivals[0], self.arrivals[-1]
-        tenth = (last - first) / 10
-        within = [at for at in self.arrivals if tenth <= at - first <= 9 * tenth]
-        return len(within) * (1 - self.throttled) / max(8 * tenth, 0.001)
-
-    @property
     def throttled(self) -> float:
         """The share of requests answered 429."""
         return self.statuses[429] / max(self.statuses.total(), 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import StateMessage
 
+from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.decoding import decode
 from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import UNKNOWN
@@ -32,7 +33,7 @@ ACTIVITIES = 20_000
 STATES = 5
 
 
-def microseconds() -> dict[str, float]:
+def microseconds(pages: int = PAGES) -> dict[str, float]:
     """Return the microseconds of each step for a record.
 
     The minimum over many pages excludes other load of the machine.
@@ -49,7 +50,7 @@ def microseconds() -> dict[str, float]:
         took[step] = min(took.get(step, 1.0), time.perf_counter() - began)
         return done
 
-    for _ in range(PAGES):
+    for _ in range(pages):
         page = timed("decode the page", partial(decode, body, CLICKS.form.decoder))
         read = Reader(_serving(page.tracking_activities), reading)._pages()
         clicks, shown = timed("complete and check each row", partial(next, read))
@@ -66,7 +67,7 @@ def microseconds() -> dict[str, float]:
 def _serving(rows: list[Any]) -> Any:
     """Return a service with one page of these rows."""
     page = Page(rows, "https://api.example.com/v3")
-    return SimpleNamespace(events=lambda *_, **__: iter([page]))
+    return SimpleNamespace(events=lambda *_, **__: iter([page]), anomalies=Anomalies())
 
 
 def _write(clicks: list[Any]) -> None:
