@@ -128,8 +128,11 @@ class ReportFetcher:
         return self.ahead.submit(self._read(wanted))
 
     def started_again(self, large: ReportRequest) -> StartedActivity:
-        """Start to fetch a report that did not fit before; its activity was written."""
-        activity = replace(large.activity, record=None)
+        """Start to fetch a report that did not fit before.
+
+        Its activity was written, and its look charged.
+        """
+        activity = replace(large.activity, record=None, looks=())
         reads = {large.report.stream: self.fetch(large)}
         return StartedActivity(activity, large.counters, int(time.time()), reads)
 

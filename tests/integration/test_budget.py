@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,6 +91,20 @@ def test_reports_over_the_budget_are_logged_in_one_line(
     told = [one for one in caplog.messages if "of max_requests are left" in one]
     assert len(told) <= 1
     assert sum("max_requests" in one for one in caplog.messages) == 1
+
+
+def test_a_look_is_charged_once_if_its_report_has_to_wait(
+    account: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Used to be charged again when the report was read."""
+    known = run_tap(account)
+    for one in account.account.clickable()[:CLICKED]:
+        account.account.add_click(one)
+    with caplog.at_level("INFO"):
+        run_tap(account, known.state, max_requests=CLICKED + 2)
+    (line,) = (one for one in caplog.messages if one.startswith("Stopped at"))
+    done, all_looks = re.findall(r"(\d+) of (\d+) looks", line)[0]
+    assert int(done) <= int(all_looks)
 
 
 def test_looks_leave_half_of_the_budget_to_read_what_they_find(
