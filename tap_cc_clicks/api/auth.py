@@ -77,8 +77,8 @@ class ConstantContactAuthenticator:
         """Put a valid access token into a request, and return it.
 
         Raises:
-            FatalAPIError: The request would leave the API's origin, or no valid token
-                is available; the message says what to do.
+            FatalAPIError: The request would leave the API's origin.
+            TokenError: No valid token is available; the message says what to do.
             InputError: The token store cannot be written, so no refresh was made.
         """
         self._check(str(request.url))

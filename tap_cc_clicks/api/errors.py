@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.exceptions import (
     FatalAPIError,
+    FatalSyncError,
     RequestedAbortException,
     RetriableAPIError,
     SingerSDKError,
@@ -54,8 +55,8 @@ class QuotaExceededError(RunEndedError):
     """The API key has no requests left today."""
 
 
-class TokenError(FatalAPIError):
-    """There is no valid access token: nothing can be read."""
+class TokenError(FatalSyncError):
+    """There is no valid access token: nothing can be read, not just one item."""
 
 
 class GoneError(SkippableAPIError):

@@ -165,7 +165,7 @@ class SignIn:
 
         Raises:
             SignInError: Access was denied, or the code has expired.
-            FatalAPIError: As in :func:`token_response`.
+            TokenError: As in :func:`token_response`.
         """
         form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
         interval, lost = code.interval, False
@@ -225,7 +225,7 @@ class SignIn:
 
         Raises:
             SignInError: Access was denied, or there was no response.
-            FatalAPIError: As in :func:`token_response`.
+            TokenError: As in :func:`token_response`.
         """
         if "code" not in answer:
             raise SignInError(REFUSALS.get(answer.get("error", ""), NO_CODE))

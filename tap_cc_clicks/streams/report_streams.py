@@ -11,7 +11,7 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Context, Record
 from typing_extensions import override
 
-from tap_cc_clicks.api.errors import GoneError, RunEndedError, TokenError
+from tap_cc_clicks.api.errors import GoneError, RunEndedError
 from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
@@ -70,8 +70,6 @@ class ReportStream(ConstantContactStream):
             return False
         except GoneError as error:
             self._gone(started, error)
-        except TokenError:
-            raise
         except FatalAPIError as error:
             self._failed(started, error)
             return not isinstance(error, LeftAloneError)

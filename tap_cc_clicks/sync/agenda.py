@@ -23,13 +23,12 @@ from tap_cc_clicks.sync.schedule import (
     COUNTERS,
     REQUEST,
     Candidate,
+    Kind,
     Look,
     promised_days,
     spread,
 )
 from tap_cc_clicks.sync.state_format import UNKNOWN_STATUS
-
-LOOK_UP, SEARCH = "look up ", "search "
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,8 @@ class Planner:
         turn = self.is_turn(LOOK_UPS, campaign.campaign_id)
         if campaign.needs_look_up and turn:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
-            yield self._candidate(campaign, LOOK_UP + campaign.campaign_id, looked)
+            one = self._candidate(campaign, campaign.campaign_id, looked)
+            yield replace(one, kind=Kind.LOOK_UP)
         looking = any(one.follows_clicks for one in self.reports)
         for activity_id in ids if looking else ():
             if activity_id not in unread:
@@ -180,13 +180,13 @@ class Planner:
         if searches:
             cost = REQUEST * sum(requests for _, requests in searches)
             looked = min(hour for hour, _ in searches)
-            yield replace(one, key=SEARCH + activity_id, cost=cost, looked=looked)
+            yield replace(one, kind=Kind.SEARCH, cost=cost, looked=looked)
 
     def _candidate(
-        self, campaign: Campaign, key: str, looked: float, *, cost: int = REQUEST
+        self, campaign: Campaign, item: str, looked: float, *, cost: int = REQUEST
     ) -> Candidate:
         return Candidate(
-            key,
+            item,
             cost,
             looked,
             max(hour_of(campaign.updated_at), hour_of(campaign.sent_at)),
@@ -209,21 +209,21 @@ class Planner:
         looks = self.looks.choose(candidates, self.left())
         by_id = {one.campaign_id: one for one in campaigns}
         chosen: dict[str, list[Look]] = {}
-        for look in looks:
-            chosen.setdefault(look.candidate.key.removeprefix(SEARCH), []).append(look)
         fresh: list[Activity] = []
         others: list[Activity | Campaign] = []
-        for key, its_looks in chosen.items():
-            if key.startswith(LOOK_UP):
-                campaign = by_id[key.removeprefix(LOOK_UP)]
-                others.append(replace(campaign, looks=tuple(its_looks)))
-                continue
-            campaign = by_id[str(self.memory.campaign_of(key))]
+        for look in looks:
+            item = look.candidate.item
+            if look.candidate.kind is Kind.LOOK_UP:
+                others.append(replace(by_id[item], looks=(look,)))
+            else:
+                chosen.setdefault(item, []).append(look)
+        for activity_id, its_looks in chosen.items():
+            campaign = by_id[str(self.memory.campaign_of(activity_id))]
             activity = Activity(
                 campaign,
-                key,
+                activity_id,
                 counted=any(look.candidate.cost == COUNTERS for look in its_looks),
-                search=any(look.candidate.key.startswith(SEARCH) for look in its_looks),
+                search=any(look.candidate.kind is Kind.SEARCH for look in its_looks),
                 looks=tuple(its_looks),
             )
             (fresh if campaign.is_fresh else others).append(activity)
@@ -239,14 +239,13 @@ class Planner:
 
     def _assumed(self, candidate: Candidate, days: float) -> Candidate:
         """Return a candidate with an assumed time of its last look, and remember it."""
-        key, looked = candidate.key, spread(candidate.key, days, self.looks.hour)
-        if key.startswith(SEARCH):
+        item, looked = candidate.item, spread(candidate.item, days, self.looks.hour)
+        if candidate.kind is Kind.SEARCH:
             return candidate
-        if key.startswith(LOOK_UP):
-            campaign_id = key.removeprefix(LOOK_UP)
-            self.memory.remember(campaign_id, looked=looked * SECONDS_PER_HOUR)
+        if candidate.kind is Kind.LOOK_UP:
+            self.memory.remember(item, looked=looked * SECONDS_PER_HOUR)
         else:
-            self.memory.note_look(key, looked * SECONDS_PER_HOUR)
+            self.memory.note_look(item, looked * SECONDS_PER_HOUR)
         return replace(candidate, looked=looked)
 
 

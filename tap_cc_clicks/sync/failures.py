@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 
-from tap_cc_clicks.api.errors import RunEndedError, TokenError
+from tap_cc_clicks.api.errors import RunEndedError
 
 # Failures of different items in a row until an endpoint counts as down.
 IN_A_ROW = 5
@@ -177,7 +177,7 @@ class Failures:
         try:
             yield
         except FatalAPIError as error:
-            if not isinstance(error, TokenError | LeftAloneError):
+            if not isinstance(error, LeftAloneError):
                 self._count(endpoint, item)
             raise
         self._in_a_row[endpoint] = 0

@@ -19,7 +19,6 @@ from tap_cc_clicks.api.errors import (
     EndlessPagesError,
     GoneError,
     InputError,
-    TokenError,
 )
 from tap_cc_clicks.api.response_body import received
 from tap_cc_clicks.api.service import Service
@@ -161,8 +160,6 @@ class Listing:
             self._summaries = {}
             try:
                 self._read_summaries(self._summaries)
-            except TokenError:
-                raise
             except (FatalAPIError, GoneError) as error:
                 # Summaries only hint at change: the run continues without.
                 self._failures.missing("summaries", "listing", error)

@@ -9,7 +9,7 @@ from typing import Any
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.helpers.types import Record
 
-from tap_cc_clicks.api.errors import GoneError, NoStatsError, TokenError
+from tap_cc_clicks.api.errors import GoneError, NoStatsError
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.timestamps import (
     SECONDS_PER_HOUR,
@@ -261,8 +261,6 @@ class Lookups:
         try:
             with failures.asking(LOOK_UPS, campaign_id):
                 record, rows = service.campaign(campaign_id)
-        except TokenError:
-            raise
         except GoneError:
             gone = not campaign.removed
             if gone:
@@ -297,8 +295,6 @@ class Lookups:
         try:
             with failures.asking(COUNTERS, first):
                 counters = self._counters(activity_ids)
-        except TokenError:
-            raise
         except GoneError as error:
             if failures.is_retry(COUNTERS, first):
                 failures.record(COUNTERS, first, error)
@@ -315,8 +311,6 @@ class Lookups:
             counters = service.counters(activity_ids)
         except NoStatsError:
             pass
-        except TokenError:
-            raise
         except (GoneError, FatalAPIError):
             if len(activity_ids) == 1:
                 raise
@@ -339,8 +333,6 @@ class Lookups:
             try:
                 failures.check(COUNTERS)
                 counters.update(self.once.counters([activity_id]))
-            except TokenError:
-                raise
             except NoStatsError:
                 continue
             except GoneError as error:

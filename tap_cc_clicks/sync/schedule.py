@@ -17,6 +17,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from heapq import nlargest, nsmallest
 from math import ceil
 
@@ -35,25 +36,38 @@ FIRST = 1e12
 AT_REST = NEVER_SENT | {"error", REMOVED}
 
 
+class Kind(Enum):
+    """What a look does."""
+
+    READ = auto()
+    """Request an activity's counters, or its reports."""
+    SEARCH = auto()
+    """Search an activity's reports for clicks that are counted and not shown."""
+    LOOK_UP = auto()
+    """Look a campaign up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What may be looked at.
 
     Attributes:
-        key: Identifies it.
+        item: The id of the activity or campaign.
         cost: The cost of a look.
         looked: When it was last looked at.
         moved: When its counters last changed, or when it was sent.
         fresh: Whether it was sent within FRESH_HOURS.
         hinted: Whether its campaign's summary has changed since the last look.
+        kind: What the look does.
     """
 
-    key: str
+    item: str
     cost: int
     looked: float
     moved: float
     fresh: bool = False
     hinted: bool = False
+    kind: Kind = Kind.READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +137,8 @@ def choose(
     if bucket is None:
         return [Look(one) for one in candidates]
     looks = list(_longest_ago(candidates, bucket.oldest, now))
-    chosen = {look.candidate.key for look in looks}
-    rest = [one for one in candidates if one.key not in chosen]
+    chosen = {(look.candidate.kind, look.candidate.item) for look in looks}
+    rest = [one for one in candidates if (one.kind, one.item) not in chosen]
     looks += _likely(rest, bucket.likely, now)
     return sorted(looks, key=lambda look: not look.candidate.fresh)
 
@@ -184,12 +198,12 @@ def promised_days(total: float, per_day: float) -> float:
     return 2 * total / (per_day * REQUEST) if per_day else 0
 
 
-def spread(key: str, days: float, now: float) -> int:
+def spread(item: str, days: float, now: float) -> int:
     """Return an assumed time of the last look, spread evenly over the days before.
 
-    It depends on the key and the current time only.
+    It depends on the id and the current time only.
     """
-    share = zlib.crc32(key.encode()) / 2**32
+    share = zlib.crc32(item.encode()) / 2**32
     return int(now - share * days * HOURS_PER_DAY)
 
 

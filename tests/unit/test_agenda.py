@@ -31,7 +31,7 @@ def test_new_changed_and_unread_items_are_not_looks() -> None:
     assert ids(agenda.changed) == ["changed", "removed"]
     assert ids(agenda.unread) == ["unread"]
     assert not agenda.unread[0].looks
-    assert [one.key for one in agenda.candidates] == ["quiet"]
+    assert [one.item for one in agenda.candidates] == ["quiet"]
     assert ids(agenda.others) == ["quiet"]
     assert set(agenda.campaigns) == {*known.there}
 
@@ -54,7 +54,7 @@ def test_recent_emails_come_first() -> None:
         assert [look.candidate.cost for look in one.looks] == [COUNTERS]
     assert agenda.fresh[0].looks[0].candidate.fresh
     # Its newest click moved it last.
-    (candidate,) = (one for one in agenda.candidates if one.key == "old")
+    (candidate,) = (one for one in agenda.candidates if one.item == "old")
     assert candidate.moved == pytest.approx(HOUR - OLD + 100, abs=1)
 
 
@@ -91,7 +91,7 @@ def test_a_resent_campaign_is_looked_up() -> None:
         known.memory.remember(name, sent=summary_mark(summary(500)))
     agenda = known.agenda(a=summary(90), b=summary(500, clicks=9))
     assert ids(agenda.changed) == ["a"]
-    assert [(one.key, one.hinted) for one in agenda.candidates] == [("b", True)]
+    assert [(one.item, one.hinted) for one in agenda.candidates] == [("b", True)]
 
 
 def test_first_looks_are_spread_and_charged() -> None:

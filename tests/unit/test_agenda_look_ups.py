@@ -6,6 +6,7 @@ import pytest
 
 from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR
 from tap_cc_clicks.sync.lookups import Activity
+from tap_cc_clicks.sync.schedule import Kind
 from tests.agendas import HOUR, OLD, Known, ids, listed, summary
 
 
@@ -17,7 +18,8 @@ def test_a_missing_campaign_is_looked_up_on_schedule() -> None:
     known.read("a")
     agenda = known.agenda()
     assert not agenda.changed
-    assert sorted(one.key for one in agenda.candidates) == ["a", "look up a"]
+    kinds = [(one.kind, one.item) for one in agenda.candidates]
+    assert kinds == [(Kind.LOOK_UP, "a"), (Kind.READ, "a")]
     known.there["a"]["current_status"] = "Removed"
     known.memory.remember("a", status="Removed")
     assert not known.agenda().candidates
@@ -33,8 +35,8 @@ def test_a_send_after_the_last_change_is_looked_up_if_none_was_known(
     known.read("a")
     agenda = known.agenda(a=summary(hours))
     assert not agenda.changed
-    keys = [one.key for one in agenda.candidates]
-    assert keys == (["look up a"] * pending) + ["a"]
+    kinds = [(one.kind, one.item) for one in agenda.candidates]
+    assert kinds == [(Kind.LOOK_UP, "a")] * pending + [(Kind.READ, "a")]
     (activity,) = (one for one in agenda.others if isinstance(one, Activity))
     assert ("sent" not in activity.campaign.after_look) == pending
 

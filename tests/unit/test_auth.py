@@ -201,7 +201,7 @@ def test_a_refused_refresh_is_explained_and_not_repeated(
 ) -> None:
     """A second POST could spend a single-use token."""
     endpoint.status, endpoint.answer = status, answer
-    with pytest.raises(FatalAPIError) as error:
+    with pytest.raises(TokenError) as error:
         authorized(authenticator_of(CONFIG))
     assert sentence in str(error.value)
     assert "s3cret" not in str(error.value)

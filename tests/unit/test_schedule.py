@@ -64,9 +64,9 @@ def runs(
         bucket = bucket.filled(per_day, now)
         looks = choose(candidates, bucket, now)
         yield now, bucket, candidates, looks
-        done = {look.candidate.key for look in looks}
+        done = {look.candidate.item for look in looks}
         candidates = [
-            replace(one, looked=now) if one.key in done else one for one in candidates
+            replace(one, looked=now) if one.item in done else one for one in candidates
         ]
         for look in looks:
             bucket = bucket.after(look)
@@ -104,14 +104,14 @@ def test_no_candidate_waits_longer_than_promised(
     # An expensive look may exceed the budget, which is then paid back first.
     most = sum(costs) + max(costs) - min(costs)
     promised = promised_days(most, per_day) * HOURS_PER_DAY
-    waited = dict.fromkeys((one.key for one in candidates), 0.0)
+    waited = dict.fromkeys((one.item for one in candidates), 0.0)
     before, hours = NOW, 0.0
     for now, *_, looks in runs(candidates, gaps, per_day):
         gap = min(now - before, HOURS_PER_DAY)
         before, hours = now, hours + gap
         waited = {key: waiting + gap for key, waiting in waited.items()}
         assert max(waited.values()) <= promised + gap + 1e-6
-        waited |= dict.fromkeys((look.candidate.key for look in looks), 0.0)
+        waited |= dict.fromkeys((look.candidate.item for look in looks), 0.0)
         if hours > 2 * promised + HOURS_PER_DAY:
             return
 
@@ -123,8 +123,8 @@ def test_every_run_looks_at_fresh_emails_within_its_budget(
     """If the budget is too small for all of them, a message says so."""
     played = itertools.islice(runs(make(drawn), gaps, per_day), 20)
     for _, bucket, candidates, looks in played:
-        fresh = {one.key for one in candidates if one.fresh}
-        missed = fresh - {look.candidate.key for look in looks}
+        fresh = {one.item for one in candidates if one.fresh}
+        missed = fresh - {look.candidate.item for look in looks}
         needed = sum(one.cost for one in candidates if one.fresh)
         assert not missed or needed > bucket.likely
         assert bool(left_out(candidates, looks)) == bool(missed)
@@ -190,7 +190,7 @@ def test_an_uncounted_activity_costs_no_more_than_ten_quiet_ones() -> None:
     spent = dict.fromkeys(range(200), 0)
     for *_, looks in itertools.islice(runs(candidates, [6.0], 10), 400):
         for look in looks:
-            spent[int(look.candidate.key)] += look.candidate.cost
+            spent[int(look.candidate.item)] += look.candidate.cost
     assert 0 < spent[0] <= sum(sorted(spent.values())[:10])
 
 
@@ -198,7 +198,7 @@ def test_candidates_with_a_future_look_come_first() -> None:
     """A wrong clock hides no changes, and the bucket fills from now on."""
     candidates = [old(1), old(2, looked=NOW + 9_000)]
     (look,) = choose(candidates, Bucket(COUNTERS, 0, NOW), NOW)
-    assert look.candidate.key == "2"
+    assert look.candidate.item == "2"
     bucket = Bucket(0, 0, NOW + 9_000).filled(48, NOW)
     assert bucket == Bucket(0, 0, NOW)
     assert bucket.filled(48, NOW + 1) == Bucket(REQUEST, REQUEST, NOW + 1)

@@ -8,11 +8,10 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_sdk.exceptions import FatalAPIError
 
 from tap_cc_clicks.api import files
 from tap_cc_clicks.api import tokens as tokens_module
-from tap_cc_clicks.api.errors import InputError
+from tap_cc_clicks.api.errors import InputError, TokenError
 from tap_cc_clicks.api.tokens import Tokens, TokenStore
 from tests.unit.test_auth import CONFIG, Endpoint, authenticator_of, authorized
 
@@ -233,12 +232,10 @@ def test_the_mark_of_an_interrupted_refresh_stays_until_an_answer(
         with TokenStore.from_config(config).locked():
             pass
     endpoint.status, endpoint.answer = 503, {}
-    with pytest.raises(FatalAPIError, match="not available"):
+    with pytest.raises(TokenError, match="not available"):
         authorized(authenticator_of(config))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
-    with pytest.raises(
-        FatalAPIError, match="An earlier run was killed while it waited"
-    ):
+    with pytest.raises(TokenError, match="An earlier run was killed while it waited"):
         authorized(authenticator_of(config))
     assert not mark.exists()
 
@@ -334,7 +331,7 @@ def test_a_refused_refresh_does_not_change_the_store(
     with store.locked():
         store.save(Tokens("kept", "old", 0))
     endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
-    with pytest.raises(FatalAPIError, match="sign in again"):
+    with pytest.raises(TokenError, match="sign in again"):
         authorized(authenticator_of(config))
     assert used(endpoint) == ["kept"]
     loaded = store.load()
