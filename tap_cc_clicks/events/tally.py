@@ -202,8 +202,8 @@ class Tally:
         known = self._known
         before = known.rows_read
         if known.clicks is not None:
-            before = known.clicks - self._searched.missing
-        return (self._counters.clicks or 0) - before - known.ahead
+            before = known.clicks - self._searched.missing + known.ahead
+        return (self._counters.clicks or 0) - before
 
     @property
     def _found(self) -> int:
