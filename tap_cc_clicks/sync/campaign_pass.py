@@ -315,7 +315,8 @@ class CampaignPass:
             for activity in found.activities if found else ():
                 unread = any(one.is_new(activity.activity_id) for one in self._reports)
                 counted = not unread or self._counts_first(campaign)
-                yield replace(activity, counted=counted, kept=kept)
+                # The schedule does not search what is looked up anyway.
+                yield replace(activity, counted=counted, search=True, kept=kept)
                 kept = 0
             self._budget.release(kept)
             if found:
