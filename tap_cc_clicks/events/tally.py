@@ -85,9 +85,8 @@ def compared(known: Bookmark, counters: Counters) -> Bookmark:
     return replace(
         known,
         clicks=clicks,
-        rows=None if rows == clicks else rows,
+        rows=None if rows == clicks and not known.search else rows,
         ahead=max(0, rows - clicks) if early else 0,
-        search=None,
     )
 
 
@@ -144,7 +143,7 @@ class Tally:
         self._searched = self._known.search or Search()
         # Higher counts are searched for at once, until a search found nothing.
         self._may_search = search or self._known.search is None
-        self._first = known is None
+        self._first = known is None or known.is_missing
         self._counters = counters
         self._scope = scope
         self._complete = False
@@ -285,9 +284,13 @@ class Tally:
         )
 
     def unmoved(self) -> Bookmark:
-        """Return the old bookmark, marked to be read again."""
+        """Return the old bookmark, marked to be read again.
+
+        Without its search: the next read may look for missing clicks at once.
+        """
         known = self._known
-        return replace(known, clicks=None, rows=known.rows_read, doubt=True)
+        rows = known.rows_read
+        return replace(known, clicks=None, rows=rows, search=None, doubt=True)
 
     def _search(self, missing: int) -> Search:
         hour = this_hour() if self._complete else self._searched.hour
