@@ -55,9 +55,14 @@ class SeenPage:
     page: Page
 
     @property
+    def limit(self) -> int:
+        """The requested number of rows; 0 if the URL does not say."""
+        return limit_of(self.page.url) or 0
+
+    @property
     def is_short(self) -> bool:
         """Whether it has fewer rows than requested: its link may be wrong."""
-        return len(self.keys) < (limit_of(self.page.url) or 0)
+        return len(self.keys) < self.limit
 
 
 @dataclass
@@ -100,7 +105,8 @@ class UnresolvedRows:
         if [one.keys for one in now] == [one.keys for one in shown]:
             links = [one.page.link for one in now] != [one.page.link for one in shown]
             odd = any(
-                _begins_anew(before, page) and (links or before.is_short)
+                (_begins_as(before, page) or _begins_as(self.began, page))
+                and (links or before.is_short or page.limit > before.limit)
                 for before, page in self.met
             )
             return None if odd else 0
@@ -120,9 +126,9 @@ def _led_back(before: SeenPage, page: SeenPage) -> bool:
     return page.page.link is not None and page.page.link == before.page.link
 
 
-def _begins_anew(before: SeenPage, page: SeenPage) -> bool:
-    """Whether a page begins with all rows of the page before."""
-    return page.keys[: len(before.keys)] == before.keys
+def _begins_as(other: SeenPage, page: SeenPage) -> bool:
+    """Whether a page begins with all rows of another: a link may have led back."""
+    return page.keys[: len(other.keys)] == other.keys
 
 
 class Numbering:

@@ -162,11 +162,7 @@ class CampaignPass:
             if isinstance(one, Campaign):
                 yield self._look_up(one)
                 continue
-            known = any(
-                report.known(one.activity_id)
-                for report in filter(is_events, self._reports)
-            )
-            yield replace(one, counted=known or self._counts_first(one.campaign))
+            yield self._unscheduled(one)
         for one in agenda.others:
             yield one if isinstance(one, Activity) else self._look_up(one)
 
@@ -177,6 +173,17 @@ class CampaignPass:
 
     def _is_over(self) -> bool:
         return self._ahead.room.closed or self._run.gate.ended is not None
+
+    def _unscheduled(self, activity: Activity) -> Activity:
+        """Return an activity that is read anyway: the schedule leaves it out.
+
+        It is searched, too, and counted first, unless it was never read.
+        """
+        events = list(filter(is_events, self._reports))
+        unread = any(one.is_new(activity.activity_id) for one in events)
+        known = any(one.known(activity.activity_id) for one in events)
+        counted = known or not unread or self._counts_first(activity.campaign)
+        return replace(activity, counted=counted, search=True)
 
     def _counts_first(self, campaign: Campaign) -> bool:
         """Whether counters are requested before a first read.
@@ -313,10 +320,7 @@ class CampaignPass:
             # Memory learns them when the campaign's records are written.
             self._found[campaign.campaign_id] = found.ids if found else []
             for activity in found.activities if found else ():
-                unread = any(one.is_new(activity.activity_id) for one in self._reports)
-                counted = not unread or self._counts_first(campaign)
-                # The schedule does not search what is looked up anyway.
-                yield replace(activity, counted=counted, search=True, kept=kept)
+                yield replace(self._unscheduled(activity), kept=kept)
                 kept = 0
             self._budget.release(kept)
             if found:
