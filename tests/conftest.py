@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -41,6 +42,14 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> None:
             install = Meltano(folder / "plugins", {})
             install("install", "tap-cc-clicks", "target-postgres", "dbt-postgres")
             done.touch()
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """Restore the log level: a command sets it for the whole process."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

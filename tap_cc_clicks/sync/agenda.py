@@ -222,7 +222,9 @@ class Planner:
             activity = Activity(
                 campaign,
                 activity_id,
-                counted=any(look.candidate.cost == COUNTERS for look in its_looks),
+                counted=any(look.candidate.cost == COUNTERS for look in its_looks)
+                # Or they would be requested afterwards.
+                or any(one.is_uncounted(activity_id) for one in self._events),
                 search=any(look.candidate.kind is Kind.SEARCH for look in its_looks),
                 looks=tuple(its_looks),
             )

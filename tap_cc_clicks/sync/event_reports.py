@@ -119,12 +119,6 @@ class Events(Report):
         known = self._known(activity_id)
         return self._scope.sees_all and known is not None and known.is_uncompared
 
-    def is_behind(self, activity: Activity, counters: Counters) -> bool:
-        """Whether more was counted after the read than the report had."""
-        known = self._known(activity.activity_id)
-        uncounted = known is not None and self.is_uncounted(activity.activity_id)
-        return uncounted and new_clicks(known, counters) > 0
-
     @override
     def has_rows(self, activity_id: str, counters: Counters) -> bool:
         read = any(one.rows_read for one in self.known(activity_id))

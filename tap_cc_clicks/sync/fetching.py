@@ -165,7 +165,7 @@ class ReportFetcher:
 
     def _is_due(self, report: Report, activity: Activity, counters: Counters) -> bool:
         if activity.only is not None and report.stream not in activity.only:
-            return is_events(report) and report.is_behind(activity, counters)
+            return False
         if self._failures.is_retry(report.stream, activity.activity_id):
             return True
         if report.is_due(activity, counters):
