@@ -24,7 +24,7 @@ CENTRAL := $(patsubst %,tests/integration/test_%.py,errors golden modes project 
 	shapes stats streams suite)
 
 # Where words are checked.
-PROSE := README.md CONTRIBUTING.md CHANGELOG.md demo docs examples tap_cc_clicks tests \
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md demo docs examples tap_cc_clicks tests \
 	tools transform
 
 .PHONY: help test check lint code words types contracts files audit chaos unit demo bench \
