@@ -102,5 +102,8 @@ class Run:
         Raises:
             FatalSyncError: Something could not be read.
         """
+        if self.gate.ended:
+            # No thread may have got as far as to report it.
+            self.log_end(self.gate.ended)
         self.progress.finish()
         self.failures.tell()

@@ -16,7 +16,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tap_cc_clicks.api.errors import BudgetSpentError
 from tap_cc_clicks.sandbox import Account, Sandbox, generate
+from tap_cc_clicks.tap import TapCCClicks
 from tests.child import start
 from tests.support import HANGS, NEVER, Output, clicks, clock, rows, run_tap, select
 
@@ -60,6 +62,16 @@ def test_a_spent_budget_is_logged(
     run_tap(sandbox, max_requests=10)
     warnings = [one.message for one in caplog.records if one.levelname == "WARNING"]
     assert sum("the limit of max_requests" in one for one in warnings) == 1
+
+
+def test_the_reason_of_an_early_end_is_logged_even_if_no_thread_met_it(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Used to depend on which thread was first."""
+    tap = TapCCClicks(config=sandbox.config)
+    tap.run.gate.shut(BudgetSpentError("the limit"))
+    tap.run.finish()
+    assert [one for one in caplog.messages if one == "the limit"] == ["the limit"]
 
 
 def test_a_second_run_requests_only_changes() -> None:
