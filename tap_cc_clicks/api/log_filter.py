@@ -17,9 +17,9 @@ LIBRARIES = ("requests", "urllib3")
 # Up to a space or quotation mark: a query may contain brackets and apostrophes.
 QUERY = re.compile(r"\?[^\s\"]+")
 ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
-# SDK messages that repeat one of ours, or that come with each record without a
-# timestamp.
+# SDK messages that repeat one of ours, or that come for each stream or record.
 OF_THE_SDK = (
+    "Added '",
     "An unhandled error occurred while syncing",
     "Config validation failed",
     "New replication value is null",
