@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias
@@ -262,11 +263,15 @@ class Numbering:
             row.created_time > self.last and self._times(natural_key)
             for row, natural_key in pairs
         )
-        here: dict[NaturalKey, int] = {}
+        aside = self.unresolved.rows if self.unresolved else []
+        waiting = Counter(map(self._natural_key, aside))
+        here: Counter[NaturalKey] = Counter()
         fresh, known = [], []
         for row, natural_key in pairs:
-            here[natural_key] = here.get(natural_key, 0) + 1
-            if here[natural_key] > self._times(natural_key):
+            here[natural_key] += 1
+            # Rows kept aside may become known.
+            seen = self._times(natural_key) + pushed * waiting[natural_key]
+            if here[natural_key] > seen:
                 fresh += self._numbered([row], [natural_key])
             else:
                 known.append(row)
@@ -274,7 +279,7 @@ class Numbering:
             self.unresolved = self.unresolved or UnresolvedRows(self._began or end)
             self.unresolved.rows += known
             self.unresolved.met.append((end, shown))
-        there = here.get(end.keys[-1], 0)
+        there = here[end.keys[-1]]
         # A page that begins before the instant has all of it, down to where it ends.
         begins_before = rows[0].created_time > self.last
         expected = self._times(end.keys[-1]) if begins_before else 1
