@@ -7,10 +7,14 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
+from tap_cc_clicks.api.pages import Page
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
+from tap_cc_clicks.events.bookmark import Bookmark, Search
 from tap_cc_clicks.events.tally import compared, is_due
 from tests.click_reports import Service, Warehouse, row, timestamp
+from tests.reports import URL
 
 LATER = timestamp(30)
 ROWS = st.lists(st.builds(row, st.integers(0, 6), st.sampled_from("ab")), max_size=5)
@@ -65,3 +69,43 @@ def test_a_quiet_run_completes_what_earlier_ones_read(
     service.arrive(last)
     run(warehouse, service)
     assert warehouse.times() == [row["created_time"] for row in service.rows]
+
+
+def test_rows_left_out_stay_searched_for_if_fewer_are_counted() -> None:
+    """The first counter after a read may be lower than the report for good."""
+    known = Bookmark(clicks=13, rows=11, search=Search(missing=2))
+    assert known.is_uncompared
+    result = compared(known, Counters(12, LATER))
+    assert result.search == known.search
+    assert result.rows_read == 11
+
+
+def test_a_report_that_was_missing_is_compared_like_a_first_read() -> None:
+    """Used to be looked at without counters from then on."""
+    service, warehouse = Service(rows=[row(1)]), Warehouse(bookmark=Bookmark(rows=0))
+    warehouse.sync(service, NOT_ASKED)
+    assert warehouse.bookmark
+    assert warehouse.bookmark.is_uncompared
+
+
+class LedBack(Service):
+    """A report of one instant whose first page has a link to all of its rows."""
+
+    first = f"{URL}?limit=3"
+
+    @override
+    def page(self, url: str) -> Page:
+        """Return the first page, or all rows."""
+        rows = [dict(one) for one in self.rows]
+        if url == self.first:
+            return Page(rows[:3], url, f"{URL}?limit=500")
+        return Page(rows, url)
+
+
+def test_a_link_back_to_the_front_doubles_nothing() -> None:
+    """Even if the page is given the same wrong link again: the limit has changed."""
+    service, warehouse = LedBack(rows=[row(1, one) for one in "abcdef"]), Warehouse()
+    warehouse.sync(service, Counters(6, LATER))
+    assert warehouse.bookmark
+    assert warehouse.bookmark.doubt
+    assert len(warehouse.clicks) <= len(service.rows)
