@@ -77,6 +77,13 @@ class ConstantContactStream(OwnStream):
         """Whether bookmarks are ignored (FULL_TABLE)."""
         return self.replication_method == REPLICATION_FULL_TABLE
 
+    def settle(self, step: Callable[[], None]) -> None:
+        """Change state, once the records before are written: with BATCH, at the end."""
+        if self.batching:
+            self._tap.at_end.append(step)
+        else:
+            step()
+
     def flush(self) -> None:
         """Write STATE, unless records still wait for their BATCH message."""
         if not self.batching:

@@ -55,19 +55,37 @@ class Campaigns(ConstantContactStream):
             for record in read_ahead(listing.campaigns(), self.run.heartbeat):
                 updated_at = record["updated_at"] or ""
                 newest = max(newest, updated_at)
-                restated = record["campaign_id"] in listing.restated
+                restated = self._is_restated(record)
                 if updated_at >= since or not updated_at or restated:
                     self.run.progress.records += 1
                     yield dict(record)
+                if restated:
+                    self.settle(partial(self._keep_status, record))
             # With campaign_ids, the bookmark would hide other campaigns later.
-            partial = listing.incomplete or self.run.settings.campaign_ids
-            if newest and not self.reads_all and not partial:
+            some = listing.incomplete or self.run.settings.campaign_ids
+            if newest and not self.reads_all and not some:
                 self.stream_state["replication_key"] = self.replication_key
                 self.stream_state["replication_key_value"] = min(newest, began)
         except RunEndedError as reason:
             self.run.log_end(reason)
         finally:
             self.flush()
+
+    def _is_restated(self, record: Record) -> bool:
+        """Whether the status is not the one written last: its date may stay the same.
+
+        State keeps a status by the start of the id, and none for the usual one.
+        """
+        known = self.stream_state.get("statuses", {})
+        written = known.get(record["campaign_id"][:ID_DIGITS])
+        return bool(written != kept_status(record["current_status"]))
+
+    def _keep_status(self, record: Record) -> None:
+        known = self.stream_state.setdefault("statuses", {})
+        key, status = record["campaign_id"][:ID_DIGITS], record["current_status"]
+        known[key] = kept_status(status)
+        if known[key] is None:
+            del known[key]
 
 
 class CampaignSummaries(ConstantContactStream):
@@ -90,31 +108,24 @@ class CampaignSummaries(ConstantContactStream):
         """Yield changed summaries. The pass reads them anyway."""
         activities = self._tap.streams[CampaignActivities.name]
         listing = cast("CampaignActivities", activities).listing
-        new: dict[str, str] = {}
         try:
             asked = map(Listing.summaries, [listing])
             (summaries,) = read_ahead(asked, self.run.heartbeat)
-            yield from self._changed(map(summary_record, summaries.values()), new)
+            yield from self._changed(map(summary_record, summaries.values()))
         except RunEndedError as reason:
             self.run.log_end(reason)
-        finally:
-            if self.batching:
-                self._tap.at_end.append(partial(self.written.update, new))
-            else:
-                self.written.update(new)
 
-    def _changed(
-        self, records: Iterable[Record], new: dict[str, str]
-    ) -> Iterator[Record]:
+    def _changed(self, records: Iterable[Record]) -> Iterator[Record]:
         wanted = self.run.settings.campaign_ids
         for record in records:
             campaign_id, digest = record["campaign_id"], fingerprint(record)
             if not campaign_id or (wanted and campaign_id not in wanted):
                 continue
-            if self.written.get(campaign_id[:ID_DIGITS]) != digest:
+            key = campaign_id[:ID_DIGITS]
+            if self.written.get(key) != digest:
                 self.run.progress.records += 1
                 yield record
-                new[campaign_id[:ID_DIGITS]] = digest
+                self.settle(partial(self.written.__setitem__, key, digest))
 
 
 class CampaignActivities(ConstantContactStream):
@@ -138,7 +149,7 @@ class CampaignActivities(ConstantContactStream):
                 stack.enter_context(child.record_counter)
             for item in self.campaign_pass:
                 if isinstance(item, FinishedCampaign):
-                    self._settle(item)
+                    self._finish(item)
                     continue
                 if item.activity.record is not None and self.selected:
                     self.run.progress.records += 1
@@ -174,7 +185,7 @@ class CampaignActivities(ConstantContactStream):
             if activity.record is None and campaign.after_look:
                 self.memory.remember(campaign.campaign_id, **campaign.after_look)
 
-    def _settle(self, passed: FinishedCampaign) -> None:
+    def _finish(self, passed: FinishedCampaign) -> None:
         """Remember a campaign, after its activities' records were written."""
         looks = passed.campaign.looks
         self.run.progress.campaigns += not looks
@@ -182,11 +193,7 @@ class CampaignActivities(ConstantContactStream):
         self.looks.note(looks)
         if passed.found.asked:
             self.memory.note_change(passed.found.ids)
-        settle = partial(self._remember, passed)
-        if self.batching:
-            self._tap.at_end.append(settle)
-        else:
-            settle()
+        self.settle(partial(self._remember, passed))
 
     def _remember(self, passed: FinishedCampaign) -> None:
         campaign, found = passed.campaign, passed.found

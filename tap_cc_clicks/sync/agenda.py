@@ -25,6 +25,7 @@ from tap_cc_clicks.sync.schedule import (
     Candidate,
     Kind,
     Look,
+    is_counted_again,
     promised_days,
     spread,
 )
@@ -166,9 +167,9 @@ class Planner:
         self, campaign: Campaign, activity_id: str
     ) -> Iterator[Candidate]:
         looked = self.memory.looked(activity_id) / SECONDS_PER_HOUR
-        requests = sum(one.look_requests(activity_id) for one in self._events)
         newest = [hour_of(one.newest(activity_id)) for one in self._events]
-        cost = REQUEST * requests or COUNTERS
+        uncounted = self._uncounted(activity_id)
+        cost = REQUEST * sum(uncounted) + COUNTERS * _has_counters(uncounted)
         one = self._candidate(campaign, activity_id, looked, cost=cost)
         yield replace(one, moved=max(one.moved, *newest, 0))
         searches = [
@@ -222,7 +223,7 @@ class Planner:
             activity = Activity(
                 campaign,
                 activity_id,
-                counted=any(look.candidate.cost == COUNTERS for look in its_looks)
+                counted=any(map(self._is_counted, its_looks))
                 # Or they would be requested afterwards.
                 or any(one.is_uncounted(activity_id) for one in self._events),
                 search=any(look.candidate.kind is Kind.SEARCH for look in its_looks),
@@ -231,6 +232,27 @@ class Planner:
             (fresh if campaign.is_fresh else others).append(activity)
         return Agenda(
             fresh=fresh, others=_packed(others), candidates=candidates, looks=looks
+        )
+
+    def _uncounted(self, activity_id: str) -> list[bool]:
+        """Return, for each report read, whether a look reads it for want of a counter.
+
+        A report in doubt is read anyway.
+        """
+        return [
+            known.clicks is None and not known.doubt
+            for one in self._events
+            for known in one.known(activity_id)
+        ]
+
+    def _is_counted(self, look: Look) -> bool:
+        """Whether counters are requested: there are some, or may be by now."""
+        one = look.candidate
+        if one.kind is not Kind.READ:
+            # The budget may cover the search only.
+            return False
+        return _has_counters(self._uncounted(one.item)) or is_counted_again(
+            one.item, one.looked, self.looks.hour, fresh=one.fresh
         )
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -249,6 +271,11 @@ class Planner:
         else:
             self.memory.note_look(item, looked * SECONDS_PER_HOUR)
         return replace(candidate, looked=looked)
+
+
+def _has_counters(uncounted: Sequence[bool]) -> bool:
+    """Return whether any report has a counter, or none was read yet."""
+    return not (uncounted and all(uncounted))
 
 
 def _packed(looks: list[Activity | Campaign]) -> list[Activity | Campaign]:

@@ -320,7 +320,9 @@ class CampaignPass:
             # Memory learns them when the campaign's records are written.
             self._found[campaign.campaign_id] = found.ids if found else []
             for activity in found.activities if found else ():
-                yield replace(self._unscheduled(activity), kept=kept)
+                # Also if it was not found any more (404), as when it was removed.
+                last = found.asked and campaign.is_at_rest
+                yield replace(self._unscheduled(activity), kept=kept, is_last=last)
                 kept = 0
             self._budget.release(kept)
             if found:

@@ -129,11 +129,6 @@ class Events(Report):
         known = self._known(activity_id)
         return known.clicks if known else None
 
-    def look_requests(self, activity_id: str) -> int:
-        """Return the requests of a look at the report itself; 0 if it has a counter."""
-        known = self.known(activity_id)
-        return len(known) if any(one.clicks is None for one in known) else 0
-
     def search_requests(self, activity_id: str, hour: float) -> int:
         """Return the requests of a search for missing clicks.
 

@@ -53,7 +53,6 @@ class Listing:
         whole: Whether everything is read, even if it is known.
         all_summaries: Whether all summaries are read.
         memory: The campaigns that were looked up; None if none are.
-        restated: Campaigns whose status has changed since then.
         since: The bookmark of the stream ``campaigns``; None if it is not selected.
     """
 
@@ -72,7 +71,6 @@ class Listing:
         self._wanted = wanted
         self._logger = logger
         self._failures = failures
-        self.restated: set[str] = set()
         self._listed: dict[str, Record] = {}
         self._pages: Iterator[list[Record]] | None = None
         self._over = self._known = False
@@ -107,14 +105,7 @@ class Listing:
             there = campaign_id in self._listed
             if not there and (not self._wanted or campaign_id in self._wanted):
                 self._listed[campaign_id] = record
-                if self._is_restated(record):
-                    self.restated.add(campaign_id)
                 yield record
-
-    def _is_restated(self, record: Record) -> bool:
-        if not self.memory or not self.memory.find(record["campaign_id"]):
-            return False
-        return not self.memory.has_status(record)
 
     def _is_enough(self) -> bool:
         if self._over or (self._wanted and len(self._listed) == len(self._wanted)):

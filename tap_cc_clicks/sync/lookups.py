@@ -189,6 +189,8 @@ class Activity:
         looks: The looks to charge.
         only: The streams to read; None for all that are due.
         kept: Requests reserved for its report.
+        is_last: Whether its reports are read once more, whatever the counters show:
+            its campaign is looked at again only if its status or date changes.
     """
 
     campaign: Campaign
@@ -200,11 +202,7 @@ class Activity:
     looks: tuple[Look, ...] = ()
     only: frozenset[str] | None = None
     kept: int = 0
-
-    @property
-    def is_last(self) -> bool:
-        """Whether its reports are read once more, whatever the counters show."""
-        return self.campaign.is_at_rest and self.record is not None
+    is_last: bool = False
 
     @property
     def context(self) -> dict[str, str]:

@@ -82,14 +82,9 @@ class CampaignMemory:
         known = self.find(record["campaign_id"])
         if "activities" not in known:
             return str(record["current_status"]).lower() in NEVER_SENT
-        return known.get("updated_at") == record["updated_at"] and self.has_status(
-            record
-        )
-
-    def has_status(self, record: Record) -> bool:
-        """Return whether a campaign has the remembered status, if there is one."""
-        status = self.find(record["campaign_id"]).get("status", CAMPAIGN_DONE)
-        return status in {record["current_status"], UNKNOWN_STATUS}
+        status = known.get("status", CAMPAIGN_DONE)
+        same_status = status in {record["current_status"], UNKNOWN_STATUS}
+        return same_status and known.get("updated_at") == record["updated_at"]
 
     def activities(self, campaign_id: str) -> list[str]:
         """Return a campaign's activities with reports."""

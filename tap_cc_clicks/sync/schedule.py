@@ -25,6 +25,7 @@ from tap_cc_clicks.api.service import IDS_PER_STATS_REQUEST
 from tap_cc_clicks.api.wire import NEVER_SENT, REMOVED
 
 HOURS_PER_DAY = 24
+HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 # A daily run may start a little early.
 DAILY_HOURS = HOURS_PER_DAY - 1
 FRESH_HOURS = 3 * HOURS_PER_DAY
@@ -203,8 +204,29 @@ def spread(item: str, days: float, now: float) -> int:
 
     It depends on the id and the current time only.
     """
-    share = zlib.crc32(item.encode()) / 2**32
-    return int(now - share * days * HOURS_PER_DAY)
+    return int(now - _share(item) * days * HOURS_PER_DAY)
+
+
+def is_counted_again(item: str, looked: float, now: float, *, fresh: bool) -> bool:
+    """Return whether an activity without counters is counted: it may have some now.
+
+    At the first look of each day while its email is fresh, later of each week. Where
+    days and weeks begin depends on the id.
+
+    Args:
+        item: The activity.
+        looked: When it was last looked at.
+        now: The current time.
+        fresh: Whether it was sent within FRESH_HOURS.
+    """
+    period = HOURS_PER_DAY if fresh else HOURS_PER_WEEK
+    shift = _share(item) * period
+    return (looked + shift) // period < (now + shift) // period
+
+
+def _share(item: str) -> float:
+    """Return a number between 0 and 1 that depends on the id only."""
+    return zlib.crc32(item.encode()) / 2**32
 
 
 def is_at_rest(status: str) -> bool:

@@ -3,7 +3,8 @@
 Version 2::
 
     {"version": 2, "bookmarks": {
-      "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z"},
+      "campaigns": {"replication_key": "updated_at", "replication_key_value": "…Z",
+        "statuses": {"37dc76fb": "Removed"}},
       "campaign_activities": {"campaigns": {"<campaign_id>": {
         "updated_at": "…Z", "status": "Removed", "sent": "1795608000-1e19c23a",
         "activities": [["<campaign_activity_id>", "1e19c23a", 1795608000, 1]]}},
@@ -95,6 +96,7 @@ class StreamState(Struct):
     clicks: dict[str, Number | _Links | None] = {}
     backlog: tuple[Number, Number] = (0, 0)
     written: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     read: dict[str, list[Any]] = {}
 
 

@@ -90,7 +90,7 @@ def test_failed_campaigns_cost_nothing_once_they_were_read() -> None:
 
 
 def test_an_email_without_counters_costs_no_more_than_ten_with() -> None:
-    """Its report is read instead, once it is known to have no counters."""
+    """Its report is read instead; its counters are requested once a week."""
     quiet, uncounted = Runs(account_of(10)), Runs(account_of(1))
     uncounted.uncounted = set(uncounted.account.activities)
     asked: list[list[int]] = [[], []]
@@ -98,7 +98,8 @@ def test_an_email_without_counters_costs_no_more_than_ten_with() -> None:
         for runs, counts in zip((quiet, uncounted), asked, strict=True):
             counts.append(runs.run().total())
             runs.account.advance(hours=6)
-    assert asked[0][2:] == asked[1][2:] == [len(LISTS) + 1] * 5
+    assert asked[0][2:] == [len(LISTS) + 1] * 5
+    assert sum(asked[1][2:]) - sum(asked[0][2:]) in {0, 1}
 
 
 def test_a_budget_of_fifty_loads_clicks_of_the_newest_emails() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tap_cc_clicks.events.bookmark import Search
+from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR
+from tap_cc_clicks.events.bookmark import Bookmark, Search
+from tap_cc_clicks.events.declaration import CLICKS, OPENS
+from tap_cc_clicks.settings import Settings
+from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.event_reports import Events
+from tap_cc_clicks.sync.further import FurtherEvents
 from tap_cc_clicks.sync.looks import Looks
 from tap_cc_clicks.sync.lookups import Activity, Campaign
 from tap_cc_clicks.sync.schedule import COUNTERS, REQUEST
@@ -179,6 +185,42 @@ def test_without_counters_the_report_is_the_look() -> None:
     assert costs == 9 * [COUNTERS] + 3 * [REQUEST]
     counted = [one.counted for one in agenda.others if isinstance(one, Activity)]
     assert counted == 10 * [True] + 2 * [False]
+
+
+@pytest.mark.parametrize(("days", "period"), [(1, 1), (30, 7)])
+def test_what_has_no_counters_is_counted_again(days: int, period: int) -> None:
+    """Once a day if it is fresh, later once a week, although no place is free."""
+    known = Known()
+    known.add("a", hours=24 * days)
+    known.read("a", clicks=None)
+    counted = 0
+    for hour in range(0, 24 * period, 6):
+        known.looks = Looks(0, known.state, HOUR + hour)
+        agenda = known.agenda()
+        (activity,) = agenda.fresh or agenda.others
+        assert isinstance(activity, Activity)
+        counted += activity.counted
+        known.memory.note_look("a", int((HOUR + hour) * SECONDS_PER_HOUR))
+    assert counted in {1, 2}
+
+
+def test_a_report_without_a_counter_is_read_beside_the_counters() -> None:
+    """Another report of the activity has one."""
+    known = Known()
+    known.add("a")
+    known.read("a", clicks=3)
+    opens = Bookmarks({})
+    opens.move({"campaign_activity_id": "a"}, Bookmark(rows=1))
+    settings = Settings()
+    known.planner["reports"] = [
+        Events(CLICKS, settings, known.bookmarks, reads_all=False),
+        FurtherEvents(OPENS, settings, opens, reads_all=False),
+    ]
+    agenda = known.agenda()
+    (activity,) = agenda.others
+    assert isinstance(activity, Activity)
+    assert [one.cost for one in agenda.candidates] == [REQUEST + COUNTERS]
+    assert activity.counted
 
 
 def test_only_the_configured_links_are_looked_at() -> None:

@@ -1,0 +1,57 @@
+"""Campaigns whose status changes: removed, and seen first by another stream."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import clicks, everything, rows, run_tap, select
+
+if TYPE_CHECKING:
+    from tap_cc_clicks.sandbox import Sandbox
+    from tests.support import Output
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
+def statuses(output: Output) -> dict[str, str]:
+    """Return the statuses that a run wrote, by campaign."""
+    return {
+        record["campaign_id"]: record["current_status"]
+        for record in output.records("campaigns")
+    }
+
+
+def test_a_removed_campaign_is_read_once_more(sandbox: Sandbox) -> None:
+    """Although it is not found any more, and clicks are not counted yet."""
+    account = sandbox.account
+    activity = account.clickable()[0]
+    first = run_tap(sandbox, catalog=everything())
+    account.stats_lag = timedelta(hours=3)
+    account.add_click(activity)
+    account.remove_campaign(account.campaigns[activity.campaign_id])
+    second = run_tap(sandbox, first.state, everything())
+    union = {**clicks(first), **clicks(second)}
+    assert rows(union.values()) == rows(account.rows())
+    account.stats_lag = timedelta()
+    sandbox.log.clear()
+    run_tap(sandbox, second.state, everything())
+    assert not sandbox.log.counts()["clicks"]
+
+
+@pytest.mark.parametrize("status", ["Removed", "Done"])
+def test_a_status_that_another_stream_saw_first_is_written(
+    sandbox: Sandbox, status: str
+) -> None:
+    """As when ``campaigns`` was not selected, or the run ended before it."""
+    campaign = min(sandbox.account.campaigns.values(), key=lambda one: one.updated_at)
+    campaign.current_status = "Removed" if status == "Done" else "Done"
+    first = run_tap(sandbox, catalog=everything())
+    campaign.current_status = status
+    second = run_tap(sandbox, first.state, select("campaign_activities"))
+    third = run_tap(sandbox, second.state, everything())
+    assert statuses(third)[campaign.campaign_id] == status
+    fourth = run_tap(sandbox, third.state, everything())
+    assert campaign.campaign_id not in statuses(fourth)
