@@ -25,7 +25,7 @@ from tap_cc_clicks.sync.schedule import (
     Candidate,
     Kind,
     Look,
-    is_counted_again,
+    is_asked_again,
     promised_days,
     spread,
 )
@@ -251,7 +251,7 @@ class Planner:
         if one.kind is not Kind.READ:
             # The budget may cover the search only.
             return False
-        return _has_counters(self._uncounted(one.item)) or is_counted_again(
+        return _has_counters(self._uncounted(one.item)) or is_asked_again(
             one.item, one.looked, self.looks.hour, fresh=one.fresh
         )
 

@@ -15,8 +15,8 @@ from tap_cc_clicks.sync.state_format import CAMPAIGN_DONE, UNKNOWN_STATUS
 
 # Fields of earlier versions that are not used any more.
 RETIRED = ("unfinished", "check")
-# For what is read once: DUE means new or changed since.
-NEVER_ASKED, ASKED, DUE = 0, 1, 2
+# For what is read once: DUE means new or changed since, ABSENT that it was not there.
+NEVER_ASKED, ASKED, DUE, ABSENT = 0, 1, 2, 3
 # Read once for each activity, and again after a change: two bits each.
 DETAILS, HISTORY = ASKED_ONCE = 0, 1
 FINGERPRINT_DIGITS = 8

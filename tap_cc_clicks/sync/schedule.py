@@ -207,21 +207,21 @@ def spread(item: str, days: float, now: float) -> int:
     return int(now - _share(item) * days * HOURS_PER_DAY)
 
 
-def is_counted_again(item: str, looked: float, now: float, *, fresh: bool) -> bool:
-    """Return whether an activity without counters is counted: it may have some now.
+def is_asked_again(item: str, last: float, now: float, *, fresh: bool) -> bool:
+    """Return whether something that was absent is asked for: it may be there by now.
 
-    At the first look of each day while its email is fresh, later of each week. Where
-    days and weeks begin depends on the id.
+    Once a day while its email is fresh, then once a week. Where days and weeks begin
+    depends on the id.
 
     Args:
         item: The activity.
-        looked: When it was last looked at.
+        last: When it was last possible to ask.
         now: The current time.
         fresh: Whether it was sent within FRESH_HOURS.
     """
     period = HOURS_PER_DAY if fresh else HOURS_PER_WEEK
     shift = _share(item) * period
-    return (looked + shift) // period < (now + shift) // period
+    return (last + shift) // period < (now + shift) // period
 
 
 def _share(item: str) -> float:

@@ -12,6 +12,7 @@ from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import (
+    ABSENT,
     ASKED,
     DUE,
     NEVER_ASKED,
@@ -19,7 +20,7 @@ from tap_cc_clicks.sync.memory import (
     fingerprint,
 )
 from tap_cc_clicks.sync.reports import BookmarkUpdate, Deferred, Expected, Report
-from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, links_are_due
+from tap_cc_clicks.sync.schedule import HOURS_PER_DAY, is_asked_again, links_are_due
 
 NOTHING_COUNTED = ""
 # Requests a day for activities that are older than the selection of a stream.
@@ -95,7 +96,8 @@ class Links(Deferred):
 
     Args:
         clicks: Part of the state: by activity, the clicks counted when its links were
-            read, the hour, and a third number if there were more since.
+            read, the hour, and a third number: 1 if there were more since, ABSENT if
+            the report was not there.
         counted: Returns the known counter of an activity.
         hour: This hour, since 1970.
     """
@@ -139,9 +141,15 @@ class Links(Deferred):
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:
         for activity in activities:
-            count, read, *clicked = self._entry(activity.activity_id)
+            count, read, *since = self._entry(activity.activity_id)
             # The report has clicked links only.
-            if count != 0 and links_are_due(read, hour, clicked=bool(clicked)):
+            if count == 0:
+                continue
+            if since == [ABSENT]:
+                due = _is_asked_again(activity, read, hour)
+            else:
+                due = links_are_due(read, hour, clicked=bool(since))
+            if due:
                 yield activity
 
     @override
@@ -161,7 +169,9 @@ class Links(Deferred):
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
-        self.move(BookmarkUpdate(dict(context), None))
+        activity_id = context["campaign_activity_id"]
+        count, *_ = self._entry(activity_id)
+        self._clicks[activity_id] = [count, self._hour, ABSENT]
 
 
 class Backlog:
@@ -213,8 +223,9 @@ class OncePerActivity(Deferred):
         self._allowed = backlog
         if "backlog" not in state:
             memory.forget_asked(once)
-        # The day, and how many older activities were read on it.
+        # The last day on which something was asked, and how many older activities.
         self._spent = state.setdefault("backlog", [backlog.day, 0])
+        self._last_day = int(self._spent[0])
 
     @property
     @override
@@ -236,12 +247,15 @@ class OncePerActivity(Deferred):
     ) -> Iterator[Activity]:
         for activity in activities:
             known = self._memory.asked(activity.activity_id, self._once)
+            last = HOURS_PER_DAY * self._last_day
             # Removed campaigns have none.
             if activity.campaign.removed or known == ASKED:
                 continue
+            if known == ABSENT and not _is_asked_again(activity, last, hour):
+                continue
             if known == NEVER_ASKED:
                 self._allowed.left -= 1
-            if known == DUE or self._allowed.left >= 0:
+            if known != NEVER_ASKED or self._allowed.left >= 0:
                 yield activity
 
     @override
@@ -254,12 +268,22 @@ class OncePerActivity(Deferred):
 
     @override
     def move(self, moved: BookmarkUpdate) -> None:
-        self.leave(moved.context)
+        self._note(moved.context, ASKED)
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:
+        self._note(context, ABSENT)
+
+    def _note(self, context: Mapping[str, str], value: int) -> None:
         activity_id, today = context["campaign_activity_id"], self._allowed.day
-        if self._memory.asked(activity_id, self._once) == NEVER_ASKED:
-            day, read = self._spent
-            self._spent[:] = [today, read + 1 if day == today else 1]
-        self._memory.note_asked(activity_id, self._once, ASKED)
+        old = self._memory.asked(activity_id, self._once) == NEVER_ASKED
+        day, read = self._spent
+        self._spent[:] = [today, old + (read if day == today else 0)]
+        self._memory.note_asked(activity_id, self._once, value)
+
+
+def _is_asked_again(activity: Activity, last: float, hour: float) -> bool:
+    """Whether an absent report is asked for again; of removed campaigns, it is not."""
+    campaign, activity_id = activity.campaign, activity.activity_id
+    again = is_asked_again(activity_id, last, hour, fresh=campaign.is_fresh)
+    return again and not campaign.removed

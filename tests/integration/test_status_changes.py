@@ -1,13 +1,16 @@
-"""Campaigns whose status changes: removed, and seen first by another stream."""
+"""What changes without notice: a status, and what was not there (404)."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import clicks, everything, rows, run_tap, select
+from tap_cc_clicks.sandbox import Fault
+from tests.support import clicks, clock, everything, rows, run_tap, select
 
 if TYPE_CHECKING:
     from tap_cc_clicks.sandbox import Sandbox
@@ -55,3 +58,38 @@ def test_a_status_that_another_stream_saw_first_is_written(
     assert statuses(third)[campaign.campaign_id] == status
     fourth = run_tap(sandbox, third.state, everything())
     assert campaign.campaign_id not in statuses(fourth)
+
+
+@pytest.mark.parametrize(
+    ("stream", "path"),
+    [
+        ("campaign_activity_details", "/emails/activities/[^/]+$"),
+        ("email_send_history", "/send_history"),
+        ("email_links", "/links"),
+    ],
+)
+def test_what_is_absent_is_asked_for_again(
+    sandbox: Sandbox, stream: str, path: str
+) -> None:
+    """What answered 404 is asked for again, at most once a week where it is old."""
+    whole = run_tap(sandbox, catalog=select(stream)).records(stream)
+    sandbox.faults.rules[:] = [Fault("status", match=path, status=404)]
+    absent = run_tap(sandbox, catalog=select(stream))
+    assert not absent.records(stream)
+    sandbox.log.clear()
+    again = run_tap(sandbox, absent.state, select(stream))
+    asked = sandbox.log.statuses()[404]
+    sandbox.faults.rules.clear()
+    records, state = [], again.state
+    for day in range(1, 9):
+        with clock(partial(float, day * 86_400)):
+            output = run_tap(sandbox, state, select(stream))
+        records += output.records(stream)
+        state = output.state
+    assert keyed(records) == keyed(whole)
+    assert not asked
+
+
+def keyed(records: list[dict[str, Any]]) -> set[str]:
+    """Return records in a form that can be compared."""
+    return {json.dumps(record, sort_keys=True) for record in records}
