@@ -203,6 +203,10 @@ class CampaignActivities(ConstantContactStream):
         status = record.get("current_status", record.get("status"))
         ids = found.ids
         again = found.gone or not ids or _is_late(campaign, ids)
+        unwritten = None if self.selected else True
+        if any(one.record is None for one in found.activities):
+            # Known, and not in this answer.
+            unwritten = unwritten or campaign.known.get("unwritten")
         self.memory.remember(
             campaign.campaign_id,
             ids,
@@ -210,7 +214,7 @@ class CampaignActivities(ConstantContactStream):
             status=kept_status(status),
             sent=campaign.summary_mark or campaign.known.get("sent"),
             looked=int(time.time()) if again else None,
-            unwritten=None if self.selected else True,
+            unwritten=unwritten,
         )
 
     @override

@@ -139,8 +139,8 @@ class Planner:
         if campaign.record is not None and not self.memory.has(campaign.record):
             return True
         # Sent again, even if the listing shows no change.
-        pending = self.writes and campaign.known.get("unwritten")
-        return campaign.is_announced or bool(pending)
+        unwritten = self.writes and campaign.known.get("unwritten")
+        return campaign.is_announced or bool(unwritten and not campaign.removed)
 
     def _candidates(self, campaign: Campaign) -> Iterator[Candidate]:
         ids = self.memory.activities(campaign.campaign_id)
@@ -148,8 +148,9 @@ class Planner:
         missing = campaign.needs_look_up or any(
             one.is_missing(activity_id) for one in self._events for activity_id in ids
         )
-        # Reports of removed campaigns may be missing for good.
-        read = not unread and (campaign.removed or not missing)
+        # After some days, reports of removed campaigns are missing for good.
+        gone = campaign.removed and not campaign.is_fresh
+        read = not unread and (gone or not missing)
         read = read and campaign.known.get("status") != UNKNOWN_STATUS
         if campaign.is_at_rest and read and not campaign.is_hinted:
             return
