@@ -84,8 +84,7 @@ class ReportStream(ConstantContactStream):
     def _gone(self, started: StartedActivity, error: GoneError) -> None:
         """Handle a missing report (404): an error if it should have rows."""
         activity = started.activity
-        there = self.report.has_rows(activity.activity_id, started.counters)
-        if there and not activity.campaign.removed:
+        if self.report.must_exist(activity, started.counters):
             self._failed(started, error)
             return
         if activity.campaign.removed:

@@ -21,6 +21,8 @@ from tap_cc_clicks.sync.memory import CampaignMemory
 from tap_cc_clicks.sync.reports import Report
 from tap_cc_clicks.sync.schedule import (
     COUNTERS,
+    HOURS_PER_DAY,
+    HOURS_PER_WEEK,
     REQUEST,
     Candidate,
     Kind,
@@ -152,37 +154,45 @@ class Planner:
         gone = campaign.removed and not campaign.is_fresh
         read = not unread and (gone or not missing)
         read = read and campaign.known.get("status") != UNKNOWN_STATUS
+        looking = any(one.follows_clicks for one in self.reports)
+        looked_at = [one for one in ids if looking and one not in unread]
         if campaign.is_at_rest and read and not campaign.is_hinted:
+            for activity_id in looked_at:
+                yield from self._searches(campaign, activity_id, HOURS_PER_WEEK)
             return
         turn = self.is_turn(LOOK_UPS, campaign.campaign_id)
         if campaign.needs_look_up and turn:
             looked = float(campaign.known.get("looked", 0)) / SECONDS_PER_HOUR
             one = self._candidate(campaign, campaign.campaign_id, looked)
             yield replace(one, kind=Kind.LOOK_UP)
-        looking = any(one.follows_clicks for one in self.reports)
-        for activity_id in ids if looking else ():
-            if activity_id not in unread:
-                yield from self._candidates_of(campaign, activity_id)
+        for activity_id in looked_at:
+            yield self._look(campaign, activity_id)
+            yield from self._searches(campaign, activity_id, HOURS_PER_DAY)
 
-    def _candidates_of(
-        self, campaign: Campaign, activity_id: str
-    ) -> Iterator[Candidate]:
+    def _look(self, campaign: Campaign, activity_id: str) -> Candidate:
         looked = self.memory.looked(activity_id) / SECONDS_PER_HOUR
         newest = [hour_of(one.newest(activity_id)) for one in self._events]
         uncounted = self._uncounted(activity_id)
         cost = REQUEST * sum(uncounted) + COUNTERS * _has_counters(uncounted)
         one = self._candidate(campaign, activity_id, looked, cost=cost)
-        yield replace(one, moved=max(one.moved, *newest, 0))
+        return replace(one, moved=max(one.moved, *newest, 0))
+
+    def _searches(
+        self, campaign: Campaign, activity_id: str, pause: int
+    ) -> Iterator[Candidate]:
+        """Yield a search, if rows are missing and the last one is long enough ago."""
+        hour = self.looks.hour
         searches = [
             (events.searched(activity_id), requests)
             for events in self._events
-            if (requests := events.search_requests(activity_id, self.looks.hour))
+            if (requests := events.search_requests(activity_id, hour, pause))
             and self.is_turn(events.stream, activity_id)
         ]
         if searches:
-            cost = REQUEST * sum(requests for _, requests in searches)
+            cost = REQUEST * sum(requests for _, requests in searches) + COUNTERS
             looked = min(hour for hour, _ in searches)
-            yield replace(one, kind=Kind.SEARCH, cost=cost, looked=looked)
+            one = self._candidate(campaign, activity_id, looked, cost=cost)
+            yield replace(one, kind=Kind.SEARCH)
 
     def _candidate(
         self, campaign: Campaign, item: str, looked: float, *, cost: int = REQUEST
@@ -249,11 +259,10 @@ class Planner:
     def _is_counted(self, look: Look) -> bool:
         """Whether counters are requested: there are some, or may be by now."""
         one = look.candidate
-        if one.kind is not Kind.READ:
-            # The budget may cover the search only.
-            return False
-        return _has_counters(self._uncounted(one.item)) or is_asked_again(
-            one.item, one.looked, self.looks.hour, fresh=one.fresh
+        return (
+            one.kind is Kind.SEARCH
+            or _has_counters(self._uncounted(one.item))
+            or is_asked_again(one.item, one.looked, self.looks.hour, fresh=one.fresh)
         )
 
     def _dated(self, candidates: Sequence[Candidate]) -> list[Candidate]:

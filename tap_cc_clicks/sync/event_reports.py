@@ -25,7 +25,6 @@ from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.reports import BookmarkUpdate, Expected, Report
-from tap_cc_clicks.sync.schedule import HOURS_PER_DAY
 
 
 class Events(Report):
@@ -120,23 +119,25 @@ class Events(Report):
         return self._scope.sees_all and known is not None and known.is_uncompared
 
     @override
-    def has_rows(self, activity_id: str, counters: Counters) -> bool:
-        read = any(one.rows_read for one in self.known(activity_id))
-        return read or bool(counters.clicks)
+    def must_exist(self, activity: Activity, counters: Counters) -> bool:
+        known = self.known(activity.activity_id)
+        if activity.campaign.removed:
+            return any(new_clicks(one, counters) for one in known)
+        return any(one.rows_read for one in known) or bool(counters.clicks)
 
     def counted(self, activity_id: str) -> int | None:
         """Return the known counter of clicks; None if unknown."""
         known = self._known(activity_id)
         return known.clicks if known else None
 
-    def search_requests(self, activity_id: str, hour: float) -> int:
+    def search_requests(self, activity_id: str, hour: float, pause: int) -> int:
         """Return the requests of a search for missing clicks.
 
-        0 if none are missing, or the last search is less than a day ago.
+        0 if none are missing, or the last search is less than ``pause`` hours ago.
         """
         known = [one for one in self.known(activity_id) if one.search]
-        day = range(HOURS_PER_DAY)
-        if all(int(hour) - one.search.hour in day for one in known if one.search):
+        recent = range(pause)
+        if all(int(hour) - one.search.hour in recent for one in known if one.search):
             return 0
         return sum(self._pages(one.clicks or 0) for one in known)
 

@@ -120,10 +120,10 @@ class FurtherEvents(Events, Deferred):
         return Expected(requests=expected.requests)
 
     @override
-    def has_rows(self, activity_id: str, counters: Counters) -> bool:
+    def must_exist(self, activity: Activity, counters: Counters) -> bool:
         if counters is NOT_ASKED:
-            counters = self.counters(activity_id)
-        return super().has_rows(activity_id, self._own(counters))
+            counters = self.counters(activity.activity_id)
+        return super().must_exist(activity, self._own(counters))
 
     @override
     def gap(self, activity_id: str, counters: Counters) -> int:

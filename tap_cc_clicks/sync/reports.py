@@ -83,9 +83,12 @@ class Report(ABC):
         """Whether its counters are needed and were never requested."""
         return False
 
-    def has_rows(self, activity_id: str, counters: Counters) -> bool:  # noqa: ARG002
-        """Whether rows of it were ever read or counted."""
-        return bool(counters.clicks)
+    def must_exist(self, activity: Activity, counters: Counters) -> bool:
+        """Whether it should not be missing: rows of it were read or counted.
+
+        Of a removed campaign, rows that were counted and not read.
+        """
+        return bool(counters.clicks) and not activity.campaign.removed
 
     def expected(self, activity_id: str, counters: Counters) -> Expected:  # noqa: ARG002
         """Return the expected cost of reading it."""

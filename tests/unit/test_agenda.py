@@ -155,13 +155,14 @@ def test_a_search_is_a_separate_look_at_its_activity() -> None:
     assert isinstance(due, Activity)
     assert isinstance(other, Activity)
     assert (due.activity_id, due.counted, due.search) == ("due", True, True)
-    assert [look.candidate.cost for look in due.looks] == [COUNTERS, 2 * REQUEST]
+    costs = [look.candidate.cost for look in due.looks]
+    assert costs == [COUNTERS, 2 * REQUEST + COUNTERS]
     assert due.looks[1].candidate.looked == int(HOUR - 25)
     assert (other.activity_id, other.search, len(other.looks)) == ("not", False, 1)
 
 
-def test_a_search_alone_does_not_ask_for_counters() -> None:
-    """The budget covers the search but not the counters."""
+def test_a_search_asks_for_counters() -> None:
+    """Even alone: without counters, it would not know what to search for."""
     known = Known(per_day=2)
     known.add("a", looked=0)
     known.read("a", clicks=1, search=Search(1, int(HOUR - 100)))
@@ -171,7 +172,7 @@ def test_a_search_alone_does_not_ask_for_counters() -> None:
     (activity,) = agenda.others
     assert isinstance(activity, Activity)
     assert len(agenda.candidates) == 2
-    assert (activity.search, activity.counted) == (True, False)
+    assert (activity.search, activity.counted) == (True, True)
 
 
 def test_without_counters_the_report_is_the_look() -> None:
