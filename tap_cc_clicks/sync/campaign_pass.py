@@ -34,7 +34,7 @@ from tap_cc_clicks.sync.listing import Listing
 from tap_cc_clicks.sync.lookups import Activity, Campaign, LookupResult, Lookups
 from tap_cc_clicks.sync.readahead import Job, ReadAhead
 from tap_cc_clicks.sync.reports import Deferred, Report
-from tap_cc_clicks.sync.schedule import left_out
+from tap_cc_clicks.sync.schedule import left_out, turn
 from tap_cc_clicks.sync.single_reports import Stats
 
 # Items per thread that may wait between two stages, and before the reader.
@@ -289,12 +289,23 @@ class CampaignPass:
         if refused:
             self._warn_refused(sorted(refused, key=lambda one: one.requests))
 
-    def _wanted_later(self, activities: Sequence[Activity]) -> Iterator[ReportRequest]:
-        for report in self._deferred:
-            for activity in report.pending(activities, self._planner.looks.hour):
-                if self._failures.is_turn(report.stream, activity.activity_id):
-                    counters = report.counters(activity.activity_id)
-                    yield ReportRequest.of(report, activity, counters)
+    def _wanted_later(self, activities: Sequence[Activity]) -> list[ReportRequest]:
+        """Return the deferred reports to read: first what was never read.
+
+        With a budget, the others take turns, or some would never be reached.
+        """
+        hour = self._planner.looks.hour
+        wanted = [
+            ReportRequest.of(report, activity, report.counters(activity.activity_id))
+            for report in self._deferred
+            for activity in report.pending(activities, hour)
+            if self._failures.is_turn(report.stream, activity.activity_id)
+        ]
+        new = [one for one in wanted if not one.was_read]
+        known = [one for one in wanted if one.was_read]
+        if self._budget.left is not None:
+            known.sort(key=lambda one: turn(one.activity.activity_id, hour))
+        return new + known
 
     def _newest_first(self) -> Iterator[Activity]:
         campaigns = sorted(

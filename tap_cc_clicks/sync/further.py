@@ -57,6 +57,10 @@ class FurtherEvents(Events, Deferred):
         return self._counters.get(activity_id, NOT_ASKED)
 
     @override
+    def was_read(self, activity_id: str) -> bool:
+        return self._known(activity_id) is not None
+
+    @override
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:

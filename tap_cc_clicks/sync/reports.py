@@ -127,6 +127,10 @@ class Deferred(Report):
         return NOT_ASKED
 
     @abstractmethod
+    def was_read(self, activity_id: str) -> bool:
+        """Whether the report was read before."""
+
+    @abstractmethod
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:

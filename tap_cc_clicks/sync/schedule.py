@@ -31,6 +31,8 @@ DAILY_HOURS = HOURS_PER_DAY - 1
 FRESH_HOURS = 3 * HOURS_PER_DAY
 COUNTERS = 1
 REQUEST = IDS_PER_STATS_REQUEST * COUNTERS
+# Its multiples, without their whole part, are spread evenly.
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 # More than any square of hours, to rank first.
 FIRST = 1e12
 # Such a campaign changes its status before it has anything new.
@@ -222,6 +224,11 @@ def is_asked_again(item: str, last: float, now: float, *, fresh: bool) -> bool:
     period = HOURS_PER_DAY if fresh else HOURS_PER_WEEK
     shift = _share(item) * period
     return (last + shift) // period < (now + shift) // period
+
+
+def turn(item: str, now: float) -> float:
+    """Return a place between 0 and 1 in a queue; in each hour it is another."""
+    return (_share(item) + int(now) * GOLDEN_RATIO) % 1
 
 
 def _share(item: str) -> float:

@@ -137,6 +137,10 @@ class Links(Deferred):
         return not count and read is None and counters.clicks != 0
 
     @override
+    def was_read(self, activity_id: str) -> bool:
+        return self._entry(activity_id)[1] is not None
+
+    @override
     def pending(
         self, activities: Iterable[Activity], hour: float
     ) -> Iterator[Activity]:
@@ -240,6 +244,10 @@ class OncePerActivity(Deferred):
     def note(self, activity: Activity, counters: Counters) -> None:
         if activity.record is not None:
             self._memory.note_asked(activity.activity_id, self._once, DUE)
+
+    @override
+    def was_read(self, activity_id: str) -> bool:
+        return self._memory.asked(activity_id, self._once) == ABSENT
 
     @override
     def pending(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cc_clicks.api.service import Service
+from tap_cc_clicks.events.declaration import EVENT_REPORTS
 from tap_cc_clicks.sandbox import Account, Sandbox
-from tests.support import Output, clicks, clock, rows, run_tap, select
+from tests.support import Output, clicks, clock, everything, rows, run_tap, select
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -115,6 +116,22 @@ def test_a_budget_of_fifty_loads_clicks_of_the_newest_emails() -> None:
     assert runs.is_complete()
     assert spent <= 60 * 2 + 5 * len(LISTS) + 50
     assert not runs.state["bookmarks"][DETAILS].get("clicks")
+
+
+def test_reports_take_turns_where_a_budget_is_too_small() -> None:
+    """Reports without counters are read again with each look; others must have room."""
+    runs = Runs(account_of(10), everything(), max_requests=25)
+    runs.uncounted = set(runs.account.activities)
+    for _ in range(20):
+        runs.run()
+        runs.account.advance(hours=6)
+    read = {
+        stream
+        for stream, bookmark in runs.state["bookmarks"].items()
+        if len(bookmark.get("read", ())) == 10
+    }
+    further = {one.stream for one in EVENT_REPORTS} - {"email_clicks"}
+    assert read == further
 
 
 def test_links_are_read_once_a_day_and_once_more_after_all_clicks() -> None:
