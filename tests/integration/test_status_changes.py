@@ -93,3 +93,41 @@ def test_what_is_absent_is_asked_for_again(
 def keyed(records: list[dict[str, Any]]) -> set[str]:
     """Return records in a form that can be compared."""
     return {json.dumps(record, sort_keys=True) for record in records}
+
+
+def test_an_activity_that_a_look_up_left_out_is_written_later(sandbox: Sandbox) -> None:
+    """Its stream was not selected when it was found."""
+    activity = sandbox.account.clickable()[0]
+    campaign = sandbox.account.campaigns[activity.campaign_id]
+    first = run_tap(sandbox, catalog=select("email_clicks"))
+    campaign.activities.remove(activity)
+    second = run_tap(sandbox, first.state, everything())
+    campaign.activities.append(activity)
+    third = run_tap(sandbox, second.state, everything())
+    written = [
+        record["campaign_activity_id"]
+        for output in (second, third)
+        for record in output.records("campaign_activities")
+    ]
+    assert activity.campaign_activity_id in written
+
+
+@pytest.mark.parametrize(("counted", "failed"), [(True, True), (False, False)])
+def test_a_removed_report_with_counted_rows_is_tried_again(
+    sandbox: Sandbox, *, counted: bool, failed: bool
+) -> None:
+    """It answers 404: only a counter shows whether rows are missing."""
+    account = sandbox.account
+    activity = account.clickable()[0]
+    first = run_tap(sandbox, catalog=select("email_clicks"))
+    account.remove_campaign(account.campaigns[activity.campaign_id])
+    if counted:
+        account.add_click(activity)
+    match = f"{activity.campaign_activity_id}/tracking"
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=404)]
+    second = run_tap(sandbox, first.state, select("email_clicks"))
+    assert ("failed" in second.state["bookmarks"]["campaign_activities"]) == failed
+    sandbox.faults.rules.clear()
+    third = run_tap(sandbox, second.state, select("email_clicks"))
+    union = {**clicks(first), **clicks(second), **clicks(third)}
+    assert rows(union.values()) == rows(account.rows())

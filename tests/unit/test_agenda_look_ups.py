@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tap_cc_clicks.api.timestamps import SECONDS_PER_HOUR
+from tap_cc_clicks.events.bookmark import Search
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.schedule import Kind
 from tests.agendas import HOUR, OLD, Known, ids, listed, summary
@@ -81,3 +82,37 @@ def test_a_failed_look_up_waits_for_its_turn() -> None:
     agenda = known.agenda()
     assert not agenda.changed
     assert ids(agenda.fresh) == ["a"]
+
+
+@pytest.mark.parametrize(("days", "kinds"), [(6, []), (8, [Kind.SEARCH])])
+def test_missing_rows_of_a_removed_email_are_searched_once_a_week(
+    days: int, kinds: list[Kind]
+) -> None:
+    """Nothing else is looked at; of a live email, it is once a day."""
+    known = Known()
+    known.add("a", status="Removed")
+    known.memory.remember("a", status="Removed")
+    known.read("a", clicks=3, search=Search(1, int(HOUR - 24 * days)))
+    assert [one.kind for one in known.agenda().candidates] == kinds
+
+
+@pytest.mark.parametrize(("days", "looks"), [(1, 1), (4, 0)])
+def test_a_removed_report_that_was_missing_is_asked_for_again(
+    days: int, looks: int
+) -> None:
+    """For three days after the removal, in case the answer (404) was wrong."""
+    known = Known()
+    known.add("a", hours=24 * days, status="Removed")
+    known.memory.remember("a", status="Removed")
+    known.read("a", clicks=None, rows=0)
+    assert len(known.agenda().candidates) == looks
+
+
+@pytest.mark.parametrize(("status", "pending"), [("Done", True), ("Removed", False)])
+def test_unwritten_activities_are_looked_up(status: str, *, pending: bool) -> None:
+    """Those of a removed campaign can no longer be."""
+    known = Known()
+    known.add("a", status=status)
+    known.memory.remember("a", status=status, unwritten=True)
+    known.read("a")
+    assert ids(known.agenda().changed) == ["a"] * pending
