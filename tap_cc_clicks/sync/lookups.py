@@ -296,6 +296,8 @@ class Lookups:
         except GoneError as error:
             if failures.is_retry(COUNTERS, first):
                 failures.record(COUNTERS, first, error)
+            else:
+                failures.put_off(COUNTERS, first)
         except FatalAPIError as error:
             failures.record(COUNTERS, first, error)
         yield counters
@@ -340,6 +342,9 @@ class Lookups:
         if counters:
             # The missing ones made the batch fail.
             failed |= gone
+        else:
+            for activity_id in gone:
+                failures.put_off(COUNTERS, activity_id)
         if len(failed) == len(activity_ids):
             raise next(iter(failed.values()))
         for activity_id, why in failed.items():

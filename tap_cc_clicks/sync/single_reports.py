@@ -272,11 +272,13 @@ class OncePerActivity(Deferred):
     ) -> Iterator[list[Any] | BookmarkUpdate]:
         rows = self._ask(service, activity.activity_id)
         yield [{**activity.ids, **row} for row in rows]
-        yield BookmarkUpdate(activity.ids, None)
+        # What was sent has a history: an empty list is not trusted.
+        absent = not rows and not activity.campaign.is_at_rest
+        yield BookmarkUpdate(activity.ids, ABSENT if absent else ASKED)
 
     @override
     def move(self, moved: BookmarkUpdate) -> None:
-        self._note(moved.context, ASKED)
+        self._note(moved.context, moved.to)
 
     @override
     def leave(self, context: Mapping[str, str]) -> None:

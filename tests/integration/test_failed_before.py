@@ -318,6 +318,21 @@ def test_a_batch_without_counters_is_not_split(sandbox: Sandbox) -> None:
     assert sandbox.log.counts()["stats"] <= batches + 1
 
 
+def test_missing_counters_are_a_warning(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer is not the one for ids without counters."""
+    sandbox.faults.rules[:] = [
+        Fault("status", match="/reports/stats", status=404, body={"error_key": "gone"})
+    ]
+    output = run_tap(sandbox)
+    assert rows(output.records("email_clicks")) == rows(sandbox.account.rows())
+    assert "not there (404)" in caplog.text
+    sandbox.faults.rules.clear()
+    again = run_tap(sandbox, output.state)
+    assert again.records("campaign_activity_stats")
+
+
 def test_the_listing_restarts_after_a_refused_link(sandbox: Sandbox) -> None:
     """It restarts once, and each campaign is written once."""
     sandbox.faults.rules[:] = [
