@@ -172,6 +172,11 @@ class Links(Deferred):
         self._clicks[activity_id] = [self._entry(activity_id)[0], self._hour]
 
     @override
+    def must_exist(self, activity: Activity, counters: Counters) -> bool:
+        clicks = self._entry(activity.activity_id)[0]
+        return bool(clicks) and not activity.campaign.removed
+
+    @override
     def leave(self, context: Mapping[str, str]) -> None:
         activity_id = context["campaign_activity_id"]
         count, *_ = self._entry(activity_id)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.sandbox import Fault
 from tests.support import clicks, clock, everything, rows, run_tap, select
@@ -81,6 +82,8 @@ def test_what_is_absent_is_asked_for_again(
     for campaign in sandbox.account.campaigns.values():
         if campaign.current_status == "Error":
             campaign.current_status = "Done"
+    # With counted clicks, missing links are an error.
+    sandbox.api.uncounted.update(sandbox.account.activities)
     whole = run_tap(sandbox, catalog=select(stream)).records(stream)
     match = "/emails/activities/[^/]+$" if endpoint == "activity" else f"/{endpoint}$"
     sandbox.faults.rules[:] = [replace(fault, match=match)]
@@ -98,6 +101,13 @@ def test_what_is_absent_is_asked_for_again(
         state = output.state
     assert keyed(records) == keyed(whole)
     assert not asked
+
+
+def test_links_of_counted_clicks_must_exist(sandbox: Sandbox) -> None:
+    """As a report of clicks must."""
+    sandbox.faults.rules[:] = [replace(GONE, match="/links$")]
+    with pytest.raises(FatalSyncError, match="could not be read"):
+        run_tap(sandbox, catalog=select("email_links"))
 
 
 def keyed(records: list[dict[str, Any]]) -> set[str]:
