@@ -16,7 +16,7 @@ from tap_cc_clicks.events.declaration import EventReport
 from tap_cc_clicks.streams.base import ConstantContactStream
 from tap_cc_clicks.sync.bookmarks import Bookmarks
 from tap_cc_clicks.sync.event_reports import Events
-from tap_cc_clicks.sync.failures import UNRESOLVED, LeftAloneError
+from tap_cc_clicks.sync.failures import LeftAloneError
 from tap_cc_clicks.sync.fetching import StartedActivity
 from tap_cc_clicks.sync.findings import BEYOND, SHORT
 from tap_cc_clicks.sync.readahead import Job
@@ -108,9 +108,9 @@ class ReportStream(ConstantContactStream):
     def _move(self, moved: list[BookmarkUpdate]) -> None:
         for one in moved:
             self.report.move(one)
-            if one.unresolved:
+            if one.left:
                 activity_id = one.context["campaign_activity_id"]
-                self.run.failures.put_off(self.name, activity_id, UNRESOLVED)
+                self.run.failures.put_off(self.name, activity_id, one.left)
             if one.unusable:
                 self._log_unusable(one)
         moved.clear()

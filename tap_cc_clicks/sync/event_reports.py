@@ -23,6 +23,7 @@ from tap_cc_clicks.events.tally import (
 )
 from tap_cc_clicks.settings import Settings
 from tap_cc_clicks.sync.bookmarks import Bookmarks
+from tap_cc_clicks.sync.failures import UNRESOLVED
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.reports import BookmarkUpdate, Expected, Report
 
@@ -171,7 +172,7 @@ class Events(Report):
                         item.bookmark,
                         item.unusable,
                         new,
-                        unresolved=item.unresolved,
+                        left=UNRESOLVED if item.unresolved else "",
                     )
                 else:
                     yield item

@@ -32,6 +32,7 @@ MOST_RETRIES = 10
 IDS_TOLD = 3
 IDS_TO_PASTE = 20
 NOT_THERE = "not there (404); asked for again by later runs"
+EMPTY = "an empty list, where there must be something; asked for again by later runs"
 UNRESOLVED = (
     "events came in while they were read, so that rows are missing which may be "
     "repeats: read again by the next run"

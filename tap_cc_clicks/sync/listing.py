@@ -22,7 +22,7 @@ from tap_cc_clicks.api.errors import (
 )
 from tap_cc_clicks.api.response_body import received
 from tap_cc_clicks.api.service import Service
-from tap_cc_clicks.sync.failures import Failures
+from tap_cc_clicks.sync.failures import EMPTY, Failures
 from tap_cc_clicks.sync.memory import CampaignMemory
 
 NONE_THERE = (
@@ -95,6 +95,7 @@ class Listing:
             if page is None:
                 self._over = True
                 self._warn_missing()
+                self._check_empty()
                 return
             yield from self._new(page)
             self._known = self._is_known(page)
@@ -129,7 +130,7 @@ class Listing:
         """Return whether later pages have nothing new: all of this one is known."""
         timestamps = [record["updated_at"] or "" for record in page]
         ordered = all(newer >= older for newer, older in pairwise(timestamps))
-        return ordered and all(map(self._is_old, page))
+        return bool(page) and ordered and all(map(self._is_old, page))
 
     def _is_old(self, record: Record) -> bool:
         if self._wanted and record["campaign_id"] not in self._wanted:
@@ -144,6 +145,12 @@ class Listing:
             raise InputError(NONE_THERE)
         for campaign_id in missing:
             self._logger.warning("There is no campaign %s (campaign_ids)", campaign_id)
+
+    def _check_empty(self) -> None:
+        """Record a failure if no campaign is listed although some were sent."""
+        if not self._listed and not self.incomplete and self.summaries():
+            self._failures.missing("campaigns", "listing", FatalAPIError(EMPTY))
+            self.incomplete = True
 
     def summaries(self) -> dict[str, Record]:
         """Return summaries by campaign: of those sent last, or of all."""

@@ -26,7 +26,7 @@ from tap_cc_clicks.api.wire import (
     Counters,
     activity_record,
 )
-from tap_cc_clicks.sync.failures import COUNTERS, LOOK_UPS
+from tap_cc_clicks.sync.failures import COUNTERS, EMPTY, LOOK_UPS
 from tap_cc_clicks.sync.memory import fingerprint
 from tap_cc_clicks.sync.run import Run
 from tap_cc_clicks.sync.schedule import FRESH_HOURS, HOURS_PER_DAY, Look, is_at_rest
@@ -274,6 +274,8 @@ class Lookups:
             failures.succeeded(LOOK_UPS, campaign_id)
             record = campaign.record or record
             found = [_activity(campaign, record, row) for row in rows]
+            if not found and campaign.status == DONE:
+                failures.put_off(LOOK_UPS, campaign_id, EMPTY)
             there = {one.activity_id for one in found}
             # Activities that are missing now may come back.
             found += [

@@ -27,14 +27,14 @@ class BookmarkUpdate:
         to: The new bookmark; its type depends on the report.
         unusable: Rows without a valid timestamp.
         new: How many of them no earlier run has reported.
-        unresolved: Whether rows are left to the next run.
+        left: Why rows are left to later runs; empty if none are.
     """
 
     context: dict[str, str]
     to: Any
     unusable: int = 0
     new: int = 0
-    unresolved: bool = False
+    left: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from tap_cc_clicks.api.service import Service
 from tap_cc_clicks.api.wire import NOT_ASKED, Counters
+from tap_cc_clicks.sync.failures import EMPTY
 from tap_cc_clicks.sync.lookups import Activity
 from tap_cc_clicks.sync.memory import (
     ABSENT,
@@ -162,12 +163,15 @@ class Links(Deferred):
     ) -> Iterator[list[Any] | BookmarkUpdate]:
         links = service.links(activity.activity_id)
         yield [{**activity.ids, **link} for link in links]
-        # With clicks there must be links: an empty list is not trusted.
-        if links or not self._entry(activity.activity_id)[0]:
-            yield BookmarkUpdate(activity.ids, None)
+        # With clicks there must be links.
+        absent = not links and self.must_exist(activity, counters)
+        yield BookmarkUpdate(activity.ids, None, left=EMPTY if absent else "")
 
     @override
     def move(self, moved: BookmarkUpdate) -> None:
+        if moved.left:
+            # The next run reads them again.
+            return
         activity_id = moved.context["campaign_activity_id"]
         self._clicks[activity_id] = [self._entry(activity_id)[0], self._hour]
 
@@ -277,9 +281,10 @@ class OncePerActivity(Deferred):
     ) -> Iterator[list[Any] | BookmarkUpdate]:
         rows = self._ask(service, activity.activity_id)
         yield [{**activity.ids, **row} for row in rows]
-        # What was sent has a history: an empty list is not trusted.
+        # What was sent has a history.
         absent = not rows and not activity.campaign.is_at_rest
-        yield BookmarkUpdate(activity.ids, ABSENT if absent else ASKED)
+        to, left = (ABSENT, EMPTY) if absent else (ASKED, "")
+        yield BookmarkUpdate(activity.ids, to, left=left)
 
     @override
     def move(self, moved: BookmarkUpdate) -> None:

@@ -12,6 +12,7 @@ import pytest
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_cc_clicks.sandbox import Fault
+from tap_cc_clicks.sync.failures import EMPTY
 from tests.support import clicks, clock, everything, rows, run_tap, select
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_a_status_that_another_stream_saw_first_is_written(
 
 
 GONE = Fault("status", status=404)
-EMPTY = Fault("status", status=200, body=[])
+NOTHING = Fault("status", status=200, body=[])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ EMPTY = Fault("status", status=200, body=[])
     [
         ("campaign_activity_details", "activity", GONE),
         ("email_send_history", "send_history", GONE),
-        ("email_send_history", "send_history", EMPTY),
+        ("email_send_history", "send_history", NOTHING),
         ("email_links", "links", GONE),
     ],
 )
@@ -101,6 +102,28 @@ def test_what_is_absent_is_asked_for_again(
         state = output.state
     assert keyed(records) == keyed(whole)
     assert not asked
+
+
+@pytest.mark.parametrize(
+    ("match", "body"),
+    [("/emails/[^/]+$", {}), ("/links$", {}), ("/send_history$", [])],
+)
+def test_an_empty_answer_where_something_was_sent_is_a_warning(
+    sandbox: Sandbox, match: str, body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Later runs load everything, and the run says what is missing."""
+    sandbox.faults.rules[:] = [Fault("status", match=match, status=200, body=body)]
+    run_tap(sandbox, catalog=everything())
+    assert EMPTY in caplog.text
+
+
+def test_an_empty_listing_where_something_was_sent_is_an_error(
+    sandbox: Sandbox,
+) -> None:
+    """The summaries show campaigns; a new account has neither."""
+    sandbox.faults.rules[:] = [Fault("status", match="/emails$", status=200, body={})]
+    with pytest.raises(FatalSyncError, match="could not be read"):
+        run_tap(sandbox, catalog=select("campaigns"))
 
 
 def test_links_of_counted_clicks_must_exist(sandbox: Sandbox) -> None:
