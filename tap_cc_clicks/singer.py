@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -321,7 +321,7 @@ class OwnTap(Tap, abc.ABC):
 
     message_writer_class = PageWriter
     message_writer: PageWriter
-    handles_signals: ClassVar[bool] = True
+    handles_signals: bool = True
     """Whether Ctrl-C and SIGTERM end a run cleanly; ``cc-clicks`` just stops."""
 
     signum: int | None = None

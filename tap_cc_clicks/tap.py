@@ -41,6 +41,8 @@ class TapCCClicks(RunTap):
 
     def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:
         runs = kwargs.get("validate_config", True)
+        # The tap below only lists its streams: a signal is for this one.
+        self.handles_signals = self.handles_signals and runs
         if catalog is None and runs:
             # Or the SDK looks at maps of streams that are not selected by default.
             catalog = type(self)(validate_config=False).catalog_dict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias
@@ -90,15 +91,16 @@ class UnresolvedRows:
         before = self.met[-1][0]
         return [before] if before is self.began else [self.began, before]
 
-    def repeats(self, now: list[SeenPage]) -> int | None:
+    def repeats(self, again: Callable[[SeenPage], SeenPage]) -> int | None:
         """Return how many of the rows are repeats; None if undecidable.
 
         Args:
-            now: The pages of :attr:`shown`, requested again.
+            again: Requests a page again.
         """
         (before, page), *others = self.met
         if any(_led_back(*pages) for pages in self.met):
             return None
+        now = list(map(again, self.shown))
         if any(one.page.link is None for one in now):
             # What has no next page now had a wrong link when it was followed.
             return None
@@ -119,7 +121,12 @@ class UnresolvedRows:
             for n in range(1, min(len(before.keys), len(page.keys)))
             if now[0].keys[n:] == before.keys[:-n] and page.keys[:n] == before.keys[-n:]
         ]
-        return fits[0] if len(fits) == 1 else None
+        if len(fits) != 1:
+            return None
+        # They were pushed before the page was requested, unless it changes as well.
+        changed = before.keys[-fits[0] :] + page.keys[: -fits[0]]
+        unchanged = again(page).keys == page.keys and page.keys != changed
+        return fits[0] if unchanged else None
 
 
 def _led_back(before: SeenPage, page: SeenPage) -> bool:
@@ -181,18 +188,22 @@ class Numbering:
             self.unresolved and self.unresolved.rows[0].created_time != self.last
         )
 
-    def settle(self, pages: list[tuple[list[Row], Page]]) -> list[Row] | None:
+    def settle(
+        self, again: Callable[[Page], tuple[list[Row], Page]]
+    ) -> list[Row] | None:
         """Return the new events among the rows kept aside; None if undecidable.
 
         Args:
-            pages: The pages of ``unresolved.shown``, requested again.
+            again: Requests a page again.
         """
         if not self.unresolved:
             return []
-        now = [
-            SeenPage(list(map(self._natural_key, rows)), page) for rows, page in pages
-        ]
-        repeats = self.unresolved.repeats(now)
+
+        def shown(one: SeenPage) -> SeenPage:
+            rows, page = again(one.page)
+            return SeenPage(list(map(self._natural_key, rows)), page)
+
+        repeats = self.unresolved.repeats(shown)
         if repeats is None:
             return None
         twins = self.unresolved.rows[repeats:]

@@ -19,7 +19,7 @@ from tap_cc_clicks.api.timestamps import timestamp
 from tap_cc_clicks.api.wire import Counters
 from tap_cc_clicks.events.bookmark import Bookmark
 from tap_cc_clicks.events.declaration import EventReport
-from tap_cc_clicks.events.identity import Numbering, SeenPage
+from tap_cc_clicks.events.identity import Numbering
 from tap_cc_clicks.events.tally import ReadScope, Tally
 
 
@@ -128,8 +128,9 @@ class Reader:
     def _records(self, page: Page) -> list[Any]:
         return [one for row in page.rows if (one := self._completed(row))]
 
-    def _again(self, shown: SeenPage) -> Page:
-        return self._service.again(shown.page, self._reading.report.form)
+    def _again(self, page: Page) -> tuple[list[Any], Page]:
+        page = self._service.again(page, self._reading.report.form)
+        return self._records(page), page
 
     def _settled(self) -> list[Any]:
         """Return the new events among the rows kept aside, by requesting pages again.
@@ -141,12 +142,7 @@ class Reader:
             return []
         if not self._unresolved:
             with suppress(CursorRefusedError):
-                twins = numbering.settle(
-                    [
-                        (self._records(page), page)
-                        for page in map(self._again, numbering.unresolved.shown)
-                    ]
-                )
+                twins = numbering.settle(self._again)
         numbering.unresolved = None
         self._unresolved = twins is None
         return twins or []

@@ -37,7 +37,7 @@ class RunTap(OwnTap):
     def run(self) -> Run:
         """What all streams of this run share."""
         settings = Settings.from_config(self.config)
-        return Run(settings, self.config, self.logger)
+        return Run(settings, self.config, self.logger, lambda: self.signum)
 
     def finish(self) -> None:
         """End the run, once: write STATE and log what was done.
@@ -53,11 +53,6 @@ class RunTap(OwnTap):
         tell(self.run.anomalies.counts, cast("dict[str, Any]", self.state), self.logger)
         self.paced.flush(self.state)
         self.run.finish()
-
-    @override
-    def _handle_termination(self, signum: int, frame: Any) -> None:
-        super()._handle_termination(signum, frame)
-        self.run.signum = signum
 
 
 class ConstantContactStream(OwnStream):

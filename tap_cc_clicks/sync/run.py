@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ class Run:
         settings: The typed settings.
         config: The tap's config, with credentials and URLs.
         logger: Where to log.
+        signum: Returns the signal that the process got, if any.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Run:
         settings: Settings,
         config: Mapping[str, Any],
         logger: logging.Logger,
+        signum: Callable[[], int | None],
     ) -> None:
         guard_logs(logger.name)
         self.settings = settings
@@ -72,7 +74,7 @@ class Run:
             self.service, settings.campaign_ids, logger, self.failures
         )
         self.progress = Progress(logger, self.gate, settings.key_requests_per_day)
-        self.signum: int | None = None
+        self._signum = signum
         self._end_logged = False
         self._end_lock = threading.Lock()
 
@@ -84,8 +86,8 @@ class Run:
         Raises:
             InterruptedRun: The process got a signal.
         """
-        if self.signum is not None:
-            raise InterruptedRun(self.signum)
+        if (signum := self._signum()) is not None:
+            raise InterruptedRun(signum)
         self.progress.heartbeat()
 
     def log_end(self, reason: RunEndedError) -> None:

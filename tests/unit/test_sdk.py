@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import signal
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -33,6 +34,7 @@ from tap_cc_clicks.streams import (
     email_streams,
     report_streams,
 )
+from tap_cc_clicks.sync.run import InterruptedRun
 from tap_cc_clicks.tap import TapCCClicks
 
 CONFIG = {"client_id": "id", "refresh_token": "token"}
@@ -317,3 +319,19 @@ def test_the_state_manager_shares_the_taps_state() -> None:
     made = TapCCClicks(config=CONFIG)
     made.streams["campaigns"].stream_state["mark"] = 1
     assert made.state["bookmarks"]["campaigns"] == {"mark": 1}
+
+
+def test_a_signal_is_for_the_run_however_early_it_comes() -> None:
+    """The tap that only lists streams for another one handles none."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        TapCCClicks(validate_config=False)
+        assert signal.getsignal(signal.SIGTERM) is before
+        tap = TapCCClicks(config={"access_token": "a"})
+        handle = signal.getsignal(signal.SIGTERM)
+        assert callable(handle)
+        handle(signal.SIGTERM, None)
+        with pytest.raises(InterruptedRun, match="SIGTERM"):
+            tap.run.heartbeat()
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tap_cc_clicks.api.columns import Anomalies
 from tap_cc_clicks.api.errors import CursorRefusedError
 from tap_cc_clicks.api.pages import Page
-from tap_cc_clicks.api.wire import Counters
+from tap_cc_clicks.api.wire import NOT_ASKED, Counters
 from tap_cc_clicks.events import identity
 from tests.reports import URL, Event, Report, Warehouse
 
@@ -135,16 +135,27 @@ def test_identical_rows_are_recognized_by_one_request(*, by_row: bool) -> None:
     assert not warehouse.is_due(Counters(7))
 
 
-def test_a_repeated_row_is_recognized_by_one_request() -> None:
-    """The page before shows as many new rows as there are doubtful ones."""
+def test_a_repeated_row_is_recognized_by_two_requests() -> None:
+    """The page before shows as many new rows as doubtful ones; the page is the same."""
     report = Growing(size=3, arrivals=[[], clicked("x")])
     report.arrive(clicked("g", "f", "e", "d", "c", "b", "a"))
     warehouse = Warehouse()
     warehouse.sync(report, Counters(7))
-    assert report.asked == 3 + 1
+    assert report.asked == 3 + 2
     assert len(warehouse.run) == 7
     assert warehouse.bookmark
     assert warehouse.bookmark.clicks == 7
+
+
+@pytest.mark.parametrize("lookback", [0, 24])
+def test_a_click_that_comes_after_a_twin_was_read_hides_none(lookback: int) -> None:
+    """The page before shows it, as it would if it had pushed the twin there."""
+    report = Growing(size=3, arrivals=[[], [], clicked("x")])
+    report.arrive(clicked("f", "e", "d", "d", "b", "a"))
+    warehouse = Warehouse()
+    warehouse.sync(report, NOT_ASKED, lookback=lookback)
+    warehouse.sync(report, NOT_ASKED, lookback=lookback)
+    assert warehouse.ids == report.ids()
 
 
 def test_doubtful_rows_are_read_again() -> None:
