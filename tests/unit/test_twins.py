@@ -147,14 +147,15 @@ def test_a_repeated_row_is_recognized_by_two_requests() -> None:
     assert warehouse.bookmark.clicks == 7
 
 
-@pytest.mark.parametrize("lookback", [0, 24])
-def test_a_click_that_comes_after_a_twin_was_read_hides_none(lookback: int) -> None:
+def test_a_click_that_comes_after_a_twin_was_read_hides_none() -> None:
     """The page before shows it, as it would if it had pushed the twin there."""
-    report = Growing(size=3, arrivals=[[], [], clicked("x")])
-    report.arrive(clicked("f", "e", "d", "d", "b", "a"))
+    days = enumerate(("a", "b", "dd", "e", "f", "x"))
+    *there, new = ([Event(day * DAY, name) for name in names] for day, names in days)
+    report = Growing(size=3, arrivals=[[], [], new])
+    report.arrive([event for events in there for event in events])
     warehouse = Warehouse()
-    warehouse.sync(report, NOT_ASKED, lookback=lookback)
-    warehouse.sync(report, NOT_ASKED, lookback=lookback)
+    for _ in range(2):
+        warehouse.sync(report, NOT_ASKED, lookback=1)
     assert warehouse.ids == report.ids()
 
 
