@@ -172,7 +172,7 @@ class Numbering:
         """Return a page's rows that are certainly new, with their ids."""
         if not rows:
             return []
-        shown = SeenPage(list(map(self._natural_key, rows)), page)
+        shown = self._seen_page(rows, page)
         if self._end and self._may_repeat(rows, shown.keys, self._end):
             fresh = self._sifted(rows, shown, self._end)
         else:
@@ -180,6 +180,9 @@ class Numbering:
             self._behind = False
         self._advance(rows, shown)
         return self._left(fresh)
+
+    def _seen_page(self, rows: list[Row], page: Page) -> SeenPage:
+        return SeenPage(list(map(self._natural_key, rows)), page)
 
     @property
     def instant_is_over(self) -> bool:
@@ -199,11 +202,9 @@ class Numbering:
         if not self.unresolved:
             return []
 
-        def shown(one: SeenPage) -> SeenPage:
-            rows, page = again(one.page)
-            return SeenPage(list(map(self._natural_key, rows)), page)
-
-        repeats = self.unresolved.repeats(shown)
+        repeats = self.unresolved.repeats(
+            lambda shown: self._seen_page(*again(shown.page))
+        )
         if repeats is None:
             return None
         twins = self.unresolved.rows[repeats:]

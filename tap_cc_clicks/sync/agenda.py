@@ -181,11 +181,11 @@ class Planner:
         self, campaign: Campaign, activity_id: str, pause: int
     ) -> Iterator[Candidate]:
         """Yield a search, if rows are missing and the last one is long enough ago."""
-        hour = self.looks.hour
+        now = self.looks.hour
         searches = [
             (events.searched(activity_id), requests)
             for events in self._events
-            if (requests := events.search_requests(activity_id, hour, pause))
+            if (requests := events.search_requests(activity_id, now, pause))
             and self.is_turn(events.stream, activity_id)
         ]
         if searches:

@@ -295,14 +295,15 @@ class CampaignPass:
         With a budget, the others take turns, or some would never be reached.
         """
         hour = self._planner.looks.hour
-        wanted = [
-            ReportRequest.of(report, activity, report.counters(activity.activity_id))
-            for report in self._deferred
-            for activity in report.pending(activities, hour)
-            if self._failures.is_turn(report.stream, activity.activity_id)
-        ]
-        new = [one for one in wanted if not one.was_read]
-        known = [one for one in wanted if one.was_read]
+        new: list[ReportRequest] = []
+        known: list[ReportRequest] = []
+        for report in self._deferred:
+            for activity in report.pending(activities, hour):
+                activity_id = activity.activity_id
+                if self._failures.is_turn(report.stream, activity_id):
+                    counters = report.counters(activity_id)
+                    wanted = known if report.was_read(activity_id) else new
+                    wanted.append(ReportRequest.of(report, activity, counters))
         if self._budget.left is not None:
             known.sort(key=lambda one: turn(one.activity.activity_id, hour))
         return new + known

@@ -69,12 +69,6 @@ class ReportRequest:
         expected = report.expected(activity.activity_id, counters)
         return cls(report, activity, counters, expected.requests)
 
-    @property
-    def was_read(self) -> bool:
-        """Whether an earlier run has read it; of deferred reports only."""
-        report, activity_id = self.report, self.activity.activity_id
-        return isinstance(report, Deferred) and report.was_read(activity_id)
-
 
 @dataclass
 class ReportFetcher:

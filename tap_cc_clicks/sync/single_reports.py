@@ -238,7 +238,7 @@ class OncePerActivity(Deferred):
             memory.forget_asked(once)
         # The last day on which something was asked, and how many older activities.
         self._spent = state.setdefault("backlog", [backlog.day, 0])
-        self._last_day = int(self._spent[0])
+        self._last = HOURS_PER_DAY * int(self._spent[0])
 
     @property
     @override
@@ -264,11 +264,10 @@ class OncePerActivity(Deferred):
     ) -> Iterator[Activity]:
         for activity in activities:
             known = self._memory.asked(activity.activity_id, self._once)
-            last = HOURS_PER_DAY * self._last_day
             # Removed campaigns have none.
             if activity.campaign.removed or known == ASKED:
                 continue
-            if known == ABSENT and not _is_asked_again(activity, last, hour):
+            if known == ABSENT and not _is_asked_again(activity, self._last, hour):
                 continue
             if known == NEVER_ASKED:
                 self._allowed.left -= 1
